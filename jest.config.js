@@ -1,0 +1,12 @@
+import { createDefaultEsmPreset } from 'ts-jest'
+
+export default {
+  ...createDefaultEsmPreset(),
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
+  // ts-jest rewrites the imports of .ts files to .js, which only exist once somebody emits them.
+  moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'] },
+  // Most of a test's time here is spent waiting for HAProxy's own health checks, not computing.
+  maxWorkers: 4,
+  testTimeout: 60_000
+}
