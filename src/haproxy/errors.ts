@@ -1,0 +1,129 @@
+/**
+ * What can go wrong between us and HAProxy. One class, many problems: the caller that wants to tell
+ * them apart looks at `problem`, the reader looks at the message (what was attempted, where, and what
+ * was seen) and the advice (what to do about it).
+ */
+
+const ADVICE = {
+  // The way there
+  'host-not-found':
+    'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
+  refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
+  unreachable: 'There is no route from here to that address; check the network and its firewall.',
+  reset:
+    'Something closed the connection; if the port speaks TLS, the URL must begin with https://, and if it does not, with http://.',
+  'timed-out':
+    'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn), or raise the request timeout.',
+  'tls-unknown-issuer':
+    'If the certificate comes from a private authority, give its certificate as the CA certificate.',
+  'tls-expired': 'Renew the certificate of the statistics page.',
+  'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
+  'tls-client-certificate':
+    'The page asks for a client certificate; give a client certificate and its key.',
+  'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
+  'tls-failed': 'Check the certificates, and that the port speaks TLS.',
+  'proxy-refused':
+    'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
+  'not-http': 'What answers there does not speak HTTP; check the address and port.',
+  // What answered
+  unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
+  forbidden:
+    'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
+  redirected:
+    'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
+  'wrong-path':
+    'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
+  'unexpected-status': 'Is this the URL of a HAProxy statistics page?',
+  'not-csv':
+    'Is this the URL of a HAProxy statistics page? It must be the `stats uri` of haproxy.cfg, reached without a login page in between.',
+  truncated: 'The answer broke off; something between here and HAProxy closed the connection.',
+  oversized: 'Is this the URL of a HAProxy statistics page?',
+  malformed:
+    'The statistics page is not as HAProxy writes it; something in between may have changed it.',
+  'several-processes':
+    'With nbproc above 1 each process has a state of its own and a request reaches only one of them; give every process a statistics page of its own (`bind-process`), or use threads.',
+  // What HAProxy said to a change
+  DENY: 'HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out.',
+  ERRP: 'HAProxy did not accept the backend, the server or the action; were they removed since the page was read?',
+  NONE: 'HAProxy changed nothing; the server has no such check, or its check is not enabled.',
+  PART: 'HAProxy knows only some of these servers; were the others removed, or are two servers of one name in the backend?',
+  EXCD: 'The request was larger than HAProxy takes (`tune.bufsize`); name fewer servers at a time.',
+  IVAL: 'HAProxy did not accept the form of the request; something in between may have changed it.',
+  UNKN: 'HAProxy gave an answer that it does not explain itself.',
+  'not-haproxy':
+    'The change reached something that is not the statistics page; is the URL the `stats uri`, and is nothing between here and HAProxy that answers in its place?',
+  // What was found, and what came of it
+  'unknown-backend':
+    'Check the spelling (names are case-sensitive), and that no `stats scope` hides the backend from this page.',
+  'unknown-server': 'Check the spelling; names are case-sensitive.',
+  undrivable: '',
+  'guard-refused':
+    'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
+  'did-not-hold': 'An agent check, another operator or a reload of HAProxy may have changed it.',
+  'not-drained': '',
+  'not-up': '',
+  'not-everywhere': '',
+  cancelled: ''
+} as const satisfies Record<string, string>
+
+/** The name of a way to fail. */
+export type Problem = keyof typeof ADVICE
+
+/** Problems that may be gone a moment later: a reload, a restart, a network that hiccups. */
+const TRANSIENT: ReadonlySet<Problem> = new Set([
+  'refused',
+  'unreachable',
+  'reset',
+  'timed-out',
+  'truncated'
+])
+
+/** More about an error than its problem. */
+export interface Circumstances {
+  /** What to do about it, where the problem's own advice does not fit. */
+  readonly advice?: string
+  readonly cause?: unknown
+  /** Whether the same request may succeed a moment later, where that differs from the problem's rule. */
+  readonly transient?: boolean
+}
+
+/** A failure with a problem to branch on, a message to read and advice to follow. */
+export class HaproxyError extends Error {
+  override readonly name = 'HaproxyError'
+  readonly problem: Problem
+  /** What to do about it; may be empty. */
+  readonly advice: string
+  /** Whether the same request may succeed a moment later. */
+  readonly transient: boolean
+
+  constructor(problem: Problem, message: string, circumstances: Circumstances = {}) {
+    super(message, circumstances.cause === undefined ? {} : { cause: circumstances.cause })
+    this.problem = problem
+    this.advice = circumstances.advice ?? ADVICE[problem]
+    this.transient = circumstances.transient ?? TRANSIENT.has(problem)
+  }
+}
+
+/** Problems after which nothing can have changed: the change did not arrive, or HAProxy declined it. */
+const DECLINED: ReadonlySet<Problem> = new Set([
+  'host-not-found',
+  'refused',
+  'tls-unknown-issuer',
+  'tls-expired',
+  'tls-wrong-name',
+  'tls-client-certificate',
+  'tls-not-spoken',
+  'proxy-refused',
+  'unauthorized',
+  'forbidden',
+  'DENY',
+  'ERRP',
+  'NONE',
+  'EXCD',
+  'IVAL'
+])
+
+/** Whether a change that failed with this error surely changed nothing. */
+export function changedNothing(error: unknown): boolean {
+  return error instanceof HaproxyError && DECLINED.has(error.problem)
+}

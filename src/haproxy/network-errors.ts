@@ -1,0 +1,78 @@
+import { HaproxyError, type Problem } from './errors.ts'
+
+/** What an exchange was doing when it ended. */
+export type Phase =
+  'connecting' | 'connecting through the proxy' | 'waiting for the answer' | 'reading the answer'
+
+/** What is known of an exchange that failed. */
+export interface Failure {
+  /** What was being attempted, to begin the message with. */
+  readonly doing: string
+  readonly url: URL
+  readonly phase: Phase
+  /** The deadline in milliseconds, if that ended the exchange. */
+  readonly timedOutMs: number | undefined
+}
+
+type Meaning = readonly [code: RegExp, problem: Problem, seen: (host: string) => string]
+
+// Codes of Node's sockets, resolver, TLS and HTTP parser, each with what it means here.
+const MEANINGS: readonly Meaning[] = [
+  [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
+  [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
+  [/^ECONNREFUSED$/, 'refused', (host) => `${host} refused the connection`],
+  [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no way to ${host}`],
+  [/^ETIMEDOUT$/, 'timed-out', (host) => `${host} did not answer the attempt to connect`],
+  [/^(ECONNRESET|EPIPE)$/, 'reset', (host) => `${host} closed the connection without an answer`],
+  [/^CERT_HAS_EXPIRED$/, 'tls-expired', (host) => `the certificate of ${host} has expired`],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    'tls-wrong-name',
+    (host) => `the certificate was not made out for ${host}`
+  ],
+  [
+    /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
+    'tls-unknown-issuer',
+    (host) => `nobody who is trusted has signed the certificate of ${host}`
+  ],
+  [
+    /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/,
+    'tls-client-certificate',
+    (host) => `${host} broke off the TLS handshake, as it does when it wants a client certificate`
+  ],
+  [
+    /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_)/,
+    'tls-client-certificate',
+    (host) => `${host} did not accept the client certificate`
+  ],
+  [
+    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|^EPROTO$/,
+    'tls-not-spoken',
+    (host) => `${host} does not answer in TLS`
+  ],
+  [/^ERR_(SSL|TLS|OSSL)_/, 'tls-failed', (host) => `there is no TLS connection to ${host}`],
+  [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
+]
+
+/** Puts what Node reports of a failed exchange into words and names its problem. */
+export function explainFailure(error: unknown, failure: Failure): HaproxyError {
+  const { doing, url, phase, timedOutMs } = failure
+  const seen = (problem: Problem, what: string): HaproxyError =>
+    new HaproxyError(problem, `${doing}: ${what}.`, { cause: error })
+  if (timedOutMs !== undefined) {
+    return seen('timed-out', `no complete answer within ${timedOutMs} ms (${phase})`)
+  }
+  const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>
+  if (message.startsWith('tunneling socket could not be established')) {
+    return seen('proxy-refused', `the proxy did not connect (${message.split(', ').at(-1) ?? ''})`)
+  }
+  if (phase === 'reading the answer') {
+    return seen('truncated', 'the answer broke off')
+  }
+  const meaning = MEANINGS.find(([pattern]) => pattern.test(code))
+  if (meaning === undefined) {
+    return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`)
+  }
+  const [, problem, put] = meaning
+  return seen(problem, put(url.host))
+}
