@@ -1,0 +1,38 @@
+import type { Target } from './pool.ts'
+
+/** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
+export function namesOf(targets: readonly Target[]): string {
+  const pages = Map.groupBy(targets, ({ pool }) => pool.page.name)
+  return [...pages]
+    .map(([page, on]) => `${on.map(({ name }) => name).join(', ')} on ${page}`)
+    .join(', ')
+}
+
+/** What a target was last seen to be: `MAINT with 3 sessions, 1 queued`. */
+export function seenAs({ now }: Target): string {
+  const sessions = now.sessions > 0 ? [count(now.sessions, 'session')] : []
+  const queue = now.queue > 0 ? [`${now.queue} queued`] : []
+  const load = [...sessions, ...queue].join(', ')
+  return load === '' ? now.status : `${now.status} with ${load}`
+}
+
+/**
+ * The state that every target is in, in as few sentences as it takes: targets in the same state are told
+ * together. What is not known is said to be not known.
+ */
+export function statesOf(targets: readonly Target[]): string {
+  const states = Map.groupBy(targets, (target) => {
+    if (target.certain) {
+      return `${target.undone ? 'put back, ' : ''}${seenAs(target)}`
+    }
+    return `not known to be ${target.asked ?? 'changed'} (last seen ${seenAs(target)})`
+  })
+  return [...states]
+    .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
+    .join('; ')
+}
+
+/** `1 session`, `2 sessions`. */
+export function count(amount: number, what: string): string {
+  return `${amount} ${what}${amount === 1 ? '' : 's'}`
+}

@@ -1,0 +1,28 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** Pauses before the second and the third attempt, in milliseconds. */
+const PAUSES = [250, 1_000]
+
+/**
+ * Tries something again, at most twice and after growing pauses, when it failed in a way that may pass.
+ * Only for what does no harm when done twice.
+ */
+export async function persist<T>(
+  attempt: () => Promise<T>,
+  { clock, log, cancelled }: Surroundings,
+  mayRepeat: (error: HaproxyError) => boolean = (error) => error.transient
+): Promise<T> {
+  for (const pause of PAUSES) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof HaproxyError) || !mayRepeat(error) || cancelled.aborted) {
+        throw error
+      }
+      log.info(`${error.message} Trying again in ${pause} ms.`)
+      await clock.sleep(pause, cancelled)
+    }
+  }
+  return attempt()
+}

@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Time, in milliseconds. */
+export interface Clock {
+  now(): number
+  /** Resolves after at least so many milliseconds; rejects with the signal's reason as soon as that fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+}
+
+/** The clock of the machine, which no change of the date can turn back. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  sleep: (ms, signal) =>
+    // Timers count whole milliseconds and may fire within the last one.
+    sleep(ms > 0 ? Math.ceil(ms) + 1 : 0, undefined, { signal }).catch(() => {
+      signal.throwIfAborted()
+    })
+}
+
+/** Where to tell what is being done. */
+export interface Log {
+  info(text: string): void
+  notice(text: string): void
+  warning(text: string): void
+}
+
+/** What everything that takes time needs from outside. */
+export interface Surroundings {
+  readonly clock: Clock
+  readonly log: Log
+  /** Fires when the run is cancelled: nothing new is begun, no wait goes on. */
+  readonly cancelled: AbortSignal
+  /** Fires when a cancelled run must be over: what was begun (a change, an undo) ends too. */
+  readonly over: AbortSignal
+}
