@@ -1,0 +1,141 @@
+import { getInput, notice, setSecret } from '@actions/core'
+import { readFileSync } from 'node:fs'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { basicAuthorization } from './haproxy/stats-page.ts'
+import { type Credentials, parseStatsUrl, type StatsUrl } from './haproxy/stats-url.ts'
+import type { TransportSettings } from './haproxy/transport.ts'
+import { type InputReader, UNAVAILABLE } from './input-reader.ts'
+import type { InputName } from './inputs.ts'
+
+type Reader = InputReader<InputName>
+
+/** One HAProxy and how to log in there. */
+export interface Instance {
+  readonly url: StatsUrl
+  readonly credentials: Credentials | undefined
+}
+
+/** Reads the credentials for every URL that carries none, and has them masked. */
+export function readCredentials(reader: Reader): Credentials | undefined {
+  const username = reader.text('username')
+  // Never trimmed: a password may begin or end with a space.
+  const given = getInput('password', { trimWhitespace: false })
+  const password = given.replace(/\r?\n$/, '')
+  if (username === '' && password === '') {
+    return undefined
+  }
+  const credentials = masked({ username, password })
+  if (password !== given) {
+    notice('The password ends in a line break, which is left out. Store the secret without it.')
+  }
+  if (username === '') {
+    reader.refuse('username', `it is empty although there is a password. ${UNAVAILABLE}`)
+  } else if (username.includes(':')) {
+    reader.refuse(
+      'username',
+      `"${username}" has a colon, which HTTP Basic authentication cannot carry.`
+    )
+  }
+  if (password === '') {
+    reader.refuse('password', `it is empty although there is a user name. ${UNAVAILABLE}`)
+  }
+  return credentials
+}
+
+/** Reads the instances, each of them once, and has the passwords in their URLs masked. */
+export function readInstances(reader: Reader, fallback: Credentials | undefined): Instance[] {
+  const instances = new Map<string, Instance>()
+  const list = reader.list('stats-url')
+  for (const [index, text] of list.entries()) {
+    try {
+      const url = parseStatsUrl(text)
+      instances.set(url.href, { url, credentials: credentialsFor(url, fallback) })
+    } catch (error) {
+      const which = list.length > 1 ? ` (number ${index + 1} of ${list.length})` : ''
+      const reason = error instanceof Error ? error.message : String(error)
+      // The URL itself is not shown: it may hold a password.
+      reader.refuse('stats-url', `the URL${which} cannot be used: ${reason}.`)
+    }
+  }
+  return [...instances.values()]
+}
+
+function credentialsFor(
+  { userinfo }: StatsUrl,
+  fallback: Credentials | undefined
+): Credentials | undefined {
+  if (userinfo === undefined) {
+    return fallback
+  }
+  const { username, password = fallback?.password ?? '' } = userinfo
+  return masked({ username, password })
+}
+
+/** Has a password masked in every form in which it may turn up somewhere. */
+function masked(credentials: Credentials): Credentials {
+  const { password } = credentials
+  if (password !== '') {
+    const forms = [
+      password,
+      encodeURIComponent(password),
+      new URLSearchParams({ '': password }).toString().slice(1),
+      JSON.stringify(password).slice(1, -1),
+      Buffer.from(password).toString('base64'),
+      basicAuthorization(credentials).replace('Basic ', '')
+    ]
+    new Set(forms).forEach(setSecret)
+  }
+  return credentials
+}
+
+type Certificates = Pick<TransportSettings, 'ca' | 'clientCertificate' | 'clientKey'>
+
+/** Reads the certificates, sees that they can be used, and has the key masked. */
+export function readCertificates(reader: Reader): Certificates {
+  const ca = readPem(reader, 'ca-certificate')
+  const clientCertificate = readPem(reader, 'client-certificate')
+  const clientKey = readPem(reader, 'client-key')
+  if (clientKey !== undefined) {
+    setSecret(clientKey)
+  }
+  if ((clientCertificate === undefined) !== (clientKey === undefined)) {
+    const missing = clientKey === undefined ? 'client-key' : 'client-certificate'
+    reader.refuse(missing, `a client certificate and its key go together. ${UNAVAILABLE}`)
+  }
+  if (ca !== undefined) {
+    check(reader, 'ca-certificate', { ca })
+  }
+  if (clientCertificate !== undefined) {
+    check(reader, 'client-certificate', { cert: clientCertificate })
+  }
+  if (clientCertificate !== undefined && clientKey !== undefined) {
+    check(reader, 'client-key', { cert: clientCertificate, key: clientKey })
+  }
+  return { ca, clientCertificate, clientKey }
+}
+
+function readPem(reader: Reader, name: InputName): string | undefined {
+  const text = reader.text(name)
+  if (text === '' || text.includes('-----BEGIN ')) {
+    return text === '' ? undefined : text
+  }
+  try {
+    return readFileSync(text, 'utf8')
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException
+    reader.refuse(name, `it is neither PEM text nor a file that can be read (${code}).`)
+    return undefined
+  }
+}
+
+function check(reader: Reader, name: InputName, options: SecureContextOptions): void {
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    reader.refuse(
+      name,
+      `it cannot be used (${reason}). It must be PEM, and a key must be without a passphrase.`
+    )
+  }
+}

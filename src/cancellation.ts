@@ -1,0 +1,30 @@
+import { HaproxyError } from './haproxy/errors.ts'
+
+/** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
+const GRACE = 4_000
+
+/** The two moments of a cancel. */
+export interface Cancellation {
+  /** Fires with the first SIGINT or SIGTERM. */
+  readonly cancelled: AbortSignal
+  /** Fires when the run must be over. */
+  readonly over: AbortSignal
+}
+
+/** Turns the signals with which the runner cancels a step into something that waits can listen to. */
+export function listenForCancel(): Cancellation {
+  const cancelled = new AbortController()
+  const over = new AbortController()
+  const onSignal = (signal: string): void => {
+    if (cancelled.signal.aborted) {
+      return
+    }
+    cancelled.abort(new HaproxyError('cancelled', `Cancelled (${signal}).`))
+    setTimeout(() => {
+      over.abort(new HaproxyError('cancelled', `Cancelled (${signal}) and out of time.`))
+    }, GRACE).unref()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return { cancelled: cancelled.signal, over: over.signal }
+}

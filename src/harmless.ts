@@ -1,0 +1,22 @@
+/**
+ * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
+ * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning.
+ */
+export function harmless(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+    .replaceAll('##[', '## [')
+    .replace(/::(?=[a-z])/gi, ': :')
+    .trim()
+}
+
+/** Makes text from outside harmless inside an element of the job summary's HTML. */
+export function harmlessHtml(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    '&': 'amp',
+    '<': 'lt',
+    '>': 'gt',
+    '"': 'quot'
+  }
+  return harmless(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`)
+}

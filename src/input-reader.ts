@@ -1,0 +1,102 @@
+import { getInput } from '@actions/core'
+import { parseDuration } from './rotation/duration.ts'
+
+/** Inputs that cannot be used; every one of them is named. */
+export class InputError extends Error {
+  override readonly name = 'InputError'
+  /** Each begins with the input's name and a colon. */
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join(' '))
+    this.problems = problems
+  }
+}
+
+/** The likeliest cause of an input that is empty although the workflow gives it. */
+export const UNAVAILABLE =
+  'If it comes from a secret, a variable or an input, is that available to this workflow?'
+
+/**
+ * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
+ * all can be told at once. What it returns for a bad input is of the right type and of no use.
+ */
+export class InputReader<Name extends string> {
+  readonly #defaults: Readonly<Record<Name, string>>
+  readonly #problems: string[] = []
+
+  /** @param defaults what an empty input means */
+  constructor(defaults: Readonly<Record<Name, string>>) {
+    this.#defaults = defaults
+  }
+
+  /** @throws InputError if anything was refused */
+  finish(): void {
+    if (this.#problems.length > 0) {
+      throw new InputError(this.#problems)
+    }
+  }
+
+  refuse(name: Name, reason: string): void {
+    this.#problems.push(`${name}: ${reason}`)
+  }
+
+  text(name: Name): string {
+    return getInput(name) || this.#defaults[name]
+  }
+
+  /** A list of one or more, one per line or separated by commas or spaces. */
+  list(name: Name): string[] {
+    const list = this.text(name)
+      .split(/[\s,]+/)
+      .filter((text) => text !== '')
+    if (list.length === 0) {
+      this.refuse(name, `it is empty. ${UNAVAILABLE}`)
+    }
+    return list
+  }
+
+  choice<T extends string>(name: Name, allowed: readonly [T, ...T[]]): T {
+    const text = this.text(name)
+    const known = allowed.find((word) => word === text)
+    if (known === undefined) {
+      this.refuse(name, `"${text}" is not one of ${allowed.join(', ')}.`)
+    }
+    return known ?? allowed[0]
+  }
+
+  /** The words of YAML 1.2, as core.getBooleanInput takes them; that one refuses an empty value. */
+  flag(name: Name): boolean {
+    const text = this.text(name)
+    if (/^(true|True|TRUE)$/.test(text)) {
+      return true
+    }
+    if (!/^(false|False|FALSE)$/.test(text)) {
+      this.refuse(name, `"${text}" is neither true nor false.`)
+    }
+    return false
+  }
+
+  amount(name: Name): number {
+    const text = this.text(name)
+    if (!/^\d{1,9}$/.test(text)) {
+      this.refuse(name, `"${text}" is not a whole number of 0 or more.`)
+    }
+    return Number(text)
+  }
+
+  /** In milliseconds. */
+  duration(name: Name, least: string, most: string): number {
+    const text = this.text(name)
+    const ms = parseDuration(text)
+    if (ms === undefined) {
+      const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : ''
+      this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`)
+      return 0
+    }
+    if (ms < (parseDuration(least) ?? 0) || ms > (parseDuration(most) ?? Infinity)) {
+      this.refuse(name, `"${text}" is not between ${least} and ${most}.`)
+    }
+    return ms
+  }
+}

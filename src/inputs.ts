@@ -1,0 +1,160 @@
+import { type Instance, readCertificates, readCredentials, readInstances } from './access.ts'
+import type { AdminState } from './haproxy/server.ts'
+import { COMMANDS, type Command } from './haproxy/stats-page.ts'
+import type { Credentials } from './haproxy/stats-url.ts'
+import type { TransportSettings } from './haproxy/transport.ts'
+import { InputReader, UNAVAILABLE } from './input-reader.ts'
+import { formatDuration } from './rotation/duration.ts'
+import { ON_TIMEOUT, type OnTimeout } from './rotation/take-out.ts'
+import type { Rhythm } from './rotation/watch.ts'
+
+/** Every input with its default as action.yml gives it; an empty value always means the default. */
+export const DEFAULTS = {
+  'stats-url': '',
+  username: '',
+  password: '',
+  backend: '',
+  server: '',
+  action: '',
+  wait: 'true',
+  'wait-timeout': '5m',
+  'poll-interval': '1s',
+  'settle-time': '1s',
+  'max-sessions': '0',
+  'on-timeout': 'fail',
+  'min-up': '1',
+  'ready-through-drain': 'true',
+  restore: 'never',
+  'dry-run': 'false',
+  'request-timeout': '10s',
+  'ca-certificate': '',
+  'client-certificate': '',
+  'client-key': '',
+  'tls-verify': 'true',
+  'job-status': '${{ job.status }}'
+} as const satisfies Record<string, string>
+
+export type InputName = keyof typeof DEFAULTS
+
+const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
+export type Action = AdminState | Command | 'status'
+
+const RESTORE = ['never', 'failure', 'always'] as const
+/** When the post step puts back what the main step took out. */
+export type Restore = (typeof RESTORE)[number]
+
+/** Everything that a user can say, checked and complete. */
+export interface Inputs {
+  readonly instances: readonly Instance[]
+  /** For instances that a later step knows only by their URL. */
+  readonly credentials: Credentials | undefined
+  readonly backends: readonly string[] | 'every'
+  readonly servers: readonly string[]
+  readonly action: Action
+  readonly wait: boolean
+  readonly rhythm: Rhythm
+  readonly maxSessions: number
+  readonly onTimeout: OnTimeout
+  readonly minUp: number
+  readonly readyThroughDrain: boolean
+  readonly restore: Restore
+  readonly dryRun: boolean
+  readonly transport: TransportSettings
+  /** How the job fares, as far as this stage can know: `success`, `failure`, `cancelled`. */
+  readonly jobStatus: string
+}
+
+type Reader = InputReader<InputName>
+
+/**
+ * Reads and checks all inputs, and has every secret masked before anything else is printed.
+ *
+ * @throws InputError that names every bad input at once
+ */
+export function readInputs(): Inputs {
+  const reader: Reader = new InputReader(DEFAULTS)
+  const credentials = readCredentials(reader)
+  const inputs = {
+    credentials,
+    instances: readInstances(reader, credentials),
+    backends: readBackends(reader),
+    servers: checkNames(reader, 'server', reader.list('server')),
+    action: readAction(reader),
+    wait: reader.flag('wait'),
+    rhythm: readRhythm(reader),
+    maxSessions: reader.amount('max-sessions'),
+    onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
+    minUp: reader.amount('min-up'),
+    readyThroughDrain: reader.flag('ready-through-drain'),
+    restore: reader.choice('restore', RESTORE),
+    dryRun: reader.flag('dry-run'),
+    transport: {
+      timeoutMs: reader.duration('request-timeout', '100ms', '2m'),
+      ...readCertificates(reader),
+      verifyTls: reader.flag('tls-verify')
+    },
+    jobStatus: reader.text('job-status')
+  }
+  reader.finish()
+  return inputs
+}
+
+function readRhythm(reader: Reader): Rhythm {
+  const timeoutMs = reader.duration('wait-timeout', '1s', '24h')
+  const intervalMs = reader.duration('poll-interval', '100ms', '1m')
+  const settleMs = reader.duration('settle-time', '0s', '1h')
+  if (settleMs > timeoutMs && timeoutMs > 0) {
+    const timeout = formatDuration(timeoutMs)
+    reader.refuse(
+      'settle-time',
+      `${formatDuration(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`
+    )
+  }
+  return { timeoutMs, intervalMs, settleMs }
+}
+
+function readBackends(reader: Reader): string[] | 'every' {
+  const list = reader.list('backend')
+  if (!list.includes('*')) {
+    return checkNames(reader, 'backend', list)
+  }
+  if (list.length > 1) {
+    reader.refuse('backend', '"*" means every backend that has the server and stands alone.')
+  }
+  return 'every'
+}
+
+// haproxy.cfg allows no other character in a name (manual, "proxy names").
+const NAME = /^[A-Za-z0-9_.:-]+$/
+
+function checkNames(reader: Reader, name: 'backend' | 'server', list: readonly string[]): string[] {
+  for (const text of list.filter((each) => !NAME.test(each))) {
+    const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : ''
+    const every = text === '*' ? ' Servers must be named one by one.' : ''
+    reader.refuse(
+      name,
+      `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`
+    )
+  }
+  return [...new Set(list)]
+}
+
+const OLD_WORDS: Readonly<Record<string, AdminState>> = {
+  enable: 'ready',
+  start: 'ready',
+  disable: 'maint',
+  stop: 'drain'
+}
+
+function readAction(reader: Reader): Action {
+  const text = reader.text('action')
+  const lower = text.toLowerCase()
+  const meant = OLD_WORDS[lower] ?? ACTIONS.find((action) => action === lower)
+  if (meant === text) {
+    return meant
+  }
+  const hint = meant === undefined ? '' : ` Use ${meant}.`
+  const seen = text === '' ? `it is empty. ${UNAVAILABLE} It must be` : `"${text}" is not`
+  reader.refuse('action', `${seen} one of ${ACTIONS.join(', ')}.${hint}`)
+  return 'status'
+}

@@ -1,0 +1,30 @@
+import { StatsPage } from './haproxy/stats-page.ts'
+import { parseStatsUrl } from './haproxy/stats-url.ts'
+import type { Inputs } from './inputs.ts'
+import { log } from './report.ts'
+
+/** The statistics pages of all HAProxies that the inputs name. */
+export function openPages(inputs: Inputs): StatsPage[] {
+  warnOfUnverifiedTls(inputs)
+  return inputs.instances.map(
+    ({ url, credentials }) => new StatsPage(url, credentials, inputs.transport)
+  )
+}
+
+/** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
+export function reopenPage(href: string, inputs: Inputs): StatsPage {
+  const known = inputs.instances.find(({ url }) => url.href === href)
+  return new StatsPage(
+    known?.url ?? parseStatsUrl(href),
+    known === undefined ? inputs.credentials : known.credentials,
+    inputs.transport
+  )
+}
+
+function warnOfUnverifiedTls({ transport, instances }: Inputs): void {
+  if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
+    log.warning(
+      'tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.'
+    )
+  }
+}
