@@ -7,8 +7,14 @@ import tseslint from 'typescript-eslint'
 // it, and neither has heard of GitHub Actions. Only the outer files may import the toolkit.
 const forbid = (group, message) => ({ group, message })
 const actions = forbid(['@actions/*'], 'The inner rings know nothing of GitHub Actions.')
-const transportOnly = forbid(['@actions/http-client*'], 'Only src/haproxy/transport.ts sends requests.')
-const outward = forbid(['../*'], 'src/haproxy stands alone: it imports nothing from outside its folder.')
+const transportOnly = forbid(
+  ['@actions/http-client*'],
+  'Only src/haproxy/transport.ts sends requests.'
+)
+const outward = forbid(
+  ['../*'],
+  'src/haproxy stands alone: it imports nothing from outside its folder.'
+)
 const door = forbid(
   ['../*.ts'],
   'src/rotation knows nothing of the files that speak to the runner.'
@@ -38,7 +44,16 @@ export default defineConfig(
   { files: ['src/**'], rules: { 'no-console': 'error' } },
   {
     files: ['**/*.js', '**/*.mjs', 'script/**'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly', setTimeout: 'readonly', fetch: 'readonly' } }
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        Buffer: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        fetch: 'readonly'
+      }
+    }
   },
   prettier
 )
