@@ -1,0 +1,256 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { freePort } from '../support/ports.ts'
+import { type ActionResult, runAction } from '../support/runner.ts'
+
+const users = { username: 'admin', password: 'secret-word' }
+
+let farm: Farm
+let readOnly: Farm
+let scoped: Farm
+beforeAll(async () => {
+  ;[farm, readOnly, scoped] = await Promise.all([
+    startFarm({ users, servers: ['node1', 'node2'], backend: 'log_server' }),
+    startFarm({ users, servers: ['node1', 'node2'], backend: 'log_server', statsLines: [] }),
+    startFarm({
+      users,
+      servers: ['node1'],
+      backend: 'log_server',
+      statsLines: ['stats admin if TRUE', 'stats scope stats']
+    })
+  ])
+})
+afterAll(() => Promise.all([farm, readOnly, scoped].map((each) => each.stop())))
+
+function run(inputs: Record<string, string> = {}, on: Farm = farm): Promise<ActionResult> {
+  return runAction({
+    'stats-url': on.statsUrl,
+    ...users,
+    backend: 'log_server',
+    server: 'node1',
+    action: 'maint',
+    'wait-timeout': '3s',
+    ...inputs
+  })
+}
+
+/** Whatever is refused has changed nothing. */
+async function expectUntouched(result: ActionResult, on: Farm = farm): Promise<void> {
+  expect(result.exitCode).toBe(1)
+  expect(await on.status('node1')).toBe('UP')
+  expect(result.lastLine).toContain('Nothing was changed')
+  expect(result.annotations.at(-1)).toMatchObject({ level: 'error', message: result.lastLine })
+}
+
+describe('what HAProxy refuses', () => {
+  test('a wrong password', async () => {
+    const result = await run({ password: 'wrong-word' })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `Could not read the statistics page ${farm.statsUrl}: the user name or the password was not accepted (HTTP 401). ` +
+        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg).'
+    )
+  })
+
+  test('a wrong path', async () => {
+    const url = farm.statsUrl.replace('/admin', '/stats')
+    const result = await run({ 'stats-url': url })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `Could not read the statistics page ${url}: the request went to a backend that cannot answer (HTTP 503). ` +
+        'Nothing was changed. Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).'
+    )
+  })
+
+  test('a path that an application answers', async () => {
+    const result = await run({ 'stats-url': `${farm.userUrl}/admin` })
+    await expectUntouched(result)
+    expect(result.lastLine).toContain(
+      'the answer is something else instead of CSV. Nothing was changed. Is this the URL'
+    )
+  })
+
+  test('a port where nothing listens', async () => {
+    const port = await freePort()
+    const result = await run({ 'stats-url': `http://127.0.0.1:${String(port)}/admin` })
+    await expectUntouched(result)
+    expect(result.lastLine).toContain(
+      `127.0.0.1:${String(port)} refused the connection. Nothing was changed. Is HAProxy running`
+    )
+  })
+
+  test('a host that does not exist', async () => {
+    const result = await run({ 'stats-url': 'http://lb.invalid/admin' })
+    await expectUntouched(result)
+    expect(result.lastLine).toMatch(/lb\.invalid.* Nothing was changed\. Check the host name/)
+  })
+
+  test('changes without `stats admin`', async () => {
+    const result = await run({}, readOnly)
+    await expectUntouched(result, readOnly)
+    expect(result.lastLine).toContain(
+      `Could not ask ${readOnly.statsUrl} for maint of log_server/node1: HAProxy answered DENY. Nothing was changed. ` +
+        `Now log_server/node1 on ${readOnly.statsUrl} is UP. HAProxy refuses changes: \`stats admin if …\` is missing`
+    )
+    expect(result.outputs).toMatchObject({ changed: 'false', status: 'UP' })
+  })
+
+  test('a backend that `stats scope` hides', async () => {
+    const result = await run({}, scoped)
+    await expectUntouched(result, scoped)
+    expect(result.lastLine).toContain(
+      `The statistics page ${scoped.statsUrl} shows no backend log_server; it shows no backend at all.`
+    )
+    expect(result.lastLine).toContain('no `stats scope` hides the backend')
+  })
+})
+
+describe('names that are not there', () => {
+  test('an unknown server is told with those that exist, the nearest one first', async () => {
+    const result = await run({ server: 'node9' })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `The backend log_server on ${farm.statsUrl} has no server node9; there are the servers node1, node2. ` +
+        'Did you mean node1? Nothing was changed. Check the spelling; names are case-sensitive.'
+    )
+  })
+
+  test('an unknown backend likewise', async () => {
+    const result = await run({ backend: 'LOG_SERVER' })
+    await expectUntouched(result)
+    expect(result.lastLine).toContain(
+      `The statistics page ${farm.statsUrl} shows no backend LOG_SERVER; there are the backends log_server. Did you mean log_server?`
+    )
+  })
+
+  test('a frontend is not a backend', async () => {
+    const result = await run({ backend: 'users' })
+    await expectUntouched(result)
+    expect(result.lastLine).toContain(
+      'users is a frontend. Nothing was changed. Name the backend that'
+    )
+  })
+
+  test('all that is missing is told at once', async () => {
+    const result = await run({ backend: 'log_server nowhere', server: 'node1 node8 BACKEND' })
+    await expectUntouched(result)
+    expect(result.lastLine).toMatch(
+      /no server node8.*no server BACKEND \(that is a row for the whole proxy\).*no backend nowhere/
+    )
+  })
+
+  test('with * a server must be somewhere', async () => {
+    const result = await run({ backend: '*', server: 'node1 ghost' })
+    await expectUntouched(result)
+    expect(result.lastLine).toContain(
+      `No backend on ${farm.statsUrl} has a server ghost; there are the servers node1, node2.`
+    )
+  })
+})
+
+describe('bad inputs', () => {
+  test('are all told at once, each with its name, its value and what is allowed', async () => {
+    const result = await run({
+      action: 'MAINT',
+      wait: 'yes',
+      'wait-timeout': '5',
+      'poll-interval': '5ms',
+      'max-sessions': '-1',
+      'on-timeout': 'ignore',
+      restore: 'sometimes',
+      server: 'log_server/node1',
+      'ca-certificate': '/nowhere.pem',
+      'client-key': '/nowhere.key'
+    })
+    await expectUntouched(result)
+    expect(result.annotations.slice(0, -1).map(({ message }) => message)).toEqual([
+      'server: "log_server/node1" is not a name; HAProxy allows letters, digits and _ . : - only. The backend goes into backend, the server into server.',
+      'action: "MAINT" is not one of ready, drain, maint, status, shutdown, ehlth, dhlth, hrunn, hnolb, hdown, eagent, dagent, arunn, adown. Use maint.',
+      'wait: "yes" is neither true nor false.',
+      'wait-timeout: "5" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 5s?',
+      'poll-interval: "5ms" is not between 100ms and 1m.',
+      'max-sessions: "-1" is not a whole number of 0 or more.',
+      'on-timeout: "ignore" is not one of fail, restore, shutdown, continue.',
+      'restore: "sometimes" is not one of never, failure, always.',
+      'ca-certificate: it is neither PEM text nor a file that can be read (ENOENT).',
+      'client-key: it is neither PEM text nor a file that can be read (ENOENT).'
+    ])
+    expect(result.lastLine).toBe(
+      'Nothing was changed: please correct server, action, wait, wait-timeout, poll-interval, max-sessions, on-timeout, restore, ca-certificate, client-key.'
+    )
+  })
+
+  test.each([
+    [
+      { action: '' },
+      'action: it is empty. If it comes from a secret, a variable or an input, is that available to this workflow? It must be one of'
+    ],
+    [{ action: 'disable' }, 'adown. Use maint.'],
+    [{ action: 'enable' }, 'adown. Use ready.'],
+    [
+      { server: '' },
+      'server: it is empty. If it comes from a secret, a variable or an input, is that available'
+    ],
+    [{ server: '*' }, 'server: "*" is not a name;'],
+    [
+      { backend: '* web' },
+      'backend: "*" means every backend that has the server and stands alone.'
+    ],
+    [{ 'stats-url': '' }, 'stats-url: it is empty.'],
+    [
+      { 'stats-url': 'lb:8080/admin' },
+      'stats-url: the URL cannot be used: it must begin with http:// or https://.'
+    ],
+    [{ password: '' }, 'password: it is empty although there is a user name.'],
+    [{ username: '' }, 'username: it is empty although there is a password.'],
+    [{ username: 'a:b' }, 'username: "a:b" has a colon'],
+    [
+      { 'wait-timeout': '2s', 'settle-time': '3s' },
+      'settle-time: 3s is longer than the wait-timeout of 2s'
+    ]
+  ])('%j', async (inputs, message) => {
+    const result = await run(inputs)
+    await expectUntouched(result)
+    expect(result.annotations[0]?.message).toContain(message)
+  })
+
+  test('a password in a URL that cannot be read is not printed', async () => {
+    const result = await run({
+      'stats-url': 'http://admin:top/secret@lb/admin',
+      username: '',
+      password: ''
+    })
+    await expectUntouched(result)
+    expect(result.output).not.toContain('secret')
+  })
+})
+
+describe('URLs as people paste them', () => {
+  test.each([
+    ['with ;csv at its end', (url: string) => `${url};csv`],
+    ['with what the page adds', (url: string) => `${url};up;norefresh;no-maint;st=DONE`],
+    ['with a slash at its end', (url: string) => `${url}/`],
+    ['with a scope', (url: string) => `${url}?scope=nothing`],
+    ['with a fragment', (url: string) => `${url}#top`],
+    ['with user name and password', (url: string) => url.replace('//', '//admin:secret-word@')]
+  ])('%s', async (_, paste) => {
+    const result = await run({ 'stats-url': paste(farm.statsUrl), action: 'status' })
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  })
+
+  test('a URI of ?stats', async () => {
+    const stats = await startFarm({ statsUri: '/haproxy?stats' })
+    try {
+      const result = await runAction({
+        'stats-url': stats.statsUrl,
+        backend: 'web',
+        server: 'app1',
+        action: 'maint',
+        'settle-time': '0s'
+      })
+      expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'MAINT' } })
+    } finally {
+      await stats.stop()
+    }
+  })
+})
