@@ -30846,12 +30846,15 @@ class StatsPage {
     #url;
     #authorization;
     #settings;
+    #trace;
     #processes = new Set();
-    constructor(url, credentials, settings) {
+    /** @param trace told of every exchange, without secrets */
+    constructor(url, credentials, settings, trace = () => undefined) {
         this.name = url.href;
         this.#url = url;
         this.#authorization = credentials && basicAuthorization(credentials);
         this.#settings = settings;
+        this.#trace = trace;
     }
     /**
      * Reads the page, narrowed to one backend if it is given. Rows of other proxies may come along.
@@ -30927,8 +30930,15 @@ class StatsPage {
         }
         throw refusal(answer, doing);
     }
-    #exchange(request) {
-        return exchange({ ...request, authorization: this.#authorization }, this.#settings);
+    async #exchange(request) {
+        const { method, url, body: sent = '' } = request;
+        const asked = `${method} ${url.href} ${sent}`.trimEnd();
+        this.#trace(asked);
+        const answer = await exchange({ ...request, authorization: this.#authorization }, this.#settings);
+        const { status, location = '', body } = answer;
+        const led = location && ` ${withoutUserinfo(location)}`;
+        this.#trace(`${asked} → ${status}${led} (${body.length} characters)`);
+        return answer;
     }
 }
 /** The value of the Authorization header for a user name and a password, in UTF-8. */
@@ -31034,6 +31044,38 @@ function userinfoOf(url) {
  */
 function csvAddress(url, backend) {
     return new URL(`${url.href};csv${backend === undefined ? '' : `;scope=${backend}`}`);
+}
+
+
+/***/ }),
+
+/***/ 1616:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   I: () => (/* binding */ harmless),
+/* harmony export */   T: () => (/* binding */ harmlessHtml)
+/* harmony export */ });
+/**
+ * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
+ * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning.
+ */
+function harmless(text) {
+    return text
+        .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+        .replaceAll('##[', '## [')
+        .replace(/::(?=[a-z])/gi, ': :')
+        .trim();
+}
+/** Makes text from outside harmless inside an element of the job summary's HTML. */
+function harmlessHtml(text) {
+    const entities = {
+        '&': 'amp',
+        '<': 'lt',
+        '>': 'gt',
+        '"': 'quot'
+    };
+    return harmless(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`);
 }
 
 
@@ -31459,6 +31501,51 @@ function readIntent() {
 
 /***/ }),
 
+/***/ 5625:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Rm: () => (/* binding */ log),
+/* harmony export */   Yz: () => (/* binding */ debug),
+/* harmony export */   zN: () => (/* binding */ endPhase)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9402);
+/* harmony import */ var _harmless_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1616);
+
+
+let phaseIsOpen = false;
+/** Everything that is said in the log passes here, and nothing of it can be a command. */
+const log = {
+    phase: (title) => {
+        endPhase();
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .startGroup */ .Oh((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(title));
+        phaseIsOpen = true;
+    },
+    info: (text) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
+    },
+    notice: (text) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .notice */ .lm((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
+    },
+    warning: (text) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
+    }
+};
+/** Ends the phase that is open, so that what follows is seen without opening a group. */
+function endPhase() {
+    if (phaseIsOpen) {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .endGroup */ .N4();
+        phaseIsOpen = false;
+    }
+}
+/** Shown only where step debug logging is on. */
+function debug(text) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
+}
+
+
+/***/ }),
+
 /***/ 6358:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -31476,8 +31563,8 @@ var inputs = __nccwpck_require__(6422);
 var pages = __nccwpck_require__(8887);
 // EXTERNAL MODULE: ./src/intent.ts
 var intent = __nccwpck_require__(7609);
-// EXTERNAL MODULE: ./src/report.ts + 1 modules
-var src_report = __nccwpck_require__(2388);
+// EXTERNAL MODULE: ./src/log.ts
+var log = __nccwpck_require__(5625);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts
 var bring_back = __nccwpck_require__(7376);
 // EXTERNAL MODULE: ./src/rotation/everywhere.ts
@@ -31880,8 +31967,8 @@ async function takeOutOf(pools, inputs, surroundings, onLook) {
         await (0,take_out/* takeOut */.gu)(pools, order, surroundings, onLook);
     }
     finally {
-        if (!intended.every(src_report/* isChanged */.Hq)) {
-            (0,intent/* saveIntent */.C)(inputs.restore, action, intended.filter(src_report/* isChanged */.Hq));
+        if (!intended.every(pool/* isChanged */.Hq)) {
+            (0,intent/* saveIntent */.C)(inputs.restore, action, intended.filter(pool/* isChanged */.Hq));
         }
     }
 }
@@ -31899,13 +31986,15 @@ async function bringBackTo(pools, inputs, surroundings, onLook) {
 }
 async function rehearseSteps(pools, what, surroundings) {
     await rehearse(pools, surroundings);
-    src_report/* log */.Rm.info(`The right to change is proven everywhere. A real run would ${what}.`);
+    log/* log */.Rm.info(`The right to change is proven everywhere. A real run would ${what}.`);
 }
 function told(steps) {
     const asked = steps.map(({ target, states }) => `ask for ${states.join(', then ')}: ${target.fullName}`);
     return asked.length === 0 ? 'find nothing to change' : asked.join('; ');
 }
 
+// EXTERNAL MODULE: ./src/report.ts + 2 modules
+var src_report = __nccwpck_require__(5315);
 ;// CONCATENATED MODULE: ./src/rotation/look-once-more.ts
 
 /** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
@@ -31933,19 +32022,21 @@ var rotation_surroundings = __nccwpck_require__(7364);
 
 
 
+
 /** The main step: takes servers out of rotation or brings them back, and reports what became of it. */
 async function main() {
-    const surroundings = { clock: rotation_surroundings/* systemClock */.m, log: src_report/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
+    const surroundings = { clock: rotation_surroundings/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
     try {
         await run((0,inputs/* readInputs */.K)(), surroundings);
     }
     catch (error) {
-        (0,src_report/* reportFailure */.xV)(error);
+        (0,src_report/* reportFailure */.x)(error);
     }
 }
 async function run(inputs, surroundings) {
-    const report = new src_report/* Report */.pl(inputs);
+    const report = new src_report/* Report */.p(inputs);
     try {
+        log/* log */.Rm.phase('Looking');
         report.found(await findPools({ ...inputs, pages: (0,pages/* openPages */.l)(inputs) }, surroundings));
         await perform(inputs, report.pools, surroundings, report.onLook);
         report.succeeded();
@@ -31971,23 +32062,23 @@ async function run(inputs, surroundings) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6355);
 /* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8126);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2388);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5625);
 
 
 
 /** The statistics pages of all HAProxies that the inputs name. */
 function openPages(inputs) {
     warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(url, credentials, inputs.transport));
+    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(url, credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz));
 }
 /** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
 function reopenPage(href, inputs) {
     const known = inputs.instances.find(({ url }) => url.href === href);
-    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .w)(href), known === undefined ? inputs.credentials : known.credentials, inputs.transport);
+    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .w)(href), known === undefined ? inputs.credentials : known.credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz);
 }
 function warnOfUnverifiedTls({ transport, instances }) {
     if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _report_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
+        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
     }
 }
 
@@ -32001,18 +32092,20 @@ function warnOfUnverifiedTls({ transport, instances }) {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
 /* harmony import */ var _cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4632);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(2030);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2030);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6422);
 /* harmony import */ var _intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7609);
 /* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8887);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2388);
-/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7376);
-/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8396);
-/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8750);
-/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(225);
-/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1458);
-/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(6898);
-/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(7364);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5625);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(5315);
+/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(7376);
+/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8396);
+/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8750);
+/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(225);
+/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(1458);
+/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(6898);
+/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(7364);
+
 
 
 
@@ -32032,22 +32125,22 @@ const GLANCE = { timeoutMs: 5_000, intervalMs: 500, settleMs: 0 };
 async function post() {
     const intent = (0,_intent_js__WEBPACK_IMPORTED_MODULE_2__/* .readIntent */ .N)();
     if (intent === undefined || intent.pools.length === 0) {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step has left no server out of rotation.');
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step has left no server out of rotation.');
         return;
     }
     if (intent.restore === 'never') {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(intent.pools)}: restore is never.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(intent.pools)}: restore is never.`);
         return;
     }
-    const surroundings = { clock: _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_10__/* .systemClock */ .m, log: _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, ...(0,_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
+    const surroundings = { clock: _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__/* .systemClock */ .m, log: _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, ...(0,_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
     try {
         const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .readInputs */ .K)();
         if (isDue(intent, inputs)) {
-            await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_7__/* .everywhere */ .f)(intent.pools, (pool) => putBack(intent, pool, inputs, surroundings));
+            await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__/* .everywhere */ .f)(intent.pools, (pool) => putBack(intent, pool, inputs, surroundings));
         }
     }
     catch (error) {
-        (0,_report_js__WEBPACK_IMPORTED_MODULE_4__/* .reportFailure */ .xV)(error, `Not known to be back in rotation: ${told(intent.pools)}. Look at the statistics page and choose READY there.`);
+        (0,_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, `Not known to be back in rotation: ${told(intent.pools)}. Look at the statistics page and choose READY there.`);
     }
 }
 function isDue({ restore, pools }, { jobStatus }) {
@@ -32055,48 +32148,48 @@ function isDue({ restore, pools }, { jobStatus }) {
         return true;
     }
     if (jobStatus === 'success') {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: restore is failure, and the job succeeded so far.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: restore is failure, and the job succeeded so far.`);
     }
     else {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is failure, and this runner does not tell how the job fared.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is failure, and this runner does not tell how the job fared.`);
     }
     return false;
 }
 /** Puts back those servers of one pool that are still as the main step left them. */
 async function putBack(intent, { url, backend, previous, servers }, inputs, surroundings) {
     const page = (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
-    const seen = await (0,_rotation_persist_js__WEBPACK_IMPORTED_MODULE_8__/* .persist */ .Z)(() => page.look({ signal: surroundings.cancelled }, backend), surroundings);
-    const all = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_9__/* .Pool */ .bC(page, backend, servers, seen);
-    const left = all.targets.filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_11__/* .canBe */ .gF)(before, intent.state));
+    const seen = await (0,_rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__/* .persist */ .Z)(() => page.look({ signal: surroundings.cancelled }, backend), surroundings);
+    const all = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, servers, seen);
+    const left = all.targets.filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .canBe */ .gF)(before, intent.state));
     const moved = all.targets.filter((target) => !left.includes(target));
     if (moved.length > 0) {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Somebody has already changed what this step left: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_12__/* .statesOf */ .kY)(moved)}; leaving that alone.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Somebody has already changed what this step left: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}; leaving that alone.`);
     }
     const gone = servers.filter((name) => !all.targets.some(({ before }) => before.name === name));
     if (gone.length > 0) {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer there: ${gone.join(', ')} of ${all.name}.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer there: ${gone.join(', ')} of ${all.name}.`);
     }
     if (left.length === 0) {
         return;
     }
-    const pool = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_9__/* .Pool */ .bC(page, backend, left.map(({ before }) => before.name), seen);
-    _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back to ${previous}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_12__/* .statesOf */ .kY)(pool.targets)}.`);
+    const pool = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, left.map(({ before }) => before.name), seen);
+    _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back to ${previous}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(pool.targets)}.`);
     if (previous === 'ready') {
         const order = {
             throughDrain: inputs.readyThroughDrain,
             wait: GLANCE,
             unproven: 'ready'
         };
-        await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_5__/* .bringBack */ .kB)([pool], order, surroundings, () => undefined);
+        await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__/* .bringBack */ .kB)([pool], order, surroundings, () => undefined);
     }
     else {
         const steps = pool.targets.map((target) => ({ target, states: [previous] }));
-        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_6__/* .change */ .Z)(steps, () => undefined, surroundings);
+        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_7__/* .change */ .Z)(steps, () => undefined, surroundings);
     }
-    const notUp = previous === 'ready' ? pool.targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_11__/* .isUp */ .ie)(now)) : [];
-    _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${previous}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_12__/* .statesOf */ .kY)(pool.targets)}.`);
+    const notUp = previous === 'ready' ? pool.targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .isUp */ .ie)(now)) : [];
+    _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${previous}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(pool.targets)}.`);
     if (notUp.length > 0) {
-        _report_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up yet: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_12__/* .namesOf */ .eZ)(notUp)}. HAProxy sends it users once its health check passes.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up yet: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .namesOf */ .eZ)(notUp)}. HAProxy sends it users once its health check passes.`);
     }
 }
 function told(pools) {
@@ -32108,16 +32201,14 @@ function told(pools) {
 
 /***/ }),
 
-/***/ 2388:
+/***/ 5315:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  pl: () => (/* binding */ Report),
-  Hq: () => (/* binding */ isChanged),
-  Rm: () => (/* binding */ log),
-  xV: () => (/* binding */ reportFailure)
+  p: () => (/* binding */ Report),
+  x: () => (/* binding */ reportFailure)
 });
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 18 modules
@@ -32126,37 +32217,127 @@ var core = __nccwpck_require__(9402);
 var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
 var server = __nccwpck_require__(2030);
-;// CONCATENATED MODULE: ./src/harmless.ts
-/**
- * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
- * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning.
- */
-function harmless(text) {
-    return text
-        .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
-        .replaceAll('##[', '## [')
-        .replace(/::(?=[a-z])/gi, ': :')
-        .trim();
-}
-/** Makes text from outside harmless inside an element of the job summary's HTML. */
-function harmlessHtml(text) {
-    const entities = {
-        '&': 'amp',
-        '<': 'lt',
-        '>': 'gt',
-        '"': 'quot'
-    };
-    return harmless(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`);
-}
-
+// EXTERNAL MODULE: ./src/harmless.ts
+var harmless = __nccwpck_require__(1616);
 // EXTERNAL MODULE: ./src/input-reader.ts
 var input_reader = __nccwpck_require__(8915);
+// EXTERNAL MODULE: ./src/log.ts
+var log = __nccwpck_require__(5625);
+// EXTERNAL MODULE: ./src/rotation/pool.ts
+var rotation_pool = __nccwpck_require__(6898);
+;// CONCATENATED MODULE: ./src/outputs.ts
+
+
+
+/** Sets all outputs, on failure too, as far as they are known. */
+function setOutputs(targets, waitedMs) {
+    const distinct = (texts) => [...new Set(texts)].join(', ');
+    const outputs = {
+        changed: targets.some(rotation_pool/* isChanged */.Hq),
+        status: distinct(targets.map(({ now }) => now.status)),
+        'previous-status': distinct(targets.map(({ before }) => before.status)),
+        sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
+        waited: (waitedMs / 1_000).toFixed(1),
+        result: JSON.stringify(targets.map(resultOf))
+    };
+    for (const [name, value] of Object.entries(outputs)) {
+        (0,core/* setOutput */.uH)(name, value);
+    }
+}
+function resultOf(target) {
+    const { pool, before, now } = target;
+    return {
+        instance: pool.page.name,
+        backend: before.backend,
+        server: before.name,
+        previousStatus: before.status,
+        status: now.status,
+        previousAdminState: (0,server/* shownAdminState */.Yy)(before) ?? null,
+        adminState: (0,server/* shownAdminState */.Yy)(now) ?? null,
+        sessions: now.sessions,
+        queue: now.queue,
+        check: now.check,
+        changed: (0,rotation_pool/* isChanged */.Hq)(target)
+    };
+}
+
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(3676);
-// EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(6898);
+;// CONCATENATED MODULE: ./src/summary.ts
+
+
+
+
+/** Writes the job summary. A report must not fail the deed, so what goes wrong is only told. */
+async function writeSummary(summary) {
+    // Without this file (another runner, an old server) the toolkit throws.
+    if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
+        return;
+    }
+    try {
+        await core/* summary */.z
+            .addHeading((0,harmless/* harmlessHtml */.T)(summary.title), 3)
+            .addRaw(`<p>${(0,harmless/* harmlessHtml */.T)(summary.sentence)}</p>`, true)
+            .addTable(table(summary))
+            .addRaw(chart(summary.samples), true)
+            .write();
+    }
+    catch (error) {
+        log/* log */.Rm.info(`The job summary could not be written: ${String(error)}.`);
+    }
+}
+function table({ targets, waitedMs }) {
+    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
+    const rows = targets.map(({ pool, before, now }) => [
+        pool.page.name,
+        before.backend,
+        before.name,
+        before.status,
+        now.status,
+        String(now.sessions),
+        (0,duration/* formatDuration */.a)(waitedMs)
+    ]);
+    return [
+        header.map((data) => ({ data, header: true })),
+        ...rows.map((row) => row.map((cell) => (0,harmless/* harmlessHtml */.T)(cell)))
+    ];
+}
+/** More points than this would not be told apart on GitHub's page. */
+const POINTS = 40;
+/** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
+function chart(samples) {
+    const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
+    const end = samples.at(-1)?.elapsedMs ?? 0;
+    if (samples.length < 2 || highest === 0) {
+        return '';
+    }
+    // The chart spaces its points evenly, so it needs the sessions at even times.
+    const points = Math.min(POINTS, samples.length);
+    const times = Array.from({ length: points }, (_, index) => (end * index) / (points - 1));
+    const sessions = times.map((time) => samples.findLast(({ elapsedMs }) => elapsedMs <= time)?.sessions ?? highest);
+    const seconds = (ms) => (ms / 1_000).toFixed(1);
+    const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
+    return [
+        '',
+        '```mermaid',
+        'xychart-beta',
+        '  title "Sessions left"',
+        `  x-axis "seconds" 0 --> ${seconds(end)}`,
+        `  y-axis "sessions" 0 --> ${highest}`,
+        `  line [${sessions.join(', ')}]`,
+        '```',
+        '',
+        '<details><summary>The numbers</summary>',
+        '',
+        numbers.join(', '),
+        '',
+        '</details>',
+        ''
+    ].join('\n');
+}
+
 ;// CONCATENATED MODULE: ./src/report.ts
 
 
@@ -32166,36 +32347,32 @@ var pool = __nccwpck_require__(6898);
 
 
 
-/** Everything that is said in the log passes here, and nothing of it can be a command. */
-const log = {
-    info: (text) => {
-        core/* info */.pq(harmless(text));
-    },
-    notice: (text) => {
-        core/* notice */.lm(harmless(text));
-    },
-    warning: (text) => {
-        core/* warning */.$e(harmless(text));
-    }
-};
-/** Says what went wrong, as the step's last line, and has the step fail. Never throws. */
+
+
+
+/**
+ * Says what went wrong, as the step's last line, and has the step fail.
+ *
+ * @returns that last line
+ */
 function reportFailure(error, ...more) {
+    (0,log/* endPhase */.zN)();
     if (error instanceof input_reader/* InputError */.dz) {
         error.problems.forEach((problem) => {
-            core/* error */.z3(harmless(problem));
+            core/* error */.z3((0,harmless/* harmless */.I)(problem));
         });
         const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
-        core/* setFailed */.C1(harmless(`Nothing was changed: please correct ${[...names].join(', ')}.`));
-        return;
+        return failWith(`Nothing was changed: please correct ${[...names].join(', ')}.`);
     }
     if (!(error instanceof errors/* HaproxyError */.Q) && error instanceof Error) {
-        core/* debug */.Yz(harmless(error.stack ?? ''));
+        core/* debug */.Yz((0,harmless/* harmless */.I)(error.stack ?? ''));
     }
     const message = error instanceof Error ? error.message : String(error);
-    core/* setFailed */.C1([message, ...more]
-        .map(harmless)
-        .filter((part) => part !== '')
-        .join(' '));
+    return failWith([message, ...more].filter((part) => part !== '').join(' '));
+}
+function failWith(sentence) {
+    core/* setFailed */.C1((0,harmless/* harmless */.I)(sentence));
+    return sentence;
 }
 /** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000;
@@ -32204,39 +32381,44 @@ class Report {
     pools = [];
     #inputs;
     #told = new Map();
+    #samples = [];
+    #sentence = '';
     #waitedMs = 0;
     #lastLineMs = 0;
     constructor(inputs) {
         this.#inputs = inputs;
     }
     get #targets() {
-        return (0,pool/* targetsOf */.QR)(this.pools);
+        return (0,rotation_pool/* targetsOf */.QR)(this.pools);
     }
     /** Tells what the run is about. */
     found(pools) {
         this.pools = pools;
-        log.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
+        log/* log */.Rm.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
     }
     /** Tells of a wait: a line for whatever changed, and a heartbeat. */
     onLook = (elapsedMs, remainingMs) => {
         this.#waitedMs = elapsedMs;
+        this.#samples.push({ elapsedMs, sessions: this.#sessionsLeft() });
         const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
         const changed = this.#targets.filter((target) => this.#told.get(target) !== phrase(target));
         for (const target of changed) {
             this.#told.set(target, phrase(target));
-            log.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
         }
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
         else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
             this.#lastLineMs = elapsedMs;
-            log.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
+            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
     /** Says in one sentence what was achieved, as the step's last line. */
     succeeded() {
-        log.info(this.#achievement());
+        (0,log/* endPhase */.zN)();
+        this.#sentence = this.#achievement();
+        log/* log */.Rm.info(this.#sentence);
     }
     /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
     failed(error) {
@@ -32244,18 +32426,28 @@ class Report {
         const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
         const untouched = targets.every(({ asked }) => asked === undefined);
         const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
-        reportFailure(error, untouched ? 'Nothing was changed.' : '', states, advice, this.#giveBack());
+        const changed = untouched ? 'Nothing was changed.' : '';
+        this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack());
     }
     /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
     async publish() {
         setOutputs(this.#targets, this.#waitedMs);
-        await writeSummary(this.#inputs.action, this.#targets, this.#waitedMs);
+        await writeSummary({
+            title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
+            sentence: this.#sentence,
+            targets: this.#targets,
+            waitedMs: this.#waitedMs,
+            samples: this.#samples
+        });
+    }
+    #sessionsLeft() {
+        return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
     }
     #achievement() {
         const { action, dryRun, wait, maxSessions } = this.#inputs;
         const targets = this.#targets;
         const states = (0,describe/* statesOf */.kY)(targets);
-        const before = targets.some(isChanged) ? '' : ', as before';
+        const before = targets.some(rotation_pool/* isChanged */.Hq) ? '' : ', as before';
         const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
         if (dryRun) {
             return `Dry run, nothing was changed: ${states}.`;
@@ -32282,7 +32474,7 @@ class Report {
     /** What becomes of servers that a failed step leaves out of rotation. */
     #giveBack() {
         const { action, restore } = this.#inputs;
-        const out = this.#targets.filter(isChanged);
+        const out = this.#targets.filter(rotation_pool/* isChanged */.Hq);
         if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
             return '';
         }
@@ -32294,68 +32486,6 @@ class Report {
 function phrase(target) {
     const { check, checkFailed } = target.now;
     return `${(0,describe/* seenAs */.ke)(target)}${checkFailed ? `, its last check says ${check}` : ''}`;
-}
-/** Whether the run changed a target's admin state, or gave it another command, and left it so. */
-function isChanged({ asked, undone, before }) {
-    return asked !== undefined && !undone && (0,server/* shownAdminState */.Yy)(before) !== asked;
-}
-function setOutputs(targets, waitedMs) {
-    const distinct = (texts) => [...new Set(texts)].join(', ');
-    const outputs = {
-        changed: targets.some(isChanged),
-        status: distinct(targets.map(({ now }) => now.status)),
-        'previous-status': distinct(targets.map(({ before }) => before.status)),
-        sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-        waited: (waitedMs / 1_000).toFixed(1),
-        result: JSON.stringify(targets.map(resultOf))
-    };
-    for (const [name, value] of Object.entries(outputs)) {
-        core/* setOutput */.uH(name, value);
-    }
-}
-function resultOf(target) {
-    const { pool, before, now } = target;
-    return {
-        instance: pool.page.name,
-        backend: before.backend,
-        server: before.name,
-        previousStatus: before.status,
-        status: now.status,
-        previousAdminState: (0,server/* shownAdminState */.Yy)(before) ?? null,
-        adminState: (0,server/* shownAdminState */.Yy)(now) ?? null,
-        sessions: now.sessions,
-        queue: now.queue,
-        check: now.check,
-        changed: isChanged(target)
-    };
-}
-async function writeSummary(title, targets, waitedMs) {
-    // Without this file (another runner, an old server) the toolkit throws, and a report must not fail the deed.
-    if (targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
-        return;
-    }
-    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
-    const rows = targets.map(({ pool, before, now }) => [
-        pool.page.name,
-        before.backend,
-        before.name,
-        before.status,
-        now.status,
-        String(now.sessions),
-        (0,duration/* formatDuration */.a)(waitedMs)
-    ]);
-    try {
-        await core/* summary */.z
-            .addHeading(harmlessHtml(title), 3)
-            .addTable([
-            header.map((data) => ({ data, header: true })),
-            ...rows.map((row) => row.map((cell) => harmlessHtml(cell)))
-        ])
-            .write();
-    }
-    catch (error) {
-        log.info(`The job summary could not be written: ${String(error)}.`);
-    }
 }
 
 
@@ -32428,6 +32558,7 @@ async function bringBack(pools, order, surroundings, onLook) {
     if (order.wait === undefined) {
         return;
     }
+    surroundings.log.phase('Waiting until up');
     const returning = new Returning(pools, steps, order.wait, surroundings);
     const outcome = await (0,_watch_js__WEBPACK_IMPORTED_MODULE_6__/* .watch */ .w)(pools, order.wait, (seen) => returning.judge(seen), surroundings, onLook);
     if (!outcome.met && order.unproven === 'fail') {
@@ -32599,6 +32730,7 @@ function tellOfGaps(pools, { log }) {
  */
 async function change(steps, accept, surroundings) {
     const pools = [...new Set(steps.map(({ target }) => target.pool))];
+    surroundings.log.phase('Changing');
     try {
         surroundings.cancelled.throwIfAborted();
         const rounds = Math.max(0, ...steps.map(({ states }) => states.length));
@@ -32681,6 +32813,7 @@ async function undo(targets, surroundings) {
         states: [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__/* .shownAdminState */ .Yy)(target.before) ?? 'ready']
     }));
     const pools = [...new Set(targets.map(({ pool }) => pool))];
+    surroundings.log.phase('Putting back');
     const lasting = { ...surroundings, cancelled: surroundings.over };
     await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, async (pool) => {
         await askRound(pool, steps, 0, lasting);
@@ -32898,11 +33031,14 @@ async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) =
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Hq: () => (/* binding */ isChanged),
 /* harmony export */   QR: () => (/* binding */ targetsOf),
 /* harmony export */   bC: () => (/* binding */ Pool)
 /* harmony export */ });
 /* unused harmony export Target */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2030);
+
 
 /** One server in one backend on one HAProxy that this run is about. */
 class Target {
@@ -33014,6 +33150,10 @@ function countersFell(before, after) {
 /** All targets of some pools. */
 function targetsOf(pools) {
     return pools.flatMap(({ targets }) => targets);
+}
+/** Whether the run changed a target's admin state, or gave it another command, and left it so. */
+function isChanged({ asked, undone, before }) {
+    return asked !== undefined && !undone && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before) !== asked;
 }
 
 
@@ -33158,6 +33298,7 @@ async function takeOut(pools, order, surroundings, onLook) {
     if (order.wait === undefined) {
         return;
     }
+    surroundings.log.phase('Waiting until drained');
     const drained = new Draining(pools, atStake, order, surroundings);
     const outcome = await (0,_watch_js__WEBPACK_IMPORTED_MODULE_7__/* .watch */ .w)(pools, order.wait, (seen) => drained.judge(seen), surroundings, onLook);
     if (!outcome.met) {
@@ -33592,6 +33733,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   Yz: () => (/* binding */ core_debug),
+  N4: () => (/* binding */ endGroup),
   z3: () => (/* binding */ error),
   V4: () => (/* binding */ getInput),
   Gu: () => (/* binding */ getState),
@@ -33601,11 +33743,12 @@ __nccwpck_require__.d(__webpack_exports__, {
   C1: () => (/* binding */ setFailed),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ core_setSecret),
+  Oh: () => (/* binding */ startGroup),
   z: () => (/* reexport */ summary),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, startGroup, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: ExitCode, addPath, exportVariable, getBooleanInput, getIDToken, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, toPlatformPath, toPosixPath, toWin32Path
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
@@ -35681,13 +35824,13 @@ function info(message) {
  * @param name The name of the output group
  */
 function startGroup(name) {
-    issue('group', name);
+    command_issue('group', name);
 }
 /**
  * End an output group.
  */
 function endGroup() {
-    issue('endgroup');
+    command_issue('endgroup');
 }
 /**
  * Wrap an asynchronous function call in a group.

@@ -2,7 +2,8 @@ import { listenForCancel } from './cancellation.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { openPages } from './pages.ts'
 import { perform } from './perform.ts'
-import { log, Report, reportFailure } from './report.ts'
+import { log } from './log.ts'
+import { Report, reportFailure } from './report.ts'
 import { findPools } from './rotation/find.ts'
 import { lookOnceMore } from './rotation/look-once-more.ts'
 import { type Surroundings, systemClock } from './rotation/surroundings.ts'
@@ -20,6 +21,7 @@ export async function main(): Promise<void> {
 async function run(inputs: Inputs, surroundings: Surroundings): Promise<void> {
   const report = new Report(inputs)
   try {
+    log.phase('Looking')
     report.found(await findPools({ ...inputs, pages: openPages(inputs) }, surroundings))
     await perform(inputs, report.pools, surroundings, report.onLook)
     report.succeeded()

@@ -1,13 +1,13 @@
 import { StatsPage } from './haproxy/stats-page.ts'
 import { parseStatsUrl } from './haproxy/stats-url.ts'
 import type { Inputs } from './inputs.ts'
-import { log } from './report.ts'
+import { debug, log } from './log.ts'
 
 /** The statistics pages of all HAProxies that the inputs name. */
 export function openPages(inputs: Inputs): StatsPage[] {
   warnOfUnverifiedTls(inputs)
   return inputs.instances.map(
-    ({ url, credentials }) => new StatsPage(url, credentials, inputs.transport)
+    ({ url, credentials }) => new StatsPage(url, credentials, inputs.transport, debug)
   )
 }
 
@@ -17,7 +17,8 @@ export function reopenPage(href: string, inputs: Inputs): StatsPage {
   return new StatsPage(
     known?.url ?? parseStatsUrl(href),
     known === undefined ? inputs.credentials : known.credentials,
-    inputs.transport
+    inputs.transport,
+    debug
   )
 }
 

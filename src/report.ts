@@ -1,48 +1,41 @@
 import * as core from '@actions/core'
 import { HaproxyError } from './haproxy/errors.ts'
-import { type AdminState, isDrained, isUp, shownAdminState } from './haproxy/server.ts'
-import { harmless, harmlessHtml } from './harmless.ts'
+import { isDrained, isUp } from './haproxy/server.ts'
+import { harmless } from './harmless.ts'
 import { InputError } from './input-reader.ts'
 import type { Inputs } from './inputs.ts'
+import { endPhase, log } from './log.ts'
+import { setOutputs } from './outputs.ts'
 import { namesOf, seenAs, statesOf } from './rotation/describe.ts'
 import { formatDuration } from './rotation/duration.ts'
-import { type Pool, type Target, targetsOf } from './rotation/pool.ts'
-import type { Log } from './rotation/surroundings.ts'
+import { isChanged, type Pool, type Target, targetsOf } from './rotation/pool.ts'
 import type { OnLook } from './rotation/watch.ts'
+import { type Sample, writeSummary } from './summary.ts'
 
-/** Everything that is said in the log passes here, and nothing of it can be a command. */
-export const log: Log = {
-  info: (text) => {
-    core.info(harmless(text))
-  },
-  notice: (text) => {
-    core.notice(harmless(text))
-  },
-  warning: (text) => {
-    core.warning(harmless(text))
-  }
-}
-
-/** Says what went wrong, as the step's last line, and has the step fail. Never throws. */
-export function reportFailure(error: unknown, ...more: readonly string[]): void {
+/**
+ * Says what went wrong, as the step's last line, and has the step fail.
+ *
+ * @returns that last line
+ */
+export function reportFailure(error: unknown, ...more: readonly string[]): string {
+  endPhase()
   if (error instanceof InputError) {
     error.problems.forEach((problem) => {
       core.error(harmless(problem))
     })
     const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
-    core.setFailed(harmless(`Nothing was changed: please correct ${[...names].join(', ')}.`))
-    return
+    return failWith(`Nothing was changed: please correct ${[...names].join(', ')}.`)
   }
   if (!(error instanceof HaproxyError) && error instanceof Error) {
     core.debug(harmless(error.stack ?? ''))
   }
   const message = error instanceof Error ? error.message : String(error)
-  core.setFailed(
-    [message, ...more]
-      .map(harmless)
-      .filter((part) => part !== '')
-      .join(' ')
-  )
+  return failWith([message, ...more].filter((part) => part !== '').join(' '))
+}
+
+function failWith(sentence: string): string {
+  core.setFailed(harmless(sentence))
+  return sentence
 }
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
@@ -53,6 +46,8 @@ export class Report {
   pools: readonly Pool[] = []
   readonly #inputs: Inputs
   readonly #told = new Map<Target, string>()
+  readonly #samples: Sample[] = []
+  #sentence = ''
   #waitedMs = 0
   #lastLineMs = 0
 
@@ -73,6 +68,7 @@ export class Report {
   /** Tells of a wait: a line for whatever changed, and a heartbeat. */
   readonly onLook: OnLook = (elapsedMs, remainingMs) => {
     this.#waitedMs = elapsedMs
+    this.#samples.push({ elapsedMs, sessions: this.#sessionsLeft() })
     const time = `(${formatDuration(elapsedMs)} elapsed, ${formatDuration(remainingMs)} left)`
     const changed = this.#targets.filter((target) => this.#told.get(target) !== phrase(target))
     for (const target of changed) {
@@ -89,7 +85,9 @@ export class Report {
 
   /** Says in one sentence what was achieved, as the step's last line. */
   succeeded(): void {
-    log.info(this.#achievement())
+    endPhase()
+    this.#sentence = this.#achievement()
+    log.info(this.#sentence)
   }
 
   /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
@@ -98,13 +96,24 @@ export class Report {
     const states = targets.length > 0 ? `Now ${statesOf(targets)}.` : ''
     const untouched = targets.every(({ asked }) => asked === undefined)
     const advice = error instanceof HaproxyError ? error.advice : ''
-    reportFailure(error, untouched ? 'Nothing was changed.' : '', states, advice, this.#giveBack())
+    const changed = untouched ? 'Nothing was changed.' : ''
+    this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack())
   }
 
   /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
   async publish(): Promise<void> {
     setOutputs(this.#targets, this.#waitedMs)
-    await writeSummary(this.#inputs.action, this.#targets, this.#waitedMs)
+    await writeSummary({
+      title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
+      sentence: this.#sentence,
+      targets: this.#targets,
+      waitedMs: this.#waitedMs,
+      samples: this.#samples
+    })
+  }
+
+  #sessionsLeft(): number {
+    return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0)
   }
 
   #achievement(): string {
@@ -152,88 +161,4 @@ export class Report {
 function phrase(target: Target): string {
   const { check, checkFailed } = target.now
   return `${seenAs(target)}${checkFailed ? `, its last check says ${check}` : ''}`
-}
-
-/** Whether the run changed a target's admin state, or gave it another command, and left it so. */
-export function isChanged({ asked, undone, before }: Target): boolean {
-  return asked !== undefined && !undone && shownAdminState(before) !== asked
-}
-
-/** One target as the output `result` has it. */
-interface Result {
-  readonly instance: string
-  readonly backend: string
-  readonly server: string
-  readonly previousStatus: string
-  readonly status: string
-  readonly previousAdminState: AdminState | null
-  readonly adminState: AdminState | null
-  readonly sessions: number
-  readonly queue: number
-  readonly check: string
-  readonly changed: boolean
-}
-
-function setOutputs(targets: readonly Target[], waitedMs: number): void {
-  const distinct = (texts: readonly string[]): string => [...new Set(texts)].join(', ')
-  const outputs = {
-    changed: targets.some(isChanged),
-    status: distinct(targets.map(({ now }) => now.status)),
-    'previous-status': distinct(targets.map(({ before }) => before.status)),
-    sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-    waited: (waitedMs / 1_000).toFixed(1),
-    result: JSON.stringify(targets.map(resultOf))
-  }
-  for (const [name, value] of Object.entries(outputs)) {
-    core.setOutput(name, value)
-  }
-}
-
-function resultOf(target: Target): Result {
-  const { pool, before, now } = target
-  return {
-    instance: pool.page.name,
-    backend: before.backend,
-    server: before.name,
-    previousStatus: before.status,
-    status: now.status,
-    previousAdminState: shownAdminState(before) ?? null,
-    adminState: shownAdminState(now) ?? null,
-    sessions: now.sessions,
-    queue: now.queue,
-    check: now.check,
-    changed: isChanged(target)
-  }
-}
-
-async function writeSummary(
-  title: string,
-  targets: readonly Target[],
-  waitedMs: number
-): Promise<void> {
-  // Without this file (another runner, an old server) the toolkit throws, and a report must not fail the deed.
-  if (targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
-    return
-  }
-  const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
-  const rows = targets.map(({ pool, before, now }) => [
-    pool.page.name,
-    before.backend,
-    before.name,
-    before.status,
-    now.status,
-    String(now.sessions),
-    formatDuration(waitedMs)
-  ])
-  try {
-    await core.summary
-      .addHeading(harmlessHtml(title), 3)
-      .addTable([
-        header.map((data) => ({ data, header: true })),
-        ...rows.map((row) => row.map((cell) => harmlessHtml(cell)))
-      ])
-      .write()
-  } catch (error) {
-    log.info(`The job summary could not be written: ${String(error)}.`)
-  }
 }

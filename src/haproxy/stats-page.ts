@@ -38,13 +38,21 @@ export class StatsPage {
   readonly #url: StatsUrl
   readonly #authorization: string | undefined
   readonly #settings: TransportSettings
+  readonly #trace: (text: string) => void
   readonly #processes = new Set<string>()
 
-  constructor(url: StatsUrl, credentials: Credentials | undefined, settings: TransportSettings) {
+  /** @param trace told of every exchange, without secrets */
+  constructor(
+    url: StatsUrl,
+    credentials: Credentials | undefined,
+    settings: TransportSettings,
+    trace: (text: string) => void = () => undefined
+  ) {
     this.name = url.href
     this.#url = url
     this.#authorization = credentials && basicAuthorization(credentials)
     this.#settings = settings
+    this.#trace = trace
   }
 
   /**
@@ -137,8 +145,18 @@ export class StatsPage {
     throw refusal(answer, doing)
   }
 
-  #exchange(request: Omit<Request, 'authorization'>): Promise<Answer> {
-    return exchange({ ...request, authorization: this.#authorization }, this.#settings)
+  async #exchange(request: Omit<Request, 'authorization'>): Promise<Answer> {
+    const { method, url, body: sent = '' } = request
+    const asked = `${method} ${url.href} ${sent}`.trimEnd()
+    this.#trace(asked)
+    const answer = await exchange(
+      { ...request, authorization: this.#authorization },
+      this.#settings
+    )
+    const { status, location = '', body } = answer
+    const led = location && ` ${withoutUserinfo(location)}`
+    this.#trace(`${asked} → ${status}${led} (${body.length} characters)`)
+    return answer
   }
 }
 

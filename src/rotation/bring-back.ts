@@ -74,6 +74,7 @@ export async function bringBack(
   if (order.wait === undefined) {
     return
   }
+  surroundings.log.phase('Waiting until up')
   const returning = new Returning(pools, steps, order.wait, surroundings)
   const outcome = await watch(
     pools,

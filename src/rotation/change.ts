@@ -26,6 +26,7 @@ export async function change(
   surroundings: Surroundings
 ): Promise<void> {
   const pools = [...new Set(steps.map(({ target }) => target.pool))]
+  surroundings.log.phase('Changing')
   try {
     surroundings.cancelled.throwIfAborted()
     const rounds = Math.max(0, ...steps.map(({ states }) => states.length))
@@ -149,6 +150,7 @@ export async function undo(targets: readonly Target[], surroundings: Surrounding
     states: [shownAdminState(target.before) ?? 'ready']
   }))
   const pools = [...new Set(targets.map(({ pool }) => pool))]
+  surroundings.log.phase('Putting back')
   const lasting = { ...surroundings, cancelled: surroundings.over }
   await everywhere(pools, async (pool) => {
     await askRound(pool, steps, 0, lasting)

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../haproxy/csv.ts'
 import { changedNothing, HaproxyError } from '../haproxy/errors.ts'
-import type { AdminState, Server } from '../haproxy/server.ts'
+import { type AdminState, type Server, shownAdminState } from '../haproxy/server.ts'
 import type { Command, Limits, StatsPage } from '../haproxy/stats-page.ts'
 
 /** One server in one backend on one HAProxy that this run is about. */
@@ -130,4 +130,9 @@ function countersFell(before: Snapshot['totals'], after: Snapshot['totals']): bo
 /** All targets of some pools. */
 export function targetsOf(pools: readonly Pool[]): Target[] {
   return pools.flatMap(({ targets }) => targets)
+}
+
+/** Whether the run changed a target's admin state, or gave it another command, and left it so. */
+export function isChanged({ asked, undone, before }: Target): boolean {
+  return asked !== undefined && !undone && shownAdminState(before) !== asked
 }

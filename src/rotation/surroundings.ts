@@ -19,6 +19,8 @@ export const systemClock: Clock = {
 
 /** Where to tell what is being done. */
 export interface Log {
+  /** Begins a new part of the story and ends the one before. */
+  phase(title: string): void
   info(text: string): void
   notice(text: string): void
   warning(text: string): void

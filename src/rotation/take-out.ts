@@ -56,6 +56,7 @@ export async function takeOut(
   if (order.wait === undefined) {
     return
   }
+  surroundings.log.phase('Waiting until drained')
   const drained = new Draining(pools, atStake, order, surroundings)
   const outcome = await watch(
     pools,

@@ -1,0 +1,36 @@
+import * as core from '@actions/core'
+import { harmless } from './harmless.ts'
+import type { Log } from './rotation/surroundings.ts'
+
+let phaseIsOpen = false
+
+/** Everything that is said in the log passes here, and nothing of it can be a command. */
+export const log: Log = {
+  phase: (title) => {
+    endPhase()
+    core.startGroup(harmless(title))
+    phaseIsOpen = true
+  },
+  info: (text) => {
+    core.info(harmless(text))
+  },
+  notice: (text) => {
+    core.notice(harmless(text))
+  },
+  warning: (text) => {
+    core.warning(harmless(text))
+  }
+}
+
+/** Ends the phase that is open, so that what follows is seen without opening a group. */
+export function endPhase(): void {
+  if (phaseIsOpen) {
+    core.endGroup()
+    phaseIsOpen = false
+  }
+}
+
+/** Shown only where step debug logging is on. */
+export function debug(text: string): void {
+  core.debug(harmless(text))
+}
