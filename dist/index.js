@@ -2318,6 +2318,7 @@ function changedNothing(error) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   CS: () => (/* binding */ takesTraffic),
 /* harmony export */   Hm: () => (/* binding */ statusWord),
+/* harmony export */   Jb: () => (/* binding */ ownAdminState),
 /* harmony export */   PA: () => (/* binding */ isServing),
 /* harmony export */   W: () => (/* binding */ isOutOfRotation),
 /* harmony export */   Yy: () => (/* binding */ shownAdminState),
@@ -2333,7 +2334,7 @@ function statusWord(status) {
 }
 /** Whether a status shows health that is on its way, up or down: `UP 1/3`, `DRAIN 2/3`. */
 function isPartial(status) {
-    return /\d\/\d/.test(status);
+    return / -?\d+\/\d+$/.test(status);
 }
 /**
  * The admin state that a server shows, or undefined where its status hides it: a server that is `DOWN`
@@ -2353,6 +2354,13 @@ function shownAdminState(server) {
         case undefined:
             return undefined;
     }
+}
+/**
+ * The admin state to give back to a server: the one that it shows, where that is its own. A maint that it
+ * has from the server it tracks is not, and where the state is hidden, `ready` is the likely one.
+ */
+function ownAdminState(server) {
+    return server.status.startsWith('MAINT (via') ? 'ready' : (shownAdminState(server) ?? 'ready');
 }
 /** Whether what a server shows is possible in this admin state. */
 function canBe(server, state) {
@@ -2383,7 +2391,7 @@ function isUp(server) {
 
 /***/ }),
 
-/***/ 355:
+/***/ 60:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2444,8 +2452,10 @@ function parseStatsCsv(text, source) {
         newline: '\n',
         skipEmptyLines: true
     });
-    if (errors[0] !== undefined) {
-        throw new haproxy_errors/* HaproxyError */.Q('malformed', `${doing}: ${errors[0].message}.`);
+    const [error] = errors;
+    if (error !== undefined) {
+        const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed';
+        throw new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${error.message}.`);
     }
     const header = data[0] ?? [];
     const missing = NEEDED.filter((column) => !header.includes(column));
@@ -2496,8 +2506,8 @@ function parseStatsCsv(text, source) {
                 fullHealth: hasFullHealth(cell),
                 tracked: cell('tracked') || undefined,
                 check: checkResult(cell),
-                // INI, UNK, SOCKERR, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
-                checkFailed: !/^(\* )?(|INI|UNK|L[467]OKC?)$/.test(cell('check_status')),
+                // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
+                checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
                 throttle: cell('throttle') === '' ? undefined : count('throttle')
             });
         }
@@ -2541,6 +2551,10 @@ function recognise(text) {
 var stats_url = __nccwpck_require__(126);
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
 var lib = __nccwpck_require__(769);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(598);
+;// CONCATENATED MODULE: external "node:net"
+const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(311);
 ;// CONCATENATED MODULE: ./src/haproxy/network-errors.ts
@@ -2579,7 +2593,16 @@ const MEANINGS = [
         'tls-not-spoken',
         (host) => `${host} does not answer in TLS`
     ],
-    [/^ERR_(SSL|TLS|OSSL)_/, 'tls-failed', (host) => `there is no TLS connection to ${host}`],
+    [
+        /^(CERT_|INVALID_|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|CRL_)/,
+        'tls-failed',
+        (host) => `the certificate of ${host} is not valid`
+    ],
+    [
+        /^(ERR_(SSL|TLS|OSSL)_|ALERT_)/,
+        'tls-failed',
+        (host) => `there is no TLS connection to ${host}`
+    ],
     [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
 ];
 /** Puts what Node reports of a failed exchange into words and names its problem. */
@@ -2593,10 +2616,16 @@ function explainFailure(error, failure) {
     if (message.startsWith('tunneling socket could not be established')) {
         return seen('proxy-refused', `the proxy did not connect (${message.split(', ').at(-1) ?? ''})`);
     }
+    if (message === 'got illegal response body from proxy') {
+        return seen('proxy-refused', 'the proxy did not answer as one that connects');
+    }
     if (phase === 'reading the answer') {
         return seen('truncated', 'the answer broke off');
     }
-    const meaning = MEANINGS.find(([pattern]) => pattern.test(code));
+    // An alert of TLS 1.2 comes as EPROTO, and only its message names it.
+    const alert = /alert [a-z ]*/.exec(message)?.[0].trim().replaceAll(' ', '_').toUpperCase() ?? '';
+    const name = code === 'EPROTO' && alert !== '' ? alert : code;
+    const meaning = MEANINGS.find(([pattern]) => pattern.test(name));
     if (meaning === undefined) {
         return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`);
     }
@@ -2605,6 +2634,8 @@ function explainFailure(error, failure) {
 }
 
 ;// CONCATENATED MODULE: ./src/haproxy/transport.ts
+
+
 
 
 
@@ -2628,7 +2659,7 @@ async function exchange(request, settings) {
     const timer = setTimeout(() => {
         deadline.abort();
     }, timeoutMs);
-    const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings);
+    const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings, url.protocol === 'https:');
     const client = new lib/* HttpClient */.Qq('haproxy-server-state', [taming], {
         allowRedirects: false,
         allowRetries: false,
@@ -2678,6 +2709,16 @@ async function read(message, doing) {
     return Buffer.concat(chunks).toString();
 }
 /**
+ * Node 24 compares no IPv6 address with a certificate as it should: it passes it through IDNA first, which
+ * leaves nothing of it (measured, 24.19).
+ */
+function checkIdentity(host, certificate) {
+    if ((0,external_node_net_namespaceObject.isIPv6)(host) && new external_node_crypto_.X509Certificate(certificate.raw).checkIP(host) !== undefined) {
+        return undefined;
+    }
+    return (0,external_node_tls_.checkServerIdentity)(host, certificate);
+}
+/**
  * Reaches into the options that the HTTP client has built, for what it offers no setting for: a signal,
  * certificates, and the host of an IPv6 literal, which it would look up in DNS with its brackets.
  */
@@ -2685,30 +2726,35 @@ class Taming {
     phase = 'connecting';
     #signal;
     #settings;
-    constructor(signal, settings) {
+    #isTls;
+    constructor(signal, settings, isTls) {
         this.#signal = signal;
         this.#settings = settings;
+        this.#isTls = isTls;
     }
     prepareRequest(options) {
         const tls = this.#tlsOptions();
         Object.assign(options, { signal: this.#signal }, tls);
         const agent = options.agent;
-        if (agent.proxyOptions !== undefined) {
+        if ('proxyOptions' in agent) {
             // The tunnel opens its CONNECT with these, and without a signal waits for its answer for ever.
             Object.assign(agent.proxyOptions, { signal: this.#signal });
             Object.assign(agent.options, tls);
             this.phase = 'connecting through the proxy';
-            return;
+            this.#followTunnel(agent);
         }
-        options.host = options.host?.replace(/^\[|\]$/g, '') ?? null;
-        this.#followConnection(agent);
+        else {
+            options.host = options.host?.replace(/^\[|\]$/g, '') ?? null;
+            this.#followConnection(agent);
+        }
     }
     #tlsOptions() {
         const { ca, clientCertificate, clientKey } = this.#settings;
         return {
             ...(ca !== undefined && { ca: [...(0,external_node_tls_.getCACertificates)('default'), ca] }),
             ...(clientCertificate !== undefined && { cert: clientCertificate }),
-            ...(clientKey !== undefined && { key: clientKey })
+            ...(clientKey !== undefined && { key: clientKey }),
+            checkServerIdentity: checkIdentity
         };
     }
     /** Notes when the connection stands, so that a time-out can say what it was waiting for. */
@@ -2716,10 +2762,19 @@ class Taming {
         const create = agent.createConnection.bind(agent);
         agent.createConnection = (options, callback) => {
             const socket = create(options, callback);
-            socket?.once('connect', () => {
+            socket?.once(this.#isTls ? 'secureConnect' : 'connect', () => {
                 this.phase = 'waiting for the answer';
             });
             return socket;
+        };
+    }
+    #followTunnel(agent) {
+        const create = agent.createSocket.bind(agent);
+        agent.createSocket = (options, callback) => {
+            create(options, (socket) => {
+                this.phase = 'waiting for the answer';
+                callback(socket);
+            });
         };
     }
     canHandleAuthentication() {
@@ -2802,10 +2857,11 @@ class StatsPage {
         const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
         let done = 0;
         for (const form of stats_page_forms(change, backend, servers)) {
-            const code = await this.#post(form, doing, limits);
-            if (code !== 'DONE') {
-                // A refusal after a part was done must not be taken for a change of nothing.
-                throw new haproxy_errors/* HaproxyError */.Q(done > 0 ? 'PART' : code, `${doing}: HAProxy answered ${code}.`);
+            try {
+                await this.#postExpecting('DONE', form, doing, limits);
+            }
+            catch (error) {
+                throw done > 0 ? afterAPart(error) : error;
             }
             done += 1;
         }
@@ -2818,8 +2874,12 @@ class StatsPage {
      */
     async proveAdmin(backend, limits) {
         const doing = `Could not prove the right to change ${backend} on ${this.name}`;
-        const code = await this.#post(new URLSearchParams({ b: backend, action: 'ready' }), doing, limits);
-        if (code !== 'NONE') {
+        const form = new URLSearchParams({ b: backend, action: 'ready' });
+        await this.#postExpecting('NONE', form, doing, limits);
+    }
+    async #postExpecting(expected, form, doing, limits) {
+        const code = await this.#post(form, doing, limits);
+        if (code !== expected) {
             throw new haproxy_errors/* HaproxyError */.Q(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`);
         }
     }
@@ -2860,18 +2920,31 @@ const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
 function isRefusal(code) {
     return REFUSALS.includes(code);
 }
-/** The bodies of as few POSTs as it takes; names hold no character that would need encoding. */
+/** The bodies of as few POSTs as it takes. */
 function* stats_page_forms(change, backend, servers) {
-    const empty = () => new URLSearchParams({ b: backend, action: change });
-    let form = empty();
+    let form = new URLSearchParams({ b: backend, action: change });
+    let length = form.toString().length;
     for (const server of servers) {
-        if (form.size > 2 && form.toString().length + server.length > stats_page_MAX_BODY) {
+        const more = `&s=${encodeURIComponent(server)}`.length;
+        if (length + more > stats_page_MAX_BODY) {
             yield form;
-            form = empty();
+            form = new URLSearchParams({ b: backend, action: change });
+            length = form.toString().length;
         }
         form.append('s', server);
+        length += more;
     }
     yield form;
+}
+/** A failure after a part of a change was done must not be taken for a change of nothing. */
+function afterAPart(error) {
+    return error instanceof haproxy_errors/* HaproxyError */.Q
+        ? new haproxy_errors/* HaproxyError */.Q('PART', error.message, {
+            advice: error.advice,
+            transient: error.transient,
+            cause: error
+        })
+        : error;
 }
 /** What an HTTP status other than the expected one means. */
 function refusal({ status, location, body }, doing) {
@@ -2922,7 +2995,8 @@ function parseStatsUrl(text) {
         throw new Error('it must begin with http:// or https://');
     }
     const url = URL.parse(text);
-    if (url === null) {
+    // Behind an unencoded / in a password, the rest of it would be taken for the path, and be shown.
+    if (url === null || /^[^/]*\/\/[^/?#]*[/?#].*@/.test(text)) {
         throw new Error('it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password');
     }
     const userinfo = url.username === '' ? undefined : userinfoOf(url);
@@ -2934,7 +3008,7 @@ function parseStatsUrl(text) {
     url.hash = '';
     url.pathname = url.pathname.replace(SCOPE_OPTION, '').replace(PAGE_OPTION, '');
     url.search = url.search.replace(SCOPE_OPTION, '').replace(PAGE_OPTION, '');
-    return { href: url.href.replace(/\?$/, ''), userinfo };
+    return { href: url.href.replace(/\?&/, '?').replace(/\?$/, ''), userinfo };
 }
 function userinfoOf(url) {
     try {
@@ -2969,14 +3043,15 @@ function csvAddress(url, backend) {
 /* harmony export */ });
 /**
  * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
- * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning.
+ * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
+ * (measured), and an IPv6 address must stay one.
  */
 function harmless(text) {
     return text
         .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
         .replaceAll('##[', '## [')
-        .replace(/::(?=[a-z])/gi, ': :')
-        .trim();
+        .trim()
+        .replace(/^::/, ': :');
 }
 /** Makes text from outside harmless inside an element of the job summary's HTML. */
 function harmlessHtml(text) {
@@ -3132,12 +3207,14 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
 var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(598);
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(311);
-// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 3 modules
-var stats_page = __nccwpck_require__(355);
+// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 4 modules
+var stats_page = __nccwpck_require__(60);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(126);
 // EXTERNAL MODULE: ./src/input-reader.ts
@@ -3149,6 +3226,8 @@ var input_reader = __nccwpck_require__(915);
 
 
 
+
+const COLON = 'has a colon, which HTTP Basic authentication cannot carry.';
 /** Reads the credentials for every URL that carries none, and has them masked. */
 function readCredentials(reader) {
     const username = reader.text('username');
@@ -3162,11 +3241,8 @@ function readCredentials(reader) {
     if (password !== given) {
         (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
     }
-    if (username === '') {
-        reader.refuse('username', `it is empty although there is a password. ${input_reader/* UNAVAILABLE */.Hh}`);
-    }
-    else if (username.includes(':')) {
-        reader.refuse('username', `"${username}" has a colon, which HTTP Basic authentication cannot carry.`);
+    if (username.includes(':')) {
+        reader.refuse('username', `"${username}" ${COLON}`);
     }
     if (password === '') {
         reader.refuse('password', `it is empty although there is a user name. ${input_reader/* UNAVAILABLE */.Hh}`);
@@ -3177,6 +3253,10 @@ function readCredentials(reader) {
 function readInstances(reader, fallback) {
     const instances = new Map();
     const list = reader.list('stats-url');
+    // A password alone is enough for URLs that carry a user name, and for no other.
+    if (fallback?.username === '' && !list.every((text) => /\/\/[^/?#]*@/.test(text))) {
+        reader.refuse('username', `it is empty although there is a password. ${input_reader/* UNAVAILABLE */.Hh}`);
+    }
     for (const [index, text] of list.entries()) {
         try {
             const url = (0,stats_url/* parseStatsUrl */.w)(text);
@@ -3195,7 +3275,13 @@ function credentialsFor({ userinfo }, fallback) {
     if (userinfo === undefined) {
         return fallback;
     }
-    const { username, password = fallback?.password ?? '' } = userinfo;
+    const { username, password = fallback?.password } = userinfo;
+    if (username.includes(':')) {
+        throw new Error(`its user name ${COLON.replace(/\.$/, '')}`);
+    }
+    if (password === undefined || password === '') {
+        throw new Error('it carries a user name, and there is no password for it');
+    }
     return masked({ username, password });
 }
 /** Has a password masked in every form in which it may turn up somewhere. */
@@ -3227,13 +3313,17 @@ function readCertificates(reader) {
         reader.refuse(missing, `a client certificate and its key go together. ${input_reader/* UNAVAILABLE */.Hh}`);
     }
     if (ca !== undefined) {
-        check(reader, 'ca-certificate', { ca });
+        check(reader, 'ca-certificate', () => {
+            readAll(ca);
+        });
     }
     if (clientCertificate !== undefined) {
-        check(reader, 'client-certificate', { cert: clientCertificate });
+        check(reader, 'client-certificate', () => {
+            readAll(clientCertificate);
+        });
     }
     if (clientCertificate !== undefined && clientKey !== undefined) {
-        check(reader, 'client-key', { cert: clientCertificate, key: clientKey });
+        check(reader, 'client-key', () => (0,external_node_tls_.createSecureContext)({ cert: clientCertificate, key: clientKey }));
     }
     return { ca, clientCertificate, clientKey };
 }
@@ -3243,17 +3333,29 @@ function readPem(reader, name) {
         return text === '' ? undefined : text;
     }
     try {
-        return (0,external_node_fs_namespaceObject.readFileSync)(text, 'utf8');
+        const pem = (0,external_node_fs_namespaceObject.readFileSync)(text, 'utf8');
+        if (pem.includes('-----BEGIN ')) {
+            return pem;
+        }
+        reader.refuse(name, 'it is a file that holds no PEM text.');
     }
     catch (error) {
         const { code = 'unreadable' } = error;
         reader.refuse(name, `it is neither PEM text nor a file that can be read (${code}).`);
-        return undefined;
     }
+    return undefined;
 }
-function check(reader, name, options) {
+/** Node would leave out in silence what is not a certificate. */
+function readAll(pem) {
+    const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+    if (certificates.length === 0) {
+        throw new Error('it has no certificate');
+    }
+    certificates.forEach((certificate) => new external_node_crypto_.X509Certificate(certificate));
+}
+function check(reader, name, use) {
     try {
-        (0,external_node_tls_.createSecureContext)(options);
+        use();
     }
     catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
@@ -3360,16 +3462,16 @@ function checkNames(reader, name, list) {
     }
     return [...new Set(list)];
 }
-const OLD_WORDS = {
-    enable: 'ready',
-    start: 'ready',
-    disable: 'maint',
-    stop: 'drain'
-};
+const OLD_WORDS = new Map([
+    ['enable', 'ready'],
+    ['start', 'ready'],
+    ['disable', 'maint'],
+    ['stop', 'drain']
+]);
 function readAction(reader) {
     const text = reader.text('action');
     const lower = text.toLowerCase();
-    const meant = OLD_WORDS[lower] ?? ACTIONS.find((action) => action === lower);
+    const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower);
     if (meant === text) {
         return meant;
     }
@@ -3396,7 +3498,7 @@ function readAction(reader) {
 const KEY = 'intent';
 /** Saves what is taken out. The last call counts: with no targets there is nothing left to put back. */
 function saveIntent(restore, state, targets) {
-    const groups = Map.groupBy(targets, ({ pool, before }) => JSON.stringify([pool.page.name, pool.backend, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before) ?? 'ready']));
+    const groups = Map.groupBy(targets, ({ pool, before }) => JSON.stringify([pool.page.name, pool.backend, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .ownAdminState */ .Jb)(before)]));
     const pools = [...groups].map(([key, group]) => {
         const [url, backend, previous] = JSON.parse(key);
         return { url, backend, previous, servers: group.map(({ before }) => before.name) };
@@ -3476,8 +3578,8 @@ var pages = __nccwpck_require__(887);
 var intent = __nccwpck_require__(609);
 // EXTERNAL MODULE: ./src/log.ts
 var log = __nccwpck_require__(6);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts
-var bring_back = __nccwpck_require__(376);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 1 modules
+var bring_back = __nccwpck_require__(543);
 // EXTERNAL MODULE: ./src/rotation/everywhere.ts
 var everywhere = __nccwpck_require__(750);
 // EXTERNAL MODULE: ./src/rotation/persist.ts
@@ -3502,7 +3604,7 @@ async function command(pools, name, surroundings) {
     surroundings.cancelled.throwIfAborted();
     surroundings.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}.`);
     await (0,everywhere/* everywhere */.f)(pools, async (pool) => {
-        await (0,persist/* persist */.Z)(() => pool.ask(name, pool.targets, { signal: surroundings.over }), surroundings, 
+        await (0,persist/* persist */.Z)(() => pool.command(name, pool.targets, { signal: surroundings.over }), surroundings, 
         // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
         (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error)));
         await (0,persist/* persist */.Z)(() => pool.look({ signal: surroundings.cancelled }), surroundings);
@@ -3878,8 +3980,8 @@ async function takeOutOf(pools, inputs, surroundings, onLook) {
         await (0,take_out/* takeOut */.gu)(pools, order, surroundings, onLook);
     }
     finally {
-        if (!intended.every(pool/* isChanged */.Hq)) {
-            (0,intent/* saveIntent */.C)(inputs.restore, action, intended.filter(pool/* isChanged */.Hq));
+        if (!intended.every(pool/* isMoved */.yu)) {
+            (0,intent/* saveIntent */.C)(inputs.restore, action, intended.filter(pool/* isMoved */.yu));
         }
     }
 }
@@ -3890,7 +3992,7 @@ async function bringBackTo(pools, inputs, surroundings, onLook) {
         unproven: 'fail'
     };
     if (inputs.dryRun) {
-        await rehearseSteps(pools, told((0,bring_back/* stepsBack */.V1)((0,pool/* targetsOf */.QR)(pools), order)), surroundings);
+        await rehearseSteps(pools, told((0,bring_back/* stepsBack */.V1)((0,pool/* targetsOf */.QR)(pools), order), 'ready'), surroundings);
         return;
     }
     await (0,bring_back/* bringBack */.kB)(pools, order, surroundings, onLook);
@@ -3899,8 +4001,12 @@ async function rehearseSteps(pools, what, surroundings) {
     await rehearse(pools, surroundings);
     log/* log */.Rm.info(`The right to change is proven everywhere. A real run would ${what}.`);
 }
-function told(steps) {
-    const asked = steps.map(({ target, states }) => `ask for ${states.join(', then ')}: ${target.fullName}`);
+/** The plan in words; a way through drain ends in ready once the check has passed. */
+function told(steps, end) {
+    const asked = steps.map(({ target, states }) => {
+        const all = end === undefined || states.at(-1) === end ? states : [...states, end];
+        return `ask for ${all.join(', then ')}: ${target.fullName}`;
+    });
     return asked.length === 0 ? 'find nothing to change' : asked.join('; ');
 }
 
@@ -3971,7 +4077,7 @@ async function run(inputs, surroundings) {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(355);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60);
 /* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6);
 
@@ -4009,10 +4115,10 @@ function warnOfUnverifiedTls({ transport, instances }) {
 /* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(887);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(315);
-/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(376);
+/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(543);
 /* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(396);
-/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(750);
 /* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(225);
+/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(750);
 /* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(458);
 /* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(898);
 /* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(364);
@@ -4043,69 +4149,95 @@ async function post() {
         _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(intent.pools)}: restore is never.`);
         return;
     }
-    const surroundings = { clock: _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__/* .systemClock */ .m, log: _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, ...(0,_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
+    // Several HAProxies are put back side by side, so their stories have no phases.
+    const plain = { ..._log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, phase: () => undefined };
+    const surroundings = { clock: _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__/* .systemClock */ .m, log: plain, ...(0,_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
     try {
         const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .readInputs */ .K)();
         if (isDue(intent, inputs)) {
-            await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__/* .everywhere */ .f)(intent.pools, (pool) => putBack(intent, pool, inputs, surroundings));
+            const pages = Map.groupBy(intent.pools, ({ url }) => url);
+            await Promise.all([...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, surroundings)));
         }
     }
     catch (error) {
-        (0,_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, `Not known to be back in rotation: ${told(intent.pools)}. Look at the statistics page and choose READY there.`);
+        (0,_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
     }
 }
+function byHand(pools) {
+    return `Not known to be back in rotation: ${told(pools)}. Look at the statistics page and choose READY there.`;
+}
 function isDue({ restore, pools }, { jobStatus }) {
+    const why = `restore is ${restore} and the job's status is ${jobStatus}`;
     if (restore === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back ${told(pools)}: ${why}.`);
         return true;
     }
     if (jobStatus === 'success') {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: restore is failure, and the job succeeded so far.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: ${why}.`);
     }
     else {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is failure, and this runner does not tell how the job fared.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is ${restore}, and this runner does not tell how the job fared.`);
     }
     return false;
 }
-/** Puts back those servers of one pool that are still as the main step left them. */
-async function putBack(intent, { url, backend, previous, servers }, inputs, surroundings) {
-    const page = (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
-    const seen = await (0,_rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__/* .persist */ .Z)(() => page.look({ signal: surroundings.cancelled }, backend), surroundings);
-    const all = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, servers, seen);
-    const left = all.targets.filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .canBe */ .gF)(before, intent.state));
-    const moved = all.targets.filter((target) => !left.includes(target));
-    if (moved.length > 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Somebody has already changed what this step left: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}; leaving that alone.`);
+/** Puts back what was taken out on one HAProxy; what goes wrong there keeps no other from being put back. */
+async function putBack(url, intent, inputs, surroundings) {
+    try {
+        const page = (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
+        const found = await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__/* .everywhere */ .f)(intent.pools, (intended) => findWhatIsLeft(page, intended, intent.state, surroundings));
+        await giveBackToReady(found.filter(({ previous }) => previous === 'ready'), inputs, surroundings);
+        for (const state of ['drain', 'maint']) {
+            await giveBackTo(state, found.filter(({ previous }) => previous === state), surroundings);
+        }
     }
-    const gone = servers.filter((name) => !all.targets.some(({ before }) => before.name === name));
+    catch (error) {
+        (0,_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
+    }
+}
+async function findWhatIsLeft(page, { url, backend, previous, servers }, state, surroundings) {
+    const limits = { signal: surroundings.cancelled };
+    const seen = await (0,_rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__/* .persist */ .Z)(() => page.look(limits, backend), surroundings);
+    const { targets } = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, servers, seen);
+    const left = targets.filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .canBe */ .gF)(before, state));
+    const moved = targets.filter((target) => !left.includes(target));
+    const gone = servers.filter((name) => !targets.some(({ before }) => before.name === name));
     if (gone.length > 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer there: ${gone.join(', ')} of ${all.name}.`);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`);
     }
-    if (left.length === 0) {
+    if (moved.length > 0) {
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Leaving alone what somebody has changed since: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}.`);
+    }
+    const names = left.map(({ before }) => before.name);
+    return { pool: new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, names, seen), previous };
+}
+/** Goes only towards ready: what cannot be put back is never taken out again. */
+async function giveBackToReady(left, { readyThroughDrain }, surroundings) {
+    const pools = left.map(({ pool }) => pool);
+    const targets = (0,_rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .targetsOf */ .QR)(pools);
+    if (targets.length === 0) {
         return;
     }
-    const pool = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, left.map(({ before }) => before.name), seen);
-    _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back to ${previous}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(pool.targets)}.`);
-    if (previous === 'ready') {
-        const order = {
-            throughDrain: inputs.readyThroughDrain,
-            wait: GLANCE,
-            unproven: 'ready'
-        };
-        await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__/* .bringBack */ .kB)([pool], order, surroundings, () => undefined);
+    const order = { throughDrain: readyThroughDrain, wait: GLANCE, unproven: 'ready' };
+    await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__/* .bringBack */ .kB)(pools, order, surroundings, () => undefined);
+    _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ready: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
+    const down = targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .isUp */ .ie)(now));
+    if (down.length > 0) {
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(down)}. HAProxy sends it users once its health check passes.`);
     }
-    else {
-        const steps = pool.targets.map((target) => ({ target, states: [previous] }));
-        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_7__/* .change */ .Z)(steps, () => undefined, surroundings);
-    }
-    const notUp = previous === 'ready' ? pool.targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .isUp */ .ie)(now)) : [];
-    _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${previous}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(pool.targets)}.`);
-    if (notUp.length > 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up yet: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .namesOf */ .eZ)(notUp)}. HAProxy sends it users once its health check passes.`);
+}
+async function giveBackTo(state, left, surroundings) {
+    const targets = (0,_rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .targetsOf */ .QR)(left.map(({ pool }) => pool));
+    if (targets.length > 0) {
+        const steps = targets.map((target) => ({ target, states: [state] }));
+        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_7__/* .changeWhatever */ .B)(steps, surroundings);
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${state}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
     }
 }
 function told(pools) {
     return pools
-        .map(({ url, backend, servers }) => `${servers.map((name) => `${backend}/${name}`).join(', ')} on ${url}`)
+        .map(({ url, backend, servers }) => {
+        return `${servers.map((name) => `${backend}/${name}`).join(', ')} on ${url}`;
+    })
         .join('; ');
 }
 
@@ -4226,8 +4358,8 @@ function chart(samples) {
     }
     // The chart spaces its points evenly, so it needs the sessions at even times.
     const points = Math.min(POINTS, samples.length);
-    const times = Array.from({ length: points }, (_, index) => (end * index) / (points - 1));
-    const sessions = times.map((time) => samples.findLast(({ elapsedMs }) => elapsedMs <= time)?.sessions ?? highest);
+    const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
+    const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
     const seconds = (ms) => (ms / 1_000).toFixed(1);
     const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
     return [
@@ -4273,7 +4405,8 @@ function reportFailure(error, ...more) {
             core/* error */.z3((0,harmless/* harmless */.I)(problem));
         });
         const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
-        return failWith(`Nothing was changed: please correct ${[...names].join(', ')}.`);
+        const correct = `please correct ${[...names].join(', ')}.`;
+        return failWith(['Nothing was changed:', correct, ...more].join(' '));
     }
     if (!(error instanceof errors/* HaproxyError */.Q) && error instanceof Error) {
         core/* debug */.Yz((0,harmless/* harmless */.I)(error.stack ?? ''));
@@ -4335,7 +4468,7 @@ class Report {
     failed(error) {
         const targets = this.#targets;
         const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
-        const untouched = targets.every(({ asked }) => asked === undefined);
+        const untouched = !targets.some(rotation_pool/* wasAsked */.gg);
         const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
         const changed = untouched ? 'Nothing was changed.' : '';
         this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack());
@@ -4385,7 +4518,7 @@ class Report {
     /** What becomes of servers that a failed step leaves out of rotation. */
     #giveBack() {
         const { action, restore } = this.#inputs;
-        const out = this.#targets.filter(rotation_pool/* isChanged */.Hq);
+        const out = this.#targets.filter(rotation_pool/* isMoved */.yu);
         if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
             return '';
         }
@@ -4402,84 +4535,108 @@ function phrase(target) {
 
 /***/ }),
 
-/***/ 376:
+/***/ 363:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   V1: () => (/* binding */ stepsBack),
-/* harmony export */   kB: () => (/* binding */ bringBack)
+/* harmony export */   Fo: () => (/* binding */ poolsOf),
+/* harmony export */   IK: () => (/* binding */ lookAgain),
+/* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
+/* harmony export */   cn: () => (/* binding */ askInRounds)
 /* harmony export */ });
-/* unused harmony export wayBack */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(30);
-/* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(225);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(676);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(898);
-/* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(696);
-/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(625);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(30);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
+/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
 
 
 
 
 
-
-
-
-
-/**
- * What must be asked for to bring a target back, before the wait that may ask for `ready` at its end.
- *
- * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
- * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
- * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
- * it evidently serves; nor a server that is `DOWN`, which must earn its way up in any case.
- */
-function wayBack(before, { throughDrain, wait }) {
-    const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_7__/* .shownAdminState */ .Yy)(before);
-    if (shown === 'ready') {
-        return [];
-    }
-    if (!throughDrain || wait === undefined || !before.hasHealth) {
-        return ['ready'];
-    }
-    if (shown === 'maint') {
-        return ['drain'];
-    }
-    const serving = before.sessions + before.queue > 0;
-    return shown === 'drain' && !serving ? ['maint', 'drain'] : ['ready'];
+/** The pools of some targets, each once. */
+function poolsOf(targets) {
+    return [...new Set(targets.map(({ pool }) => pool))];
 }
-/** What must be asked for to bring targets back; nothing for those that are ready already. */
-function stepsBack(targets, order) {
-    return targets
-        .map((target) => ({ target, states: wayBack(target.before, order) }))
-        .filter(({ states }) => states.length > 0);
-}
-/**
- * Brings servers back into rotation and waits until they are up.
- *
- * @throws HaproxyError; `not-up` when the time is up
- */
-async function bringBack(pools, order, surroundings, onLook) {
-    const steps = stepsBack((0,_pool_js__WEBPACK_IMPORTED_MODULE_4__/* .targetsOf */ .QR)(pools), order);
-    if (steps.length > 0) {
-        await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(steps, () => undefined, surroundings);
+/** Asks for everything, round by round: one POST for each pool and state, all pools at once. */
+async function askInRounds(steps, surroundings) {
+    const pools = poolsOf(steps.map(({ target }) => target));
+    const rounds = Math.max(0, ...steps.map(({ states }) => states.length));
+    for (let round = 0; round < rounds; round += 1) {
+        await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, (pool) => askRound(pool, steps, round, surroundings));
     }
-    if (order.wait === undefined) {
+}
+async function askRound(pool, steps, round, surroundings) {
+    const mine = steps.filter(({ target, states }) => target.pool === pool && round < states.length);
+    const groups = Map.groupBy(mine, ({ states }) => states[round] ?? 'ready');
+    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)([...groups], async ([state, group]) => {
+        const targets = group.map(({ target }) => target);
+        surroundings.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(targets)}.`);
+        // Admin states are idempotent, so a request whose fate is unknown is simply made again.
+        await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.ask(state, targets, { signal: surroundings.over }), surroundings);
+    });
+}
+/** Reads a pool, to see what came of a change. */
+async function lookAgain(pool, surroundings) {
+    await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.look({ signal: surroundings.cancelled }), surroundings);
+}
+/** @throws HaproxyError `did-not-hold` for targets that do not show what was asked for last */
+function refuseIfNotHeld(steps) {
+    const broken = steps.flatMap(({ target, states }) => {
+        const state = states.at(-1);
+        return state === undefined || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__/* .canBe */ .gF)(target.now, state) ? [] : [{ target, state }];
+    });
+    if (broken.length === 0) {
         return;
     }
-    surroundings.log.phase('Waiting until up');
-    const returning = new Returning(pools, steps, order.wait, surroundings);
-    const outcome = await (0,_watch_js__WEBPACK_IMPORTED_MODULE_6__/* .watch */ .w)(pools, order.wait, (seen) => returning.judge(seen), surroundings, onLook);
-    if (!outcome.met && order.unproven === 'fail') {
-        throw notUp(pools, order.wait, outcome);
-    }
-    if (!outcome.met) {
-        await returning.readyAnyway();
-    }
-    tellOfGaps(pools, surroundings);
+    const told = broken.map(({ target, state }) => `${target.fullName} was asked for ${state} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`);
+    const leader = broken.find(({ target }) => target.now.tracked !== undefined)?.target.now.tracked;
+    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `The admin state did not hold: ${told.join('; ')}.`, {
+        ...(leader !== undefined && {
+            advice: `It follows ${leader} (track): name that server instead.`
+        })
+    });
 }
+
+
+/***/ }),
+
+/***/ 543:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  kB: () => (/* binding */ bringBack),
+  V1: () => (/* binding */ stepsBack)
+});
+
+// UNUSED EXPORTS: wayBack
+
+// EXTERNAL MODULE: ./src/haproxy/errors.ts
+var errors = __nccwpck_require__(202);
+// EXTERNAL MODULE: ./src/haproxy/server.ts
+var server = __nccwpck_require__(30);
+// EXTERNAL MODULE: ./src/rotation/change.ts
+var change = __nccwpck_require__(396);
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+// EXTERNAL MODULE: ./src/rotation/pool.ts
+var pool = __nccwpck_require__(898);
+// EXTERNAL MODULE: ./src/rotation/everywhere.ts
+var everywhere = __nccwpck_require__(750);
+// EXTERNAL MODULE: ./src/rotation/reask.ts
+var reask = __nccwpck_require__(696);
+;// CONCATENATED MODULE: ./src/rotation/returning.ts
+
+
+
+
+
+
+
 /** Where nothing tells a fresh check from an old one, the stage before `ready` lasts this long, in ms. */
 const UNTOLD_CHECK = 5_000;
 /** Judges whether all targets are up, and sends those on that have passed their check. */
@@ -4491,36 +4648,35 @@ class Returning {
     #toldOfHold = false;
     constructor(pools, steps, { settleMs }, surroundings) {
         const asked = new Map(steps.map(({ target, states }) => [target, states]));
-        this.#journeys = new Map((0,_pool_js__WEBPACK_IMPORTED_MODULE_4__/* .targetsOf */ .QR)(pools).map((target) => [target, departure(target, asked.get(target) ?? [])]));
+        this.#journeys = new Map((0,pool/* targetsOf */.QR)(pools).map((target) => [target, departure(target, asked.get(target) ?? [])]));
         this.#holdMs = Math.max(UNTOLD_CHECK, settleMs);
-        this.#reask = new _reask_js__WEBPACK_IMPORTED_MODULE_5__/* .Reask */ .$(surroundings);
+        this.#reask = new reask/* Reask */.$(surroundings);
         this.#surroundings = surroundings;
     }
     async judge(seen) {
         let acted = false;
-        await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
+        await (0,everywhere/* everywhere */.f)(seen, async (pool) => {
             if (await this.#moveOn(pool)) {
                 acted = true;
             }
         });
-        const met = [...this.#journeys].every(([target, journey]) => journey.stage === 'up' && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_7__/* .isUp */ .ie)(target.now) && this.#isFresh(journey));
-        return { met: met && !acted, acted };
+        const met = [...this.#journeys].every(([target, journey]) => journey.stage === 'up' && (0,server/* isUp */.ie)(target.now) && this.#isFresh(journey));
+        return { met, acted };
     }
     /** Asks for `ready` for all that still wait for their check. */
     async readyAnyway() {
         const waiting = [...this.#journeys].filter(([, { stage }]) => stage === 'check');
         const steps = waiting.map(([target]) => ({ target, states: ['ready'] }));
-        if (steps.length > 0) {
-            await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(steps, () => undefined, this.#surroundings);
-        }
+        await (0,change/* changeWhatever */.B)(steps, this.#surroundings);
     }
+    /** @returns whether a target was sent on, so that a look at once may see it up */
     async #moveOn(pool) {
         const lost = { check: [], up: [] };
         const passed = [];
         for (const target of pool.targets) {
             const journey = this.#observe(target);
             const state = journey.stage === 'check' ? 'drain' : 'ready';
-            if (!(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_7__/* .canBe */ .gF)(target.now, state)) {
+            if (!(0,server/* canBe */.gF)(target.now, state)) {
                 lost[journey.stage].push(target);
             }
             else if (journey.stage === 'check' &&
@@ -4536,22 +4692,24 @@ class Returning {
             await this.#reask.ask(pool, 'ready', lost.up);
         }
         if (passed.length > 0) {
-            this.#surroundings.log.info(`Its health check passed; asking for ready: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_8__/* .namesOf */ .eZ)(passed)}.`);
-            await (0,_reask_js__WEBPACK_IMPORTED_MODULE_5__/* .askUnlessAway */ .q)(pool, 'ready', passed, this.#surroundings);
-            passed.forEach((target) => (this.#journey(target).stage = 'up'));
+            this.#surroundings.log.info(`Its health check passed; asking for ready: ${(0,describe/* namesOf */.eZ)(passed)}.`);
+            if (await (0,reask/* askUnlessAway */.q)(pool, 'ready', passed, this.#surroundings)) {
+                passed.forEach((target) => (this.#journey(target).stage = 'up'));
+                return true;
+            }
         }
-        return lost.check.length + lost.up.length + passed.length > 0;
+        return false;
     }
     #observe(target) {
         const journey = this.#journey(target);
         const { now } = target;
         const full = now.fullHealth && (now.word === 'DRAIN' || now.word === 'UP');
-        journey.sawPartial ||= (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_7__/* .isPartial */ .mt)(now.status) || now.word === 'DOWN';
+        journey.sawPartial ||= (0,server/* isPartial */.mt)(now.status) || now.word === 'DOWN';
         journey.fullSince = full ? (journey.fullSince ?? this.#surroundings.clock.now()) : undefined;
         if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
             this.#toldOfHold = true;
             this.#surroundings.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, or track), so that nothing tells ` +
-                `a fresh check from an old one: watching ${target.fullName} for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(this.#holdMs)}.`);
+                `a fresh check from an old one: watching ${target.fullName} for ${(0,duration/* formatDuration */.a)(this.#holdMs)}.`);
         }
         return journey;
     }
@@ -4580,27 +4738,90 @@ function departure({ before }, states) {
         fullSince: undefined
     };
 }
-function notUp(pools, { timeoutMs }, { blind }) {
-    const down = (0,_pool_js__WEBPACK_IMPORTED_MODULE_4__/* .targetsOf */ .QR)(pools).filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_7__/* .isUp */ .ie)(now));
-    const told = down.map((target) => {
+
+// EXTERNAL MODULE: ./src/rotation/watch.ts
+var watch = __nccwpck_require__(625);
+;// CONCATENATED MODULE: ./src/rotation/bring-back.ts
+
+
+
+
+
+
+
+
+/**
+ * What must be asked for to bring a target back, before the wait that may ask for `ready` at its end.
+ *
+ * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
+ * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
+ * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
+ * it evidently serves; nor a server that is `DOWN`, which must earn its way up in any case.
+ */
+function wayBack(before, { throughDrain, wait }) {
+    const shown = (0,server/* shownAdminState */.Yy)(before);
+    if (shown === 'ready') {
+        return [];
+    }
+    if (!throughDrain || wait === undefined || !before.hasHealth) {
+        return ['ready'];
+    }
+    if (shown === 'maint') {
+        return ['drain'];
+    }
+    const serving = before.sessions + before.queue > 0;
+    return shown === 'drain' && !serving ? ['maint', 'drain'] : ['ready'];
+}
+/** What must be asked for to bring targets back; nothing for those that are ready already. */
+function stepsBack(targets, order) {
+    return targets
+        .map((target) => ({ target, states: wayBack(target.before, order) }))
+        .filter(({ states }) => states.length > 0);
+}
+/**
+ * Brings servers back into rotation and waits until they are up.
+ *
+ * @throws HaproxyError; `not-up` when the time is up
+ */
+async function bringBack(pools, order, surroundings, onLook) {
+    const steps = stepsBack((0,pool/* targetsOf */.QR)(pools), order);
+    if (order.unproven === 'ready') {
+        await (0,change/* changeWhatever */.B)(steps, surroundings);
+    }
+    else if (steps.length > 0) {
+        await (0,change/* change */.Z)(steps, () => undefined, surroundings);
+    }
+    if (order.wait === undefined) {
+        return;
+    }
+    surroundings.log.phase('Waiting until up');
+    const returning = new Returning(pools, steps, order.wait, surroundings);
+    const outcome = await (0,watch/* watch */.w)(pools, order.wait, (seen) => returning.judge(seen), surroundings, onLook);
+    if (!outcome.met && order.unproven === 'fail') {
+        throw notUp(pools, order.wait, outcome);
+    }
+    if (!outcome.met) {
+        await returning.readyAnyway();
+    }
+    tellOfGaps(pools, surroundings);
+}
+function notUp(pools, { timeoutMs }, outcome) {
+    const down = (0,pool/* targetsOf */.QR)(pools).filter(({ now }) => !(0,server/* isUp */.ie)(now));
+    const seen = down.map((target) => {
         const { check } = target.now;
-        return `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_8__/* .seenAs */ .ke)(target)}${check && `, its last check says ${check}`}`;
+        return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${check && `, its last check says ${check}`}`;
     });
-    const reason = told.length > 0
-        ? told.join('; ')
-        : (blind?.message ??
-            `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_8__/* .namesOf */ .eZ)((0,_pool_js__WEBPACK_IMPORTED_MODULE_4__/* .targetsOf */ .QR)(pools))} came up, but not for the whole settle time`);
     const kept = down.some(({ asked }) => asked === 'drain')
         ? 'In drain it meets no user of load balancing. '
         : '';
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-up', `Not up within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(timeoutMs)}: ${reason.replace(/\.$/, '')}.`, {
+    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,watch/* whyNotMet */.E)(seen, outcome)}`, {
         advice: `${kept}Look at the application and its health check, then ask for ready again.`,
-        cause: blind
+        cause: outcome.blind
     });
 }
 /** What a green `ready` leaves open. */
 function tellOfGaps(pools, { log }) {
-    for (const target of (0,_pool_js__WEBPACK_IMPORTED_MODULE_4__/* .targetsOf */ .QR)(pools)) {
+    for (const target of (0,pool/* targetsOf */.QR)(pools)) {
         const { status, throttle, weight } = target.now;
         if (status === 'no check') {
             log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing that it is well.`);
@@ -4618,121 +4839,51 @@ function tellOfGaps(pools, { log }) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Z: () => (/* binding */ change),
-/* harmony export */   t: () => (/* binding */ undo)
+/* harmony export */   B: () => (/* binding */ changeWhatever),
+/* harmony export */   Z: () => (/* binding */ change)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(30);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
-
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(742);
 
 
 
 
 /**
- * Asks for admin states, with one POST for each pool and state and all pools at once, and reads back that
- * they hold. All or nothing: when anything fails, what had changed is put back to what it was.
+ * Asks for admin states everywhere and reads back that they hold. All or nothing: when anything fails,
+ * what had changed is put back to what it was.
  *
  * @param accept looks at what was read back and throws to have everything put back
  * @throws HaproxyError of the first failure, telling whether everything could be put back. A cancelled
  *   run stops where it is: nothing is put back.
  */
 async function change(steps, accept, surroundings) {
-    const pools = [...new Set(steps.map(({ target }) => target.pool))];
     surroundings.log.phase('Changing');
+    const targets = steps.map(({ target }) => target);
     try {
-        surroundings.cancelled.throwIfAborted();
-        const rounds = Math.max(0, ...steps.map(({ states }) => states.length));
-        for (let round = 0; round < rounds; round += 1) {
-            await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, (pool) => askRound(pool, steps, round, surroundings));
-        }
-        await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, (pool) => lookAgain(pool, surroundings));
-        refuseIfNotHeld(steps.flatMap(({ target, states }) => [{ target, state: states.at(-1) }]));
+        await changeWhatever(steps, surroundings);
         accept();
     }
     catch (error) {
         if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || surroundings.cancelled.aborted) {
             throw error;
         }
-        throw await undone(error, steps.map(({ target }) => target), surroundings);
+        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_3__/* .undone */ .S)(error, targets, surroundings);
     }
-}
-async function askRound(pool, steps, round, surroundings) {
-    const mine = steps.filter(({ target }) => target.pool === pool);
-    const groups = Map.groupBy(mine, ({ states }) => states[round]);
-    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)([...groups], async ([state, group]) => {
-        if (state !== undefined) {
-            await ask(pool, state, group.map(({ target }) => target), surroundings);
-        }
-    });
-}
-/** Admin states are idempotent, so a request whose fate is unknown is simply made again. */
-async function ask(pool, state, targets, surroundings) {
-    surroundings.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(targets)}.`);
-    await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.ask(state, targets, { signal: surroundings.over }), surroundings);
-}
-async function lookAgain(pool, surroundings) {
-    await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.look({ signal: surroundings.cancelled }), surroundings);
-}
-function refuseIfNotHeld(claims) {
-    const broken = claims.filter(({ target, state }) => state !== undefined && !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__/* .canBe */ .gF)(target.now, state));
-    if (broken.length === 0) {
-        return;
-    }
-    const told = broken.map(({ target, state }) => `${target.fullName} was asked for ${state ?? ''} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`);
-    const leader = broken.find(({ target }) => target.now.tracked !== undefined)?.target.now.tracked;
-    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `The admin state did not hold: ${told.join('; ')}.`, {
-        ...(leader !== undefined && {
-            advice: `It follows ${leader} (track): name that server instead.`
-        })
-    });
-}
-/** Puts back what had changed and makes of the failure one that says what became of that. */
-async function undone(failure, targets, surroundings) {
-    const changed = targets.filter(({ asked }) => asked !== undefined);
-    if (changed.length === 0) {
-        return failure;
-    }
-    const { problem, advice, message } = failure;
-    try {
-        await undo(changed, surroundings);
-    }
-    catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be put back: ${why} It began with: ${message}`, {
-            advice: `Put back by hand what is not as it was. ${advice}`,
-            cause: error
-        });
-    }
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message} What had changed was put back.`, {
-        advice,
-        cause: failure
-    });
 }
 /**
- * Puts targets back to the admin state that they were found in, and reads back that it holds. Goes on
- * when the run is cancelled meanwhile, until it must be over. Where the state was hidden (`DOWN`), `ready`
- * is taken to be the state of before.
+ * Asks for admin states everywhere and reads back that they hold, and leaves as it is what has changed
+ * when something fails.
  *
- * @throws HaproxyError that tells of everything that could not be put back
+ * @throws HaproxyError of the first failure
  */
-async function undo(targets, surroundings) {
-    const steps = targets.map((target) => ({
-        target,
-        states: [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__/* .shownAdminState */ .Yy)(target.before) ?? 'ready']
-    }));
-    const pools = [...new Set(targets.map(({ pool }) => pool))];
-    surroundings.log.phase('Putting back');
-    const lasting = { ...surroundings, cancelled: surroundings.over };
-    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, async (pool) => {
-        await askRound(pool, steps, 0, lasting);
-        await lookAgain(pool, lasting);
-        const mine = steps.filter(({ target }) => target.pool === pool);
-        refuseIfNotHeld(mine.map(({ target, states }) => ({ target, state: states[0] })));
-        mine.forEach(({ target }) => (target.undone = true));
-    });
+async function changeWhatever(steps, surroundings) {
+    surroundings.cancelled.throwIfAborted();
+    await (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .askInRounds */ .cn)(steps, surroundings);
+    const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(steps.map(({ target }) => target));
+    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(pools, (pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .lookAgain */ .IK)(pool, surroundings));
+    (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .refuseIfNotHeld */ .aw)(steps);
 }
 
 
@@ -4770,7 +4921,7 @@ function statesOf(targets) {
         if (target.certain) {
             return `${target.undone ? 'put back, ' : ''}${seenAs(target)}`;
         }
-        return `not known to be ${target.asked ?? 'changed'} (last seen ${seenAs(target)})`;
+        return `not known to be ${target.asked ?? 'as before'} (last seen ${seenAs(target)})`;
     });
     return [...states]
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
@@ -4804,11 +4955,12 @@ function parseDuration(text) {
 }
 /** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */
 function formatDuration(ms) {
-    if (ms < UNITS.s) {
+    if (Math.round(ms) < UNITS.s) {
         return `${Math.round(ms)}ms`;
     }
-    if (ms < UNITS.m) {
-        return `${Math.round(ms / 100) / 10}s`;
+    const tenths = Math.round(ms / 100);
+    if (tenths < 600) {
+        return `${tenths / 10}s`;
     }
     const total = Math.round(ms / UNITS.s);
     const parts = [
@@ -4913,10 +5065,10 @@ function whyNotServing({ name, status, weight }) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-/** Pauses before the second and the third attempt, in milliseconds. */
-const PAUSES = [250, 1_000];
+/** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
+const PAUSES = [250, 1_000, 2_500];
 /**
- * Tries something again, at most twice and after growing pauses, when it failed in a way that may pass.
+ * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
  * Only for what does no harm when done twice.
  */
 async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) => error.transient) {
@@ -4944,7 +5096,9 @@ async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) =
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Hq: () => (/* binding */ isChanged),
 /* harmony export */   QR: () => (/* binding */ targetsOf),
-/* harmony export */   bC: () => (/* binding */ Pool)
+/* harmony export */   bC: () => (/* binding */ Pool),
+/* harmony export */   gg: () => (/* binding */ wasAsked),
+/* harmony export */   yu: () => (/* binding */ isMoved)
 /* harmony export */ });
 /* unused harmony export Target */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
@@ -4958,16 +5112,37 @@ class Target {
     before;
     /** As it was last seen. */
     now;
-    /** Whether `now` is true: false from a change until the server is seen again. */
+    /** Whether `now` is true: false from a change, or a look that failed, until the server is seen again. */
     certain = true;
-    /** The last change that this run asked for and that HAProxy carried out, or may have. */
+    /** The last admin state that this run asked for and that HAProxy set, or may have. */
     asked;
+    /** Whether another command was carried out for it, or may have been. */
+    commanded = false;
     /** Whether this run put it back to what it was before. */
     undone = false;
     constructor(pool, server) {
         this.pool = pool;
         this.before = server;
         this.now = server;
+    }
+    /**
+     * Notes what was seen of it.
+     *
+     * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
+     */
+    see(server) {
+        if (server === undefined) {
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${this.fullName} is no longer there.`, {
+                advice: 'Was it removed, or HAProxy reloaded without it?',
+                transient: true
+            });
+        }
+        if (server.word === undefined) {
+            const what = `${this.fullName} has the unknown status "${server.status}".`;
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
+        }
+        this.now = server;
+        this.certain = true;
     }
     /** `backend/server`. */
     get name() {
@@ -5008,6 +5183,9 @@ class Pool {
      * @throws HaproxyError; `unknown-server` when a target is no longer there
      */
     async look(limits) {
+        for (const target of this.targets) {
+            target.certain = false;
+        }
         const snapshot = await this.page.look(limits, this.backend);
         const servers = serversOf(snapshot, this.backend);
         if (countersFell(this.#totals, snapshot.totals)) {
@@ -5015,37 +5193,37 @@ class Pool {
         }
         this.#totals = snapshot.totals;
         for (const target of this.targets) {
-            const server = servers.find(({ name }) => name === target.before.name);
-            if (server === undefined) {
-                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${target.fullName} is no longer there.`, {
-                    advice: 'Was it removed, or HAProxy reloaded without it?',
-                    transient: true
-                });
-            }
-            if (server.word === undefined) {
-                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', `${target.fullName} has the unknown status "${server.status}".`);
-            }
-            target.now = server;
-            target.certain = true;
+            target.see(servers.find(({ name }) => name === target.before.name));
         }
         this.servers = servers;
     }
-    /** Asks for a change of some of the targets; look afterwards to see what came of it. */
-    async ask(change, targets, limits) {
+    /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
+    async ask(state, targets, limits) {
+        await this.#send(state, targets, limits, (target) => (target.asked = state));
+    }
+    /** Asks for a command for some of the targets; look afterwards to see what came of it. */
+    async command(name, targets, limits) {
+        await this.#send(name, targets, limits, (target) => (target.commanded = true));
+    }
+    /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
+    async putBack(state, targets, limits) {
+        await this.#send(state, targets, limits, () => undefined);
+    }
+    async #send(change, targets, limits, record) {
         const names = targets.map(({ before }) => before.name);
-        const record = () => {
+        const sent = () => {
             for (const target of targets) {
-                target.asked = change;
                 target.certain = false;
+                record(target);
             }
         };
         try {
             await this.page.ask(change, this.backend, names, limits);
-            record();
+            sent();
         }
         catch (error) {
             if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
-                record();
+                sent();
             }
             throw error;
         }
@@ -5062,9 +5240,24 @@ function countersFell(before, after) {
 function targetsOf(pools) {
     return pools.flatMap(({ targets }) => targets);
 }
-/** Whether the run changed a target's admin state, or gave it another command, and left it so. */
-function isChanged({ asked, undone, before }) {
-    return asked !== undefined && !undone && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before) !== asked;
+/** Whether this run changed anything about a target, or may have, even if it was put back since. */
+function wasAsked({ asked, commanded }) {
+    return asked !== undefined || commanded;
+}
+/**
+ * Whether the run has left a target in another admin state than it found it in. Where that is hidden or
+ * not known, what was asked for counts.
+ */
+function isMoved({ asked, undone, before, now, certain }) {
+    const [was, is] = [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before), (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now)];
+    if (asked === undefined || undone) {
+        return false;
+    }
+    return certain && was !== undefined && is !== undefined ? was !== is : was !== asked;
+}
+/** Whether the run has changed a target for good: moved it, or carried out a command. */
+function isChanged(target) {
+    return target.commanded || isMoved(target);
 }
 
 
@@ -5113,16 +5306,22 @@ class Reask {
         await askUnlessAway(pool, state, lost, { log, over });
     }
 }
-/** Asks for a state; a page that is away for the moment is left to the next look. */
+/**
+ * Asks for a state; a page that is away for the moment is left to the next look.
+ *
+ * @returns whether HAProxy set it
+ */
 async function askUnlessAway(pool, state, targets, { log, over }) {
     try {
         await pool.ask(state, targets, { signal: over });
+        return true;
     }
     catch (error) {
         if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !error.transient) {
             throw error;
         }
         log.info(error.message);
+        return false;
     }
 }
 
@@ -5164,15 +5363,17 @@ const systemClock = {
 /* harmony export */   q8: () => (/* binding */ stepsOut)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
 /* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
 /* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(225);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(225);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(676);
 /* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(807);
 /* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(898);
 /* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(696);
-/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(625);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(742);
+/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(625);
+
 
 
 
@@ -5188,7 +5389,7 @@ const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 /** What must be asked for: nothing for targets that show the wanted state already. */
 function stepsOut(pools, state) {
     return (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools)
-        .filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__/* .shownAdminState */ .Yy)(before) !== state)
+        .filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .shownAdminState */ .Yy)(before) !== state)
         .map((target) => ({ target, states: [state] }));
 }
 /**
@@ -5210,10 +5411,24 @@ async function takeOut(pools, order, surroundings, onLook) {
         return;
     }
     surroundings.log.phase('Waiting until drained');
-    const drained = new Draining(pools, atStake, order, surroundings);
-    const outcome = await (0,_watch_js__WEBPACK_IMPORTED_MODULE_7__/* .watch */ .w)(pools, order.wait, (seen) => drained.judge(seen), surroundings, onLook);
+    const waiting = { ...order, wait: order.wait };
+    const outcome = await watchDraining(pools, atStake, waiting, surroundings, onLook);
     if (!outcome.met) {
-        await onTimeUp(pools, { ...order, wait: order.wait }, outcome, surroundings, onLook);
+        await onTimeUp(pools, waiting, outcome, surroundings, onLook);
+    }
+}
+/** Waits; when a state does not hold on one HAProxy, all get back what they had. */
+async function watchDraining(pools, atStake, order, surroundings, onLook) {
+    const draining = new Draining(pools, atStake, order, surroundings);
+    const judge = (seen) => draining.judge(seen);
+    try {
+        return await (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, surroundings, onLook);
+    }
+    catch (error) {
+        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || surroundings.cancelled.aborted) {
+            throw error;
+        }
+        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .S)(error, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
     }
 }
 /** Judges whether all targets are drained, and asks again for states that were lost meanwhile. */
@@ -5222,98 +5437,175 @@ class Draining {
     #atStake;
     #order;
     #reask;
-    #surroundings;
     constructor(pools, atStake, order, surroundings) {
         this.#targets = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools);
         this.#atStake = atStake;
         this.#order = order;
         this.#reask = new _reask_js__WEBPACK_IMPORTED_MODULE_6__/* .Reask */ .$(surroundings);
-        this.#surroundings = surroundings;
     }
     async judge(seen) {
-        let acted = false;
         await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
             const lost = pool.targets.filter((target) => !this.#holds(target));
             if (lost.length > 0) {
                 await this.#reask.ask(pool, this.#order.state, lost);
-                acted = true;
             }
-            else if (this.#reask.happened(pool)) {
-                await this.#guardAfterReask(pool);
+            else if (this.#reask.happened(pool) && this.#atStake.includes(pool)) {
+                // What was lost and asked for again may have become one too many meanwhile.
+                (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .guard */ .a)([pool], this.#order.minUp);
             }
         });
-        const met = this.#targets.every(({ now }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__/* .isDrained */ .wx)(now, this.#order.maxSessions));
-        return { met: met && !acted, acted };
+        const met = this.#targets.every((target) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(target.now, this.#order.maxSessions));
+        return { met, acted: false };
     }
     /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
     #holds({ now }) {
-        return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__/* .isOutOfRotation */ .W)(now) && (this.#order.state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__/* .canBe */ .gF)(now, 'maint'));
+        return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now) && (this.#order.state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .canBe */ .gF)(now, 'maint'));
     }
-    /** What was lost and asked for again may have become one too many meanwhile. */
-    async #guardAfterReask(pool) {
-        if (!this.#atStake.includes(pool)) {
-            return;
-        }
-        try {
-            (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .guard */ .a)([pool], this.#order.minUp);
-        }
-        catch (error) {
-            await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .undo */ .t)(pool.targets, this.#surroundings);
-            throw error;
-        }
+}
+async function onTimeUp(pools, order, outcome, surroundings, onLook) {
+    const failure = notDrained(pools, order, outcome);
+    if (order.onTimeout === 'restore') {
+        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .S)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
     }
+    // To go on, or to kill, takes certainty that the servers are out of rotation.
+    const isOut = outcome.blind === undefined && (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).every(({ now }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now));
+    if (order.onTimeout === 'fail' || !isOut) {
+        throw failure;
+    }
+    if (order.onTimeout === 'continue') {
+        surroundings.log.warning(failure.message);
+        return;
+    }
+    surroundings.log.warning(`${failure.message} Killing what is left.`);
+    await killSessions(pools, order.maxSessions, surroundings);
+    await waitAfterKill(pools, order, surroundings, (elapsedMs, remainingMs) => {
+        onLook(outcome.elapsedMs + elapsedMs, remainingMs);
+    });
+}
+async function killSessions(pools, maxSessions, { over }) {
+    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(pools, async ({ page, backend, targets }) => {
+        const busy = targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions));
+        if (busy.length > 0) {
+            const names = busy.map(({ before }) => before.name);
+            await page.ask('shutdown', backend, names, { signal: over });
+        }
+    });
 }
 /** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
-const AFTER_SHUTDOWN = 5_000;
-async function onTimeUp(pools, order, outcome, surroundings, onLook) {
-    const { log, over } = surroundings;
-    const failure = notDrained(pools, order, outcome);
-    switch (order.onTimeout) {
-        case 'fail':
-            throw failure;
-        case 'continue':
-            log.warning(failure.message);
-            return;
-        case 'restore':
-            await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .undo */ .t)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter(({ asked }) => asked !== undefined), surroundings);
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(failure.problem, `${failure.message} What had changed was put back.`, {
-                advice: 'Wait longer (wait-timeout), or allow a rest (max-sessions).',
-                cause: failure
-            });
-        case 'shutdown': {
-            log.warning(`${failure.message} Killing what is left.`);
-            await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(pools, async (pool) => {
-                const busy = pool.targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__/* .isDrained */ .wx)(now, order.maxSessions));
-                if (busy.length > 0) {
-                    await pool.ask('shutdown', busy, { signal: over });
-                }
-            });
-            const { wait } = order;
-            const grace = { ...wait, timeoutMs: AFTER_SHUTDOWN + wait.settleMs + 2 * wait.intervalMs };
-            const draining = new Draining(pools, [], order, surroundings);
-            const after = await (0,_watch_js__WEBPACK_IMPORTED_MODULE_7__/* .watch */ .w)(pools, grace, (seen) => draining.judge(seen), surroundings, onLook);
-            if (!after.met) {
-                const again = notDrained(pools, { ...order, wait: grace }, after);
-                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(again.problem, `After its sessions were killed: ${again.message}`, {
-                    advice: again.advice
-                });
-            }
-        }
+const AFTER_KILL = 5_000;
+async function waitAfterKill(pools, order, surroundings, onLook) {
+    const { settleMs, intervalMs } = order.wait;
+    const wait = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * intervalMs };
+    const outcome = await watchDraining(pools, [], { ...order, wait }, surroundings, onLook);
+    if (!outcome.met) {
+        const failure = notDrained(pools, { ...order, wait }, outcome);
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(failure.problem, `After its sessions were killed: ${failure.message}`, {
+            advice: failure.advice
+        });
     }
 }
-function notDrained(pools, { wait, maxSessions, state }, { blind }) {
-    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_8__/* .isDrained */ .wx)(now, maxSessions));
-    const told = left.map((target) => `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_9__/* .seenAs */ .ke)(target)}`);
+function notDrained(pools, { wait, maxSessions, state }, outcome) {
+    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions));
+    const seen = left.map((target) => `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .seenAs */ .ke)(target)}`);
     const sticky = state === 'drain'
         ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
         : '';
-    const reason = told.length > 0
-        ? told.join('; ')
-        : (blind?.message ??
-            `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_9__/* .namesOf */ .eZ)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools))} drained, but not for the whole settle time.`);
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-drained', `Not drained within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(wait.timeoutMs)}: ${reason.replace(/\.$/, '')}.`, {
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-drained', `Not drained within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(wait.timeoutMs)}: ${(0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotMet */ .E)(seen, outcome)}`, {
         advice: `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
-        cause: blind
+        cause: outcome.blind
+    });
+}
+
+
+/***/ }),
+
+/***/ 742:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   S: () => (/* binding */ undone)
+/* harmony export */ });
+/* unused harmony export undo */
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
+/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
+/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(898);
+
+
+
+
+
+
+/**
+ * Puts targets back to the admin state that they were found in. What counts is what is seen in the end,
+ * and one pool that fails keeps no other from being put back. Goes on when the run is cancelled meanwhile,
+ * until it must be over. Where the state was hidden (`DOWN`), `ready` is taken to be the one of before.
+ *
+ * @throws HaproxyError that tells of everything that could not be put back
+ */
+async function undo(targets, surroundings) {
+    surroundings.log.phase('Putting back');
+    const lasting = { ...surroundings, cancelled: surroundings.over };
+    const failures = new Map();
+    const attempt = async (deed) => {
+        const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(targets);
+        const results = await Promise.allSettled(pools.map(deed));
+        results.forEach((result, index) => {
+            const pool = pools[index];
+            if (result.status === 'rejected' && pool !== undefined) {
+                failures.set(pool, result.reason);
+            }
+        });
+    };
+    // All are asked before any is judged: a server that tracks another shows that one's state.
+    await attempt((pool) => putBack(pool, targets, lasting));
+    await attempt((pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .lookAgain */ .IK)(pool, lasting));
+    const broken = targets.filter((target) => !isBack(target, failures.has(target.pool)));
+    for (const target of targets) {
+        target.undone = !broken.includes(target);
+    }
+    if (broken.length > 0) {
+        const told = broken.map((target) => `${target.fullName} is ${target.certain ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`);
+        const why = [...new Set((0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(broken).flatMap((pool) => failures.get(pool)?.message ?? []))];
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${told.join('; ')}. ${why.join(' ')}`.trim());
+    }
+}
+async function putBack(pool, targets, surroundings) {
+    const mine = targets.filter((target) => target.pool === pool);
+    const groups = Map.groupBy(mine, ({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .ownAdminState */ .Jb)(before));
+    for (const [state, group] of groups) {
+        surroundings.log.info(`Putting back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(group)}.`);
+        await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.putBack(state, group, { signal: surroundings.over }), surroundings);
+    }
+}
+/** A hidden state proves nothing by itself, so there the request must have succeeded too. */
+function isBack({ before, now, certain }, failed) {
+    const proven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now) !== undefined;
+    return certain && proven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before) ?? 'ready');
+}
+/** Puts back what had changed and makes of the failure one that says what became of that. */
+async function undone(failure, targets, surroundings) {
+    const changed = targets.filter(_pool_js__WEBPACK_IMPORTED_MODULE_3__/* .wasAsked */ .gg);
+    if (changed.length === 0) {
+        return failure;
+    }
+    const { problem, advice, message } = failure;
+    try {
+        await undo(changed, surroundings);
+    }
+    catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        const told = `Not everything could be put back: ${why} It began with: ${message}`;
+        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, told, {
+            advice: `Put back by hand what is not as it was. ${advice}`,
+            cause: error
+        });
+    }
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message} What had changed was put back.`, {
+        advice,
+        cause: failure
     });
 }
 
@@ -5324,14 +5616,22 @@ function notDrained(pools, { wait, maxSessions, state }, { blind }) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   E: () => (/* binding */ whyNotMet),
 /* harmony export */   w: () => (/* binding */ watch)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
 
 
+/** Why a wait ended without success: what was seen, and that it may be old. */
+function whyNotMet(seen, { blind }) {
+    const last = blind === undefined ? '' : ` The last look failed: ${blind.message}`;
+    return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.${last}`;
+}
 /** Pauses after failed looks grow up to this, in milliseconds. */
 const LONGEST_PAUSE = 10_000;
+/** What no further look would find otherwise. */
+const HOPELESS = new Set(['several-processes', 'unauthorized', 'forbidden']);
 /** A look near the deadline still gets this long, in milliseconds. */
 const SHORTEST_LOOK = 1_000;
 /**
@@ -5358,20 +5658,20 @@ async function watch(pools, rhythm, judge, surroundings, onLook) {
             met = undefined;
         }
         else if (met !== undefined && lookedAt - met.since >= rhythm.settleMs) {
-            return { met: true, blind: undefined };
+            return { met: true, elapsedMs: now - started, blind: undefined };
         }
         else {
             met ??= { since: now };
         }
         if (lookedAt >= deadline) {
-            return { met: false, blind: witness.blind };
+            return { met: false, elapsedMs: now - started, blind: witness.blind };
         }
         const next = judgement.acted
             ? now
             : Math.min(lookedAt + Math.min(rhythm.intervalMs * witness.patience, longest(rhythm)), met === undefined ? Infinity : met.since + rhythm.settleMs, deadline);
         await clock.sleep(next - now, cancelled);
         lookedAt = clock.now();
-        await witness.look(Math.max(SHORTEST_LOOK, deadline - lookedAt));
+        await witness.look(deadline - lookedAt);
     }
 }
 function longest({ intervalMs }) {
@@ -5393,16 +5693,16 @@ class Witness {
         this.#surroundings = surroundings;
         this.#reloads = new Map(pools.map((pool) => [pool, pool.reloads]));
     }
-    async look(timeoutMs) {
+    async look(remainingMs) {
         const { cancelled } = this.#surroundings;
-        const limits = { signal: cancelled, timeoutMs };
+        const limits = { signal: cancelled, timeoutMs: Math.max(SHORTEST_LOOK, remainingMs) };
         const looks = await Promise.allSettled(this.#pools.map((pool) => pool.look(limits)));
         cancelled.throwIfAborted();
         const errors = looks.flatMap((look) => {
             if (look.status === 'fulfilled') {
                 return [];
             }
-            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q)) {
+            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || HOPELESS.has(look.reason.problem)) {
                 throw look.reason;
             }
             return [look.reason];
@@ -5410,13 +5710,13 @@ class Witness {
         this.seen = this.#pools.filter((_, index) => looks[index]?.status === 'fulfilled');
         this.blind = errors[0];
         this.patience = errors.length > 0 ? this.patience * 2 : 1;
-        this.#tell(errors, timeoutMs);
+        this.#tell(errors, remainingMs);
     }
     #tell(errors, remainingMs) {
         const { log } = this.#surroundings;
         const messages = new Set(errors.map(({ message }) => message));
         for (const message of messages) {
-            if (!this.#told.has(message)) {
+            if (!this.#told.has(message) && remainingMs > 0) {
                 log.info(`${message} Going on for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(remainingMs)}.`);
             }
         }
@@ -5466,6 +5766,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("https");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("net");
+
+/***/ }),
+
+/***/ 598:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 
 /***/ }),
 

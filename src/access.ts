@@ -1,6 +1,7 @@
 import { getInput, notice, setSecret } from '@actions/core'
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { createSecureContext } from 'node:tls'
 import { basicAuthorization } from './haproxy/stats-page.ts'
 import { type Credentials, parseStatsUrl, type StatsUrl } from './haproxy/stats-url.ts'
 import type { TransportSettings } from './haproxy/transport.ts'
@@ -15,6 +16,8 @@ export interface Instance {
   readonly credentials: Credentials | undefined
 }
 
+const COLON = 'has a colon, which HTTP Basic authentication cannot carry.'
+
 /** Reads the credentials for every URL that carries none, and has them masked. */
 export function readCredentials(reader: Reader): Credentials | undefined {
   const username = reader.text('username')
@@ -28,13 +31,8 @@ export function readCredentials(reader: Reader): Credentials | undefined {
   if (password !== given) {
     notice('The password ends in a line break, which is left out. Store the secret without it.')
   }
-  if (username === '') {
-    reader.refuse('username', `it is empty although there is a password. ${UNAVAILABLE}`)
-  } else if (username.includes(':')) {
-    reader.refuse(
-      'username',
-      `"${username}" has a colon, which HTTP Basic authentication cannot carry.`
-    )
+  if (username.includes(':')) {
+    reader.refuse('username', `"${username}" ${COLON}`)
   }
   if (password === '') {
     reader.refuse('password', `it is empty although there is a user name. ${UNAVAILABLE}`)
@@ -46,6 +44,10 @@ export function readCredentials(reader: Reader): Credentials | undefined {
 export function readInstances(reader: Reader, fallback: Credentials | undefined): Instance[] {
   const instances = new Map<string, Instance>()
   const list = reader.list('stats-url')
+  // A password alone is enough for URLs that carry a user name, and for no other.
+  if (fallback?.username === '' && !list.every((text) => /\/\/[^/?#]*@/.test(text))) {
+    reader.refuse('username', `it is empty although there is a password. ${UNAVAILABLE}`)
+  }
   for (const [index, text] of list.entries()) {
     try {
       const url = parseStatsUrl(text)
@@ -67,7 +69,13 @@ function credentialsFor(
   if (userinfo === undefined) {
     return fallback
   }
-  const { username, password = fallback?.password ?? '' } = userinfo
+  const { username, password = fallback?.password } = userinfo
+  if (username.includes(':')) {
+    throw new Error(`its user name ${COLON.replace(/\.$/, '')}`)
+  }
+  if (password === undefined || password === '') {
+    throw new Error('it carries a user name, and there is no password for it')
+  }
   return masked({ username, password })
 }
 
@@ -103,13 +111,19 @@ export function readCertificates(reader: Reader): Certificates {
     reader.refuse(missing, `a client certificate and its key go together. ${UNAVAILABLE}`)
   }
   if (ca !== undefined) {
-    check(reader, 'ca-certificate', { ca })
+    check(reader, 'ca-certificate', () => {
+      readAll(ca)
+    })
   }
   if (clientCertificate !== undefined) {
-    check(reader, 'client-certificate', { cert: clientCertificate })
+    check(reader, 'client-certificate', () => {
+      readAll(clientCertificate)
+    })
   }
   if (clientCertificate !== undefined && clientKey !== undefined) {
-    check(reader, 'client-key', { cert: clientCertificate, key: clientKey })
+    check(reader, 'client-key', () =>
+      createSecureContext({ cert: clientCertificate, key: clientKey })
+    )
   }
   return { ca, clientCertificate, clientKey }
 }
@@ -120,17 +134,30 @@ function readPem(reader: Reader, name: InputName): string | undefined {
     return text === '' ? undefined : text
   }
   try {
-    return readFileSync(text, 'utf8')
+    const pem = readFileSync(text, 'utf8')
+    if (pem.includes('-----BEGIN ')) {
+      return pem
+    }
+    reader.refuse(name, 'it is a file that holds no PEM text.')
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException
     reader.refuse(name, `it is neither PEM text nor a file that can be read (${code}).`)
-    return undefined
   }
+  return undefined
 }
 
-function check(reader: Reader, name: InputName, options: SecureContextOptions): void {
+/** Node would leave out in silence what is not a certificate. */
+function readAll(pem: string): void {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
+  if (certificates.length === 0) {
+    throw new Error('it has no certificate')
+  }
+  certificates.forEach((certificate) => new X509Certificate(certificate))
+}
+
+function check(reader: Reader, name: InputName, use: () => unknown): void {
   try {
-    createSecureContext(options)
+    use()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     reader.refuse(

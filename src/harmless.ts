@@ -1,13 +1,14 @@
 /**
  * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
- * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning.
+ * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
+ * (measured), and an IPv6 address must stay one.
  */
 export function harmless(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
     .replaceAll('##[', '## [')
-    .replace(/::(?=[a-z])/gi, ': :')
     .trim()
+    .replace(/^::/, ': :')
 }
 
 /** Makes text from outside harmless inside an element of the job summary's HTML. */

@@ -139,17 +139,17 @@ function checkNames(reader: Reader, name: 'backend' | 'server', list: readonly s
   return [...new Set(list)]
 }
 
-const OLD_WORDS: Readonly<Record<string, AdminState>> = {
-  enable: 'ready',
-  start: 'ready',
-  disable: 'maint',
-  stop: 'drain'
-}
+const OLD_WORDS = new Map<string, AdminState>([
+  ['enable', 'ready'],
+  ['start', 'ready'],
+  ['disable', 'maint'],
+  ['stop', 'drain']
+])
 
 function readAction(reader: Reader): Action {
   const text = reader.text('action')
   const lower = text.toLowerCase()
-  const meant = OLD_WORDS[lower] ?? ACTIONS.find((action) => action === lower)
+  const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower)
   if (meant === text) {
     return meant
   }

@@ -1,5 +1,5 @@
 import { getState, saveState } from '@actions/core'
-import { type AdminState, shownAdminState } from './haproxy/server.ts'
+import { type AdminState, ownAdminState } from './haproxy/server.ts'
 import type { Restore } from './inputs.ts'
 import type { Target } from './rotation/pool.ts'
 
@@ -29,7 +29,7 @@ export function saveIntent(
   targets: readonly Target[]
 ): void {
   const groups = Map.groupBy(targets, ({ pool, before }) =>
-    JSON.stringify([pool.page.name, pool.backend, shownAdminState(before) ?? 'ready'])
+    JSON.stringify([pool.page.name, pool.backend, ownAdminState(before)])
   )
   const pools = [...groups].map(([key, group]) => {
     const [url, backend, previous] = JSON.parse(key) as [string, string, AdminState]

@@ -2,12 +2,12 @@ import type { Inputs } from './inputs.ts'
 import { saveIntent } from './intent.ts'
 import { log } from './log.ts'
 import { type BringBack, bringBack, stepsBack } from './rotation/bring-back.ts'
-import type { Step } from './rotation/change.ts'
+import type { Step } from './rotation/ask.ts'
 import { command } from './rotation/command.ts'
 import { namesOf } from './rotation/describe.ts'
 import { refuseUndrivable } from './rotation/find.ts'
 import { guard, poolsAtStake } from './rotation/guard.ts'
-import { isChanged, type Pool, targetsOf } from './rotation/pool.ts'
+import { isMoved, type Pool, targetsOf } from './rotation/pool.ts'
 import { rehearse } from './rotation/rehearse.ts'
 import type { Surroundings } from './rotation/surroundings.ts'
 import { stepsOut, takeOut } from './rotation/take-out.ts'
@@ -56,8 +56,8 @@ async function takeOutOf(
     const order = { state: action, minUp, wait, maxSessions, onTimeout }
     await takeOut(pools, order, surroundings, onLook)
   } finally {
-    if (!intended.every(isChanged)) {
-      saveIntent(inputs.restore, action, intended.filter(isChanged))
+    if (!intended.every(isMoved)) {
+      saveIntent(inputs.restore, action, intended.filter(isMoved))
     }
   }
 }
@@ -74,7 +74,7 @@ async function bringBackTo(
     unproven: 'fail'
   }
   if (inputs.dryRun) {
-    await rehearseSteps(pools, told(stepsBack(targetsOf(pools), order)), surroundings)
+    await rehearseSteps(pools, told(stepsBack(targetsOf(pools), order), 'ready'), surroundings)
     return
   }
   await bringBack(pools, order, surroundings, onLook)
@@ -89,9 +89,11 @@ async function rehearseSteps(
   log.info(`The right to change is proven everywhere. A real run would ${what}.`)
 }
 
-function told(steps: readonly Step[]): string {
-  const asked = steps.map(
-    ({ target, states }) => `ask for ${states.join(', then ')}: ${target.fullName}`
-  )
+/** The plan in words; a way through drain ends in ready once the check has passed. */
+function told(steps: readonly Step[], end?: 'ready'): string {
+  const asked = steps.map(({ target, states }) => {
+    const all = end === undefined || states.at(-1) === end ? states : [...states, end]
+    return `ask for ${all.join(', then ')}: ${target.fullName}`
+  })
   return asked.length === 0 ? 'find nothing to change' : asked.join('; ')
 }

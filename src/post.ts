@@ -1,16 +1,17 @@
 import { listenForCancel } from './cancellation.ts'
-import { canBe, isUp } from './haproxy/server.ts'
+import { type AdminState, canBe, isUp } from './haproxy/server.ts'
+import type { StatsPage } from './haproxy/stats-page.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { type Intent, type IntendedPool, readIntent } from './intent.ts'
 import { reopenPage } from './pages.ts'
 import { log } from './log.ts'
 import { reportFailure } from './report.ts'
 import { bringBack } from './rotation/bring-back.ts'
-import { change } from './rotation/change.ts'
+import { changeWhatever } from './rotation/change.ts'
+import { statesOf } from './rotation/describe.ts'
 import { everywhere } from './rotation/everywhere.ts'
-import { namesOf, statesOf } from './rotation/describe.ts'
 import { persist } from './rotation/persist.ts'
-import { Pool } from './rotation/pool.ts'
+import { Pool, targetsOf } from './rotation/pool.ts'
 import { type Surroundings, systemClock } from './rotation/surroundings.ts'
 
 /** How a server's health is waited for before it is sent users whatever its verdict. */
@@ -27,93 +28,138 @@ export async function post(): Promise<void> {
     log.info(`Not putting back ${told(intent.pools)}: restore is never.`)
     return
   }
-  const surroundings = { clock: systemClock, log, ...listenForCancel() }
+  // Several HAProxies are put back side by side, so their stories have no phases.
+  const plain = { ...log, phase: () => undefined }
+  const surroundings = { clock: systemClock, log: plain, ...listenForCancel() }
   try {
     const inputs = readInputs()
     if (isDue(intent, inputs)) {
-      await everywhere(intent.pools, (pool) => putBack(intent, pool, inputs, surroundings))
+      const pages = Map.groupBy(intent.pools, ({ url }) => url)
+      await Promise.all(
+        [...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, surroundings))
+      )
     }
   } catch (error) {
-    reportFailure(
-      error,
-      `Not known to be back in rotation: ${told(intent.pools)}. Look at the statistics page and choose READY there.`
-    )
+    reportFailure(error, byHand(intent.pools))
   }
 }
 
+function byHand(pools: readonly IntendedPool[]): string {
+  return `Not known to be back in rotation: ${told(pools)}. Look at the statistics page and choose READY there.`
+}
+
 function isDue({ restore, pools }: Intent, { jobStatus }: Inputs): boolean {
+  const why = `restore is ${restore} and the job's status is ${jobStatus}`
   if (restore === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
+    log.info(`Putting back ${told(pools)}: ${why}.`)
     return true
   }
   if (jobStatus === 'success') {
-    log.info(`Not putting back ${told(pools)}: restore is failure, and the job succeeded so far.`)
+    log.info(`Not putting back ${told(pools)}: ${why}.`)
   } else {
     log.warning(
-      `Not putting back ${told(pools)}: restore is failure, and this runner does not tell how the job fared.`
+      `Not putting back ${told(pools)}: restore is ${restore}, and this runner does not tell how the job fared.`
     )
   }
   return false
 }
 
-/** Puts back those servers of one pool that are still as the main step left them. */
+/** Puts back what was taken out on one HAProxy; what goes wrong there keeps no other from being put back. */
 async function putBack(
+  url: string,
   intent: Intent,
-  { url, backend, previous, servers }: IntendedPool,
   inputs: Inputs,
   surroundings: Surroundings
 ): Promise<void> {
-  const page = reopenPage(url, inputs)
-  const seen = await persist(
-    () => page.look({ signal: surroundings.cancelled }, backend),
-    surroundings
-  )
-  const all = new Pool(page, backend, servers, seen)
-  const left = all.targets.filter(({ before }) => canBe(before, intent.state))
-  const moved = all.targets.filter((target) => !left.includes(target))
-  if (moved.length > 0) {
-    log.info(
-      `Somebody has already changed what this step left: ${statesOf(moved)}; leaving that alone.`
+  try {
+    const page = reopenPage(url, inputs)
+    const found = await everywhere(intent.pools, (intended) =>
+      findWhatIsLeft(page, intended, intent.state, surroundings)
     )
+    await giveBackToReady(
+      found.filter(({ previous }) => previous === 'ready'),
+      inputs,
+      surroundings
+    )
+    for (const state of ['drain', 'maint'] as const) {
+      await giveBackTo(
+        state,
+        found.filter(({ previous }) => previous === state),
+        surroundings
+      )
+    }
+  } catch (error) {
+    reportFailure(error, byHand(intent.pools))
   }
-  const gone = servers.filter((name) => !all.targets.some(({ before }) => before.name === name))
+}
+
+/** Those servers of one backend that are still as the main step left them. */
+interface Left {
+  readonly pool: Pool
+  readonly previous: AdminState
+}
+
+async function findWhatIsLeft(
+  page: StatsPage,
+  { url, backend, previous, servers }: IntendedPool,
+  state: AdminState,
+  surroundings: Surroundings
+): Promise<Left> {
+  const limits = { signal: surroundings.cancelled }
+  const seen = await persist(() => page.look(limits, backend), surroundings)
+  const { targets } = new Pool(page, backend, servers, seen)
+  const left = targets.filter(({ before }) => canBe(before, state))
+  const moved = targets.filter((target) => !left.includes(target))
+  const gone = servers.filter((name) => !targets.some(({ before }) => before.name === name))
   if (gone.length > 0) {
-    log.warning(`No longer there: ${gone.join(', ')} of ${all.name}.`)
+    log.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`)
   }
-  if (left.length === 0) {
+  if (moved.length > 0) {
+    log.info(`Leaving alone what somebody has changed since: ${statesOf(moved)}.`)
+  }
+  const names = left.map(({ before }) => before.name)
+  return { pool: new Pool(page, backend, names, seen), previous }
+}
+
+/** Goes only towards ready: what cannot be put back is never taken out again. */
+async function giveBackToReady(
+  left: readonly Left[],
+  { readyThroughDrain }: Inputs,
+  surroundings: Surroundings
+): Promise<void> {
+  const pools = left.map(({ pool }) => pool)
+  const targets = targetsOf(pools)
+  if (targets.length === 0) {
     return
   }
-  const pool = new Pool(
-    page,
-    backend,
-    left.map(({ before }) => before.name),
-    seen
-  )
-  log.info(`Putting back to ${previous}: ${statesOf(pool.targets)}.`)
-  if (previous === 'ready') {
-    const order = {
-      throughDrain: inputs.readyThroughDrain,
-      wait: GLANCE,
-      unproven: 'ready'
-    } as const
-    await bringBack([pool], order, surroundings, () => undefined)
-  } else {
-    const steps = pool.targets.map((target) => ({ target, states: [previous] }))
-    await change(steps, () => undefined, surroundings)
-  }
-  const notUp = previous === 'ready' ? pool.targets.filter(({ now }) => !isUp(now)) : []
-  log.info(`Put back to ${previous}: ${statesOf(pool.targets)}.`)
-  if (notUp.length > 0) {
+  const order = { throughDrain: readyThroughDrain, wait: GLANCE, unproven: 'ready' } as const
+  await bringBack(pools, order, surroundings, () => undefined)
+  log.info(`Put back to ready: ${statesOf(targets)}.`)
+  const down = targets.filter(({ now }) => !isUp(now))
+  if (down.length > 0) {
     log.warning(
-      `Ready, but not up yet: ${namesOf(notUp)}. HAProxy sends it users once its health check passes.`
+      `Ready, but not up: ${statesOf(down)}. HAProxy sends it users once its health check passes.`
     )
+  }
+}
+
+async function giveBackTo(
+  state: AdminState,
+  left: readonly Left[],
+  surroundings: Surroundings
+): Promise<void> {
+  const targets = targetsOf(left.map(({ pool }) => pool))
+  if (targets.length > 0) {
+    const steps = targets.map((target) => ({ target, states: [state] }))
+    await changeWhatever(steps, surroundings)
+    log.info(`Put back to ${state}: ${statesOf(targets)}.`)
   }
 }
 
 function told(pools: readonly IntendedPool[]): string {
   return pools
-    .map(
-      ({ url, backend, servers }) =>
-        `${servers.map((name) => `${backend}/${name}`).join(', ')} on ${url}`
-    )
+    .map(({ url, backend, servers }) => {
+      return `${servers.map((name) => `${backend}/${name}`).join(', ')} on ${url}`
+    })
     .join('; ')
 }

@@ -8,7 +8,7 @@ import { endPhase, log } from './log.ts'
 import { setOutputs } from './outputs.ts'
 import { namesOf, seenAs, statesOf } from './rotation/describe.ts'
 import { formatDuration } from './rotation/duration.ts'
-import { isChanged, type Pool, type Target, targetsOf } from './rotation/pool.ts'
+import { isChanged, isMoved, type Pool, type Target, targetsOf, wasAsked } from './rotation/pool.ts'
 import type { OnLook } from './rotation/watch.ts'
 import { type Sample, writeSummary } from './summary.ts'
 
@@ -24,7 +24,8 @@ export function reportFailure(error: unknown, ...more: readonly string[]): strin
       core.error(harmless(problem))
     })
     const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
-    return failWith(`Nothing was changed: please correct ${[...names].join(', ')}.`)
+    const correct = `please correct ${[...names].join(', ')}.`
+    return failWith(['Nothing was changed:', correct, ...more].join(' '))
   }
   if (!(error instanceof HaproxyError) && error instanceof Error) {
     core.debug(harmless(error.stack ?? ''))
@@ -94,7 +95,7 @@ export class Report {
   failed(error: unknown): void {
     const targets = this.#targets
     const states = targets.length > 0 ? `Now ${statesOf(targets)}.` : ''
-    const untouched = targets.every(({ asked }) => asked === undefined)
+    const untouched = !targets.some(wasAsked)
     const advice = error instanceof HaproxyError ? error.advice : ''
     const changed = untouched ? 'Nothing was changed.' : ''
     this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack())
@@ -148,7 +149,7 @@ export class Report {
   /** What becomes of servers that a failed step leaves out of rotation. */
   #giveBack(): string {
     const { action, restore } = this.#inputs
-    const out = this.#targets.filter(isChanged)
+    const out = this.#targets.filter(isMoved)
     if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
       return ''
     }

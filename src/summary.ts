@@ -67,9 +67,11 @@ export function chart(samples: readonly Sample[]): string {
   }
   // The chart spaces its points evenly, so it needs the sessions at even times.
   const points = Math.min(POINTS, samples.length)
-  const times = Array.from({ length: points }, (_, index) => (end * index) / (points - 1))
+  const times = Array.from({ length: points }, (_, index) =>
+    index === points - 1 ? end : (end * index) / (points - 1)
+  )
   const sessions = times.map(
-    (time) => samples.findLast(({ elapsedMs }) => elapsedMs <= time)?.sessions ?? highest
+    (time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0
   )
   const seconds = (ms: number): string => (ms / 1_000).toFixed(1)
   const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`)

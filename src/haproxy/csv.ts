@@ -59,8 +59,10 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
     newline: '\n',
     skipEmptyLines: true
   })
-  if (errors[0] !== undefined) {
-    throw new HaproxyError('malformed', `${doing}: ${errors[0].message}.`)
+  const [error] = errors
+  if (error !== undefined) {
+    const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed'
+    throw new HaproxyError(problem, `${doing}: ${error.message}.`)
   }
   const header = data[0] ?? []
   const missing = NEEDED.filter((column) => !header.includes(column))
@@ -112,8 +114,8 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
         fullHealth: hasFullHealth(cell),
         tracked: cell('tracked') || undefined,
         check: checkResult(cell),
-        // INI, UNK, SOCKERR, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
-        checkFailed: !/^(\* )?(|INI|UNK|L[467]OKC?)$/.test(cell('check_status')),
+        // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
+        checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
         throttle: cell('throttle') === '' ? undefined : count('throttle')
       })
     }

@@ -50,7 +50,16 @@ const MEANINGS: readonly Meaning[] = [
     'tls-not-spoken',
     (host) => `${host} does not answer in TLS`
   ],
-  [/^ERR_(SSL|TLS|OSSL)_/, 'tls-failed', (host) => `there is no TLS connection to ${host}`],
+  [
+    /^(CERT_|INVALID_|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|CRL_)/,
+    'tls-failed',
+    (host) => `the certificate of ${host} is not valid`
+  ],
+  [
+    /^(ERR_(SSL|TLS|OSSL)_|ALERT_)/,
+    'tls-failed',
+    (host) => `there is no TLS connection to ${host}`
+  ],
   [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
 ]
 
@@ -66,10 +75,16 @@ export function explainFailure(error: unknown, failure: Failure): HaproxyError {
   if (message.startsWith('tunneling socket could not be established')) {
     return seen('proxy-refused', `the proxy did not connect (${message.split(', ').at(-1) ?? ''})`)
   }
+  if (message === 'got illegal response body from proxy') {
+    return seen('proxy-refused', 'the proxy did not answer as one that connects')
+  }
   if (phase === 'reading the answer') {
     return seen('truncated', 'the answer broke off')
   }
-  const meaning = MEANINGS.find(([pattern]) => pattern.test(code))
+  // An alert of TLS 1.2 comes as EPROTO, and only its message names it.
+  const alert = /alert [a-z ]*/.exec(message)?.[0].trim().replaceAll(' ', '_').toUpperCase() ?? ''
+  const name = code === 'EPROTO' && alert !== '' ? alert : code
+  const meaning = MEANINGS.find(([pattern]) => pattern.test(name))
   if (meaning === undefined) {
     return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`)
   }

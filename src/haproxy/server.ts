@@ -42,7 +42,7 @@ export function statusWord(status: string): StatusWord | undefined {
 
 /** Whether a status shows health that is on its way, up or down: `UP 1/3`, `DRAIN 2/3`. */
 export function isPartial(status: string): boolean {
-  return /\d\/\d/.test(status)
+  return / -?\d+\/\d+$/.test(status)
 }
 
 /**
@@ -63,6 +63,14 @@ export function shownAdminState(server: Server): AdminState | undefined {
     case undefined:
       return undefined
   }
+}
+
+/**
+ * The admin state to give back to a server: the one that it shows, where that is its own. A maint that it
+ * has from the server it tracks is not, and where the state is hidden, `ready` is the likely one.
+ */
+export function ownAdminState(server: Server): AdminState {
+  return server.status.startsWith('MAINT (via') ? 'ready' : (shownAdminState(server) ?? 'ready')
 }
 
 /** Whether what a server shows is possible in this admin state. */

@@ -99,10 +99,10 @@ export class StatsPage {
     const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`
     let done = 0
     for (const form of forms(change, backend, servers)) {
-      const code = await this.#post(form, doing, limits)
-      if (code !== 'DONE') {
-        // A refusal after a part was done must not be taken for a change of nothing.
-        throw new HaproxyError(done > 0 ? 'PART' : code, `${doing}: HAProxy answered ${code}.`)
+      try {
+        await this.#postExpecting('DONE', form, doing, limits)
+      } catch (error) {
+        throw done > 0 ? afterAPart(error) : error
       }
       done += 1
     }
@@ -116,12 +116,18 @@ export class StatsPage {
    */
   async proveAdmin(backend: string, limits: Limits): Promise<void> {
     const doing = `Could not prove the right to change ${backend} on ${this.name}`
-    const code = await this.#post(
-      new URLSearchParams({ b: backend, action: 'ready' }),
-      doing,
-      limits
-    )
-    if (code !== 'NONE') {
+    const form = new URLSearchParams({ b: backend, action: 'ready' })
+    await this.#postExpecting('NONE', form, doing, limits)
+  }
+
+  async #postExpecting(
+    expected: 'DONE' | 'NONE',
+    form: URLSearchParams,
+    doing: string,
+    limits: Limits
+  ): Promise<void> {
+    const code = await this.#post(form, doing, limits)
+    if (code !== expected) {
       throw new HaproxyError(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`)
     }
   }
@@ -172,22 +178,36 @@ function isRefusal(code: string): code is Refusal {
   return (REFUSALS as readonly string[]).includes(code)
 }
 
-/** The bodies of as few POSTs as it takes; names hold no character that would need encoding. */
+/** The bodies of as few POSTs as it takes. */
 function* forms(
   change: AdminState | Command,
   backend: string,
   servers: readonly string[]
 ): Generator<URLSearchParams> {
-  const empty = (): URLSearchParams => new URLSearchParams({ b: backend, action: change })
-  let form = empty()
+  let form = new URLSearchParams({ b: backend, action: change })
+  let length = form.toString().length
   for (const server of servers) {
-    if (form.size > 2 && form.toString().length + server.length > MAX_BODY) {
+    const more = `&s=${encodeURIComponent(server)}`.length
+    if (length + more > MAX_BODY) {
       yield form
-      form = empty()
+      form = new URLSearchParams({ b: backend, action: change })
+      length = form.toString().length
     }
     form.append('s', server)
+    length += more
   }
   yield form
+}
+
+/** A failure after a part of a change was done must not be taken for a change of nothing. */
+function afterAPart(error: unknown): unknown {
+  return error instanceof HaproxyError
+    ? new HaproxyError('PART', error.message, {
+        advice: error.advice,
+        transient: error.transient,
+        cause: error
+      })
+    : error
 }
 
 /** What an HTTP status other than the expected one means. */

@@ -1,7 +1,9 @@
 import { HttpClient } from '@actions/http-client'
 import type { RequestHandler } from '@actions/http-client/lib/interfaces'
+import { X509Certificate } from 'node:crypto'
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http'
-import { getCACertificates } from 'node:tls'
+import { isIPv6 } from 'node:net'
+import { checkServerIdentity, getCACertificates, type PeerCertificate } from 'node:tls'
 import { HaproxyError } from './errors.ts'
 import { explainFailure, type Phase } from './network-errors.ts'
 
@@ -59,7 +61,11 @@ export async function exchange(request: Request, settings: TransportSettings): P
   const timer = setTimeout(() => {
     deadline.abort()
   }, timeoutMs)
-  const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings)
+  const taming = new Taming(
+    AbortSignal.any([signal, deadline.signal]),
+    settings,
+    url.protocol === 'https:'
+  )
   const client = new HttpClient('haproxy-server-state', [taming], {
     allowRedirects: false,
     allowRetries: false,
@@ -109,6 +115,24 @@ async function read(message: IncomingMessage, doing: string): Promise<string> {
 }
 
 /**
+ * Node 24 compares no IPv6 address with a certificate as it should: it passes it through IDNA first, which
+ * leaves nothing of it (measured, 24.19).
+ */
+function checkIdentity(host: string, certificate: PeerCertificate): Error | undefined {
+  if (isIPv6(host) && new X509Certificate(certificate.raw).checkIP(host) !== undefined) {
+    return undefined
+  }
+  return checkServerIdentity(host, certificate)
+}
+
+/** What is needed here of the agent that the HTTP client takes for a proxy (package `tunnel`). */
+interface Tunnel {
+  readonly proxyOptions: object
+  readonly options: object
+  createSocket(options: object, callback: (socket: unknown) => void): void
+}
+
+/**
  * Reaches into the options that the HTTP client has built, for what it offers no setting for: a signal,
  * certificates, and the host of an IPv6 literal, which it would look up in DNS with its brackets.
  */
@@ -116,25 +140,28 @@ class Taming implements RequestHandler {
   phase: Phase = 'connecting'
   readonly #signal: AbortSignal
   readonly #settings: TransportSettings
+  readonly #isTls: boolean
 
-  constructor(signal: AbortSignal, settings: TransportSettings) {
+  constructor(signal: AbortSignal, settings: TransportSettings, isTls: boolean) {
     this.#signal = signal
     this.#settings = settings
+    this.#isTls = isTls
   }
 
   prepareRequest(options: RequestOptions): void {
     const tls = this.#tlsOptions()
     Object.assign(options, { signal: this.#signal }, tls)
-    const agent = options.agent as Agent & { proxyOptions?: object; options: object }
-    if (agent.proxyOptions !== undefined) {
+    const agent = options.agent as Agent | Tunnel
+    if ('proxyOptions' in agent) {
       // The tunnel opens its CONNECT with these, and without a signal waits for its answer for ever.
       Object.assign(agent.proxyOptions, { signal: this.#signal })
       Object.assign(agent.options, tls)
       this.phase = 'connecting through the proxy'
-      return
+      this.#followTunnel(agent)
+    } else {
+      options.host = options.host?.replace(/^\[|\]$/g, '') ?? null
+      this.#followConnection(agent)
     }
-    options.host = options.host?.replace(/^\[|\]$/g, '') ?? null
-    this.#followConnection(agent)
   }
 
   #tlsOptions(): object {
@@ -142,7 +169,8 @@ class Taming implements RequestHandler {
     return {
       ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
       ...(clientCertificate !== undefined && { cert: clientCertificate }),
-      ...(clientKey !== undefined && { key: clientKey })
+      ...(clientKey !== undefined && { key: clientKey }),
+      checkServerIdentity: checkIdentity
     }
   }
 
@@ -151,10 +179,20 @@ class Taming implements RequestHandler {
     const create = agent.createConnection.bind(agent)
     agent.createConnection = (options, callback) => {
       const socket = create(options, callback)
-      socket?.once('connect', () => {
+      socket?.once(this.#isTls ? 'secureConnect' : 'connect', () => {
         this.phase = 'waiting for the answer'
       })
       return socket
+    }
+  }
+
+  #followTunnel(agent: Tunnel): void {
+    const create = agent.createSocket.bind(agent)
+    agent.createSocket = (options, callback) => {
+      create(options, (socket) => {
+        this.phase = 'waiting for the answer'
+        callback(socket)
+      })
     }
   }
 

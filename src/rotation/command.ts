@@ -19,7 +19,7 @@ export async function command(
   surroundings.log.info(`Asking for ${name}: ${namesOf(targetsOf(pools))}.`)
   await everywhere(pools, async (pool) => {
     await persist(
-      () => pool.ask(name, pool.targets, { signal: surroundings.over }),
+      () => pool.command(name, pool.targets, { signal: surroundings.over }),
       surroundings,
       // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
       (error) => error.transient && (name !== 'shutdown' || changedNothing(error))

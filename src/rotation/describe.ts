@@ -25,7 +25,7 @@ export function statesOf(targets: readonly Target[]): string {
     if (target.certain) {
       return `${target.undone ? 'put back, ' : ''}${seenAs(target)}`
     }
-    return `not known to be ${target.asked ?? 'changed'} (last seen ${seenAs(target)})`
+    return `not known to be ${target.asked ?? 'as before'} (last seen ${seenAs(target)})`
   })
   return [...states]
     .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)

@@ -13,11 +13,12 @@ export function parseDuration(text: string): number | undefined {
 
 /** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */
 export function formatDuration(ms: number): string {
-  if (ms < UNITS.s) {
+  if (Math.round(ms) < UNITS.s) {
     return `${Math.round(ms)}ms`
   }
-  if (ms < UNITS.m) {
-    return `${Math.round(ms / 100) / 10}s`
+  const tenths = Math.round(ms / 100)
+  if (tenths < 600) {
+    return `${tenths / 10}s`
   }
   const total = Math.round(ms / UNITS.s)
   const parts = [

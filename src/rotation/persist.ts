@@ -1,11 +1,11 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import type { Surroundings } from './surroundings.ts'
 
-/** Pauses before the second and the third attempt, in milliseconds. */
-const PAUSES = [250, 1_000]
+/** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
+const PAUSES = [250, 1_000, 2_500]
 
 /**
- * Tries something again, at most twice and after growing pauses, when it failed in a way that may pass.
+ * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
  * Only for what does no harm when done twice.
  */
 export async function persist<T>(

@@ -10,10 +10,12 @@ export class Target {
   readonly before: Server
   /** As it was last seen. */
   now: Server
-  /** Whether `now` is true: false from a change until the server is seen again. */
+  /** Whether `now` is true: false from a change, or a look that failed, until the server is seen again. */
   certain = true
-  /** The last change that this run asked for and that HAProxy carried out, or may have. */
-  asked: AdminState | Command | undefined
+  /** The last admin state that this run asked for and that HAProxy set, or may have. */
+  asked: AdminState | undefined
+  /** Whether another command was carried out for it, or may have been. */
+  commanded = false
   /** Whether this run put it back to what it was before. */
   undone = false
 
@@ -21,6 +23,26 @@ export class Target {
     this.pool = pool
     this.before = server
     this.now = server
+  }
+
+  /**
+   * Notes what was seen of it.
+   *
+   * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
+   */
+  see(server: Server | undefined): void {
+    if (server === undefined) {
+      throw new HaproxyError('unknown-server', `${this.fullName} is no longer there.`, {
+        advice: 'Was it removed, or HAProxy reloaded without it?',
+        transient: true
+      })
+    }
+    if (server.word === undefined) {
+      const what = `${this.fullName} has the unknown status "${server.status}".`
+      throw new HaproxyError('malformed', what)
+    }
+    this.now = server
+    this.certain = true
   }
 
   /** `backend/server`. */
@@ -67,6 +89,9 @@ export class Pool {
    * @throws HaproxyError; `unknown-server` when a target is no longer there
    */
   async look(limits: Limits): Promise<void> {
+    for (const target of this.targets) {
+      target.certain = false
+    }
     const snapshot = await this.page.look(limits, this.backend)
     const servers = serversOf(snapshot, this.backend)
     if (countersFell(this.#totals, snapshot.totals)) {
@@ -74,44 +99,45 @@ export class Pool {
     }
     this.#totals = snapshot.totals
     for (const target of this.targets) {
-      const server = servers.find(({ name }) => name === target.before.name)
-      if (server === undefined) {
-        throw new HaproxyError('unknown-server', `${target.fullName} is no longer there.`, {
-          advice: 'Was it removed, or HAProxy reloaded without it?',
-          transient: true
-        })
-      }
-      if (server.word === undefined) {
-        throw new HaproxyError(
-          'malformed',
-          `${target.fullName} has the unknown status "${server.status}".`
-        )
-      }
-      target.now = server
-      target.certain = true
+      target.see(servers.find(({ name }) => name === target.before.name))
     }
     this.servers = servers
   }
 
-  /** Asks for a change of some of the targets; look afterwards to see what came of it. */
-  async ask(
+  /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
+  async ask(state: AdminState, targets: readonly Target[], limits: Limits): Promise<void> {
+    await this.#send(state, targets, limits, (target) => (target.asked = state))
+  }
+
+  /** Asks for a command for some of the targets; look afterwards to see what came of it. */
+  async command(name: Command, targets: readonly Target[], limits: Limits): Promise<void> {
+    await this.#send(name, targets, limits, (target) => (target.commanded = true))
+  }
+
+  /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
+  async putBack(state: AdminState, targets: readonly Target[], limits: Limits): Promise<void> {
+    await this.#send(state, targets, limits, () => undefined)
+  }
+
+  async #send(
     change: AdminState | Command,
     targets: readonly Target[],
-    limits: Limits
+    limits: Limits,
+    record: (target: Target) => void
   ): Promise<void> {
     const names = targets.map(({ before }) => before.name)
-    const record = (): void => {
+    const sent = (): void => {
       for (const target of targets) {
-        target.asked = change
         target.certain = false
+        record(target)
       }
     }
     try {
       await this.page.ask(change, this.backend, names, limits)
-      record()
+      sent()
     } catch (error) {
       if (!changedNothing(error)) {
-        record()
+        sent()
       }
       throw error
     }
@@ -132,7 +158,24 @@ export function targetsOf(pools: readonly Pool[]): Target[] {
   return pools.flatMap(({ targets }) => targets)
 }
 
-/** Whether the run changed a target's admin state, or gave it another command, and left it so. */
-export function isChanged({ asked, undone, before }: Target): boolean {
-  return asked !== undefined && !undone && shownAdminState(before) !== asked
+/** Whether this run changed anything about a target, or may have, even if it was put back since. */
+export function wasAsked({ asked, commanded }: Target): boolean {
+  return asked !== undefined || commanded
+}
+
+/**
+ * Whether the run has left a target in another admin state than it found it in. Where that is hidden or
+ * not known, what was asked for counts.
+ */
+export function isMoved({ asked, undone, before, now, certain }: Target): boolean {
+  const [was, is] = [shownAdminState(before), shownAdminState(now)]
+  if (asked === undefined || undone) {
+    return false
+  }
+  return certain && was !== undefined && is !== undefined ? was !== is : was !== asked
+}
+
+/** Whether the run has changed a target for good: moved it, or carried out a command. */
+export function isChanged(target: Target): boolean {
+  return target.commanded || isMoved(target)
 }

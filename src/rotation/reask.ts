@@ -46,19 +46,25 @@ export class Reask {
   }
 }
 
-/** Asks for a state; a page that is away for the moment is left to the next look. */
+/**
+ * Asks for a state; a page that is away for the moment is left to the next look.
+ *
+ * @returns whether HAProxy set it
+ */
 export async function askUnlessAway(
   pool: Pool,
   state: AdminState,
   targets: readonly Target[],
   { log, over }: Pick<Surroundings, 'log' | 'over'>
-): Promise<void> {
+): Promise<boolean> {
   try {
     await pool.ask(state, targets, { signal: over })
+    return true
   } catch (error) {
     if (!(error instanceof HaproxyError) || !error.transient) {
       throw error
     }
     log.info(error.message)
+    return false
   }
 }

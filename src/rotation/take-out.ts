@@ -1,14 +1,23 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { canBe, isDrained, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
-import { change, type Step, undo } from './change.ts'
+import type { Step } from './ask.ts'
+import { change } from './change.ts'
 import { everywhere } from './everywhere.ts'
-import { namesOf, seenAs } from './describe.ts'
+import { seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { guard, poolsAtStake } from './guard.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
 import { Reask } from './reask.ts'
 import type { Surroundings } from './surroundings.ts'
-import { type Judgement, type OnLook, type Outcome, type Rhythm, watch } from './watch.ts'
+import { undone } from './undo.ts'
+import {
+  type Judgement,
+  type OnLook,
+  type Outcome,
+  type Rhythm,
+  watch,
+  whyNotMet
+} from './watch.ts'
 
 /** What to do about servers that are not drained in time. */
 export const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'] as const
@@ -57,16 +66,32 @@ export async function takeOut(
     return
   }
   surroundings.log.phase('Waiting until drained')
-  const drained = new Draining(pools, atStake, order, surroundings)
-  const outcome = await watch(
-    pools,
-    order.wait,
-    (seen) => drained.judge(seen),
-    surroundings,
-    onLook
-  )
+  const waiting = { ...order, wait: order.wait }
+  const outcome = await watchDraining(pools, atStake, waiting, surroundings, onLook)
   if (!outcome.met) {
-    await onTimeUp(pools, { ...order, wait: order.wait }, outcome, surroundings, onLook)
+    await onTimeUp(pools, waiting, outcome, surroundings, onLook)
+  }
+}
+
+type Waiting = TakeOut & { readonly wait: Rhythm }
+
+/** Waits; when a state does not hold on one HAProxy, all get back what they had. */
+async function watchDraining(
+  pools: readonly Pool[],
+  atStake: readonly Pool[],
+  order: Waiting,
+  surroundings: Surroundings,
+  onLook: OnLook
+): Promise<Outcome> {
+  const draining = new Draining(pools, atStake, order, surroundings)
+  const judge = (seen: readonly Pool[]): Promise<Judgement> => draining.judge(seen)
+  try {
+    return await watch(pools, order.wait, judge, surroundings, onLook)
+  } catch (error) {
+    if (!(error instanceof HaproxyError) || surroundings.cancelled.aborted) {
+      throw error
+    }
+    throw await undone(error, targetsOf(pools), surroundings)
   }
 }
 
@@ -76,7 +101,6 @@ class Draining {
   readonly #atStake: readonly Pool[]
   readonly #order: TakeOut
   readonly #reask: Reask
-  readonly #surroundings: Surroundings
 
   constructor(
     pools: readonly Pool[],
@@ -88,114 +112,107 @@ class Draining {
     this.#atStake = atStake
     this.#order = order
     this.#reask = new Reask(surroundings)
-    this.#surroundings = surroundings
   }
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
-    let acted = false
     await everywhere(seen, async (pool) => {
       const lost = pool.targets.filter((target) => !this.#holds(target))
       if (lost.length > 0) {
         await this.#reask.ask(pool, this.#order.state, lost)
-        acted = true
-      } else if (this.#reask.happened(pool)) {
-        await this.#guardAfterReask(pool)
+      } else if (this.#reask.happened(pool) && this.#atStake.includes(pool)) {
+        // What was lost and asked for again may have become one too many meanwhile.
+        guard([pool], this.#order.minUp)
       }
     })
-    const met = this.#targets.every(({ now }) => isDrained(now, this.#order.maxSessions))
-    return { met: met && !acted, acted }
+    const met = this.#targets.every((target) => isDrained(target.now, this.#order.maxSessions))
+    return { met, acted: false }
   }
 
   /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
   #holds({ now }: Target): boolean {
     return isOutOfRotation(now) && (this.#order.state === 'drain' || canBe(now, 'maint'))
   }
-
-  /** What was lost and asked for again may have become one too many meanwhile. */
-  async #guardAfterReask(pool: Pool): Promise<void> {
-    if (!this.#atStake.includes(pool)) {
-      return
-    }
-    try {
-      guard([pool], this.#order.minUp)
-    } catch (error) {
-      await undo(pool.targets, this.#surroundings)
-      throw error
-    }
-  }
 }
-
-/** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
-const AFTER_SHUTDOWN = 5_000
 
 async function onTimeUp(
   pools: readonly Pool[],
-  order: TakeOut & { readonly wait: Rhythm },
+  order: Waiting,
   outcome: Outcome,
   surroundings: Surroundings,
   onLook: OnLook
 ): Promise<void> {
-  const { log, over } = surroundings
   const failure = notDrained(pools, order, outcome)
-  switch (order.onTimeout) {
-    case 'fail':
-      throw failure
-    case 'continue':
-      log.warning(failure.message)
-      return
-    case 'restore':
-      await undo(
-        targetsOf(pools).filter(({ asked }) => asked !== undefined),
-        surroundings
-      )
-      throw new HaproxyError(failure.problem, `${failure.message} What had changed was put back.`, {
-        advice: 'Wait longer (wait-timeout), or allow a rest (max-sessions).',
-        cause: failure
-      })
-    case 'shutdown': {
-      log.warning(`${failure.message} Killing what is left.`)
-      await everywhere(pools, async (pool) => {
-        const busy = pool.targets.filter(({ now }) => !isDrained(now, order.maxSessions))
-        if (busy.length > 0) {
-          await pool.ask('shutdown', busy, { signal: over })
-        }
-      })
-      const { wait } = order
-      const grace = { ...wait, timeoutMs: AFTER_SHUTDOWN + wait.settleMs + 2 * wait.intervalMs }
-      const draining = new Draining(pools, [], order, surroundings)
-      const after = await watch(pools, grace, (seen) => draining.judge(seen), surroundings, onLook)
-      if (!after.met) {
-        const again = notDrained(pools, { ...order, wait: grace }, after)
-        throw new HaproxyError(again.problem, `After its sessions were killed: ${again.message}`, {
-          advice: again.advice
-        })
-      }
+  if (order.onTimeout === 'restore') {
+    throw await undone(failure, targetsOf(pools), surroundings)
+  }
+  // To go on, or to kill, takes certainty that the servers are out of rotation.
+  const isOut =
+    outcome.blind === undefined && targetsOf(pools).every(({ now }) => isOutOfRotation(now))
+  if (order.onTimeout === 'fail' || !isOut) {
+    throw failure
+  }
+  if (order.onTimeout === 'continue') {
+    surroundings.log.warning(failure.message)
+    return
+  }
+  surroundings.log.warning(`${failure.message} Killing what is left.`)
+  await killSessions(pools, order.maxSessions, surroundings)
+  await waitAfterKill(pools, order, surroundings, (elapsedMs, remainingMs) => {
+    onLook(outcome.elapsedMs + elapsedMs, remainingMs)
+  })
+}
+
+async function killSessions(
+  pools: readonly Pool[],
+  maxSessions: number,
+  { over }: Surroundings
+): Promise<void> {
+  await everywhere(pools, async ({ page, backend, targets }) => {
+    const busy = targets.filter(({ now }) => !isDrained(now, maxSessions))
+    if (busy.length > 0) {
+      const names = busy.map(({ before }) => before.name)
+      await page.ask('shutdown', backend, names, { signal: over })
     }
+  })
+}
+
+/** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
+const AFTER_KILL = 5_000
+
+async function waitAfterKill(
+  pools: readonly Pool[],
+  order: Waiting,
+  surroundings: Surroundings,
+  onLook: OnLook
+): Promise<void> {
+  const { settleMs, intervalMs } = order.wait
+  const wait = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * intervalMs }
+  const outcome = await watchDraining(pools, [], { ...order, wait }, surroundings, onLook)
+  if (!outcome.met) {
+    const failure = notDrained(pools, { ...order, wait }, outcome)
+    throw new HaproxyError(failure.problem, `After its sessions were killed: ${failure.message}`, {
+      advice: failure.advice
+    })
   }
 }
 
 function notDrained(
   pools: readonly Pool[],
-  { wait, maxSessions, state }: TakeOut & { readonly wait: Rhythm },
-  { blind }: Outcome
+  { wait, maxSessions, state }: Waiting,
+  outcome: Outcome
 ): HaproxyError {
   const left = targetsOf(pools).filter(({ now }) => !isDrained(now, maxSessions))
-  const told = left.map((target) => `${target.fullName} is ${seenAs(target)}`)
+  const seen = left.map((target) => `${target.fullName} is ${seenAs(target)}`)
   const sticky =
     state === 'drain'
       ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
       : ''
-  const reason =
-    told.length > 0
-      ? told.join('; ')
-      : (blind?.message ??
-        `${namesOf(targetsOf(pools))} drained, but not for the whole settle time.`)
   return new HaproxyError(
     'not-drained',
-    `Not drained within ${formatDuration(wait.timeoutMs)}: ${reason.replace(/\.$/, '')}.`,
+    `Not drained within ${formatDuration(wait.timeoutMs)}: ${whyNotMet(seen, outcome)}`,
     {
       advice: `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
-      cause: blind
+      cause: outcome.blind
     }
   )
 }

@@ -1,4 +1,4 @@
-import { HaproxyError } from '../haproxy/errors.ts'
+import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { formatDuration } from './duration.ts'
 import type { Pool } from './pool.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -25,12 +25,22 @@ export type OnLook = (elapsedMs: number, remainingMs: number) => void
 /** How a wait ended. */
 export interface Outcome {
   readonly met: boolean
+  /** How long was waited, in milliseconds. */
+  readonly elapsedMs: number
   /** Why the last look failed, if it did. */
   readonly blind: HaproxyError | undefined
 }
 
+/** Why a wait ended without success: what was seen, and that it may be old. */
+export function whyNotMet(seen: readonly string[], { blind }: Outcome): string {
+  const last = blind === undefined ? '' : ` The last look failed: ${blind.message}`
+  return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.${last}`
+}
+
 /** Pauses after failed looks grow up to this, in milliseconds. */
 const LONGEST_PAUSE = 10_000
+/** What no further look would find otherwise. */
+const HOPELESS: ReadonlySet<Problem> = new Set(['several-processes', 'unauthorized', 'forbidden'])
 /** A look near the deadline still gets this long, in milliseconds. */
 const SHORTEST_LOOK = 1_000
 
@@ -63,12 +73,12 @@ export async function watch(
     if (!judgement.met || witness.blind !== undefined) {
       met = undefined
     } else if (met !== undefined && lookedAt - met.since >= rhythm.settleMs) {
-      return { met: true, blind: undefined }
+      return { met: true, elapsedMs: now - started, blind: undefined }
     } else {
       met ??= { since: now }
     }
     if (lookedAt >= deadline) {
-      return { met: false, blind: witness.blind }
+      return { met: false, elapsedMs: now - started, blind: witness.blind }
     }
     const next = judgement.acted
       ? now
@@ -79,7 +89,7 @@ export async function watch(
         )
     await clock.sleep(next - now, cancelled)
     lookedAt = clock.now()
-    await witness.look(Math.max(SHORTEST_LOOK, deadline - lookedAt))
+    await witness.look(deadline - lookedAt)
   }
 }
 
@@ -105,16 +115,16 @@ class Witness {
     this.#reloads = new Map(pools.map((pool) => [pool, pool.reloads]))
   }
 
-  async look(timeoutMs: number): Promise<void> {
+  async look(remainingMs: number): Promise<void> {
     const { cancelled } = this.#surroundings
-    const limits = { signal: cancelled, timeoutMs }
+    const limits = { signal: cancelled, timeoutMs: Math.max(SHORTEST_LOOK, remainingMs) }
     const looks = await Promise.allSettled(this.#pools.map((pool) => pool.look(limits)))
     cancelled.throwIfAborted()
     const errors = looks.flatMap((look) => {
       if (look.status === 'fulfilled') {
         return []
       }
-      if (!(look.reason instanceof HaproxyError)) {
+      if (!(look.reason instanceof HaproxyError) || HOPELESS.has(look.reason.problem)) {
         throw look.reason as Error
       }
       return [look.reason]
@@ -122,14 +132,14 @@ class Witness {
     this.seen = this.#pools.filter((_, index) => looks[index]?.status === 'fulfilled')
     this.blind = errors[0]
     this.patience = errors.length > 0 ? this.patience * 2 : 1
-    this.#tell(errors, timeoutMs)
+    this.#tell(errors, remainingMs)
   }
 
   #tell(errors: readonly HaproxyError[], remainingMs: number): void {
     const { log } = this.#surroundings
     const messages = new Set(errors.map(({ message }) => message))
     for (const message of messages) {
-      if (!this.#told.has(message)) {
+      if (!this.#told.has(message) && remainingMs > 0) {
         log.info(`${message} Going on for up to ${formatDuration(remainingMs)}.`)
       }
     }

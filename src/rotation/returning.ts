@@ -1,0 +1,145 @@
+import { type AdminState, canBe, isPartial, isUp } from '../haproxy/server.ts'
+import type { Step } from './ask.ts'
+import { changeWhatever } from './change.ts'
+import { namesOf } from './describe.ts'
+import { formatDuration } from './duration.ts'
+import { everywhere } from './everywhere.ts'
+import { type Pool, type Target, targetsOf } from './pool.ts'
+import { askUnlessAway, Reask } from './reask.ts'
+import type { Surroundings } from './surroundings.ts'
+import type { Judgement, Rhythm } from './watch.ts'
+
+/** Where nothing tells a fresh check from an old one, the stage before `ready` lasts this long, in ms. */
+const UNTOLD_CHECK = 5_000
+
+/** One target on its way back. */
+interface Journey {
+  /** In `check` it is in drain and must pass its health check; in `up` it was asked to be ready. */
+  stage: 'check' | 'up'
+  /** Whether it left maint, so that what HAProxy knew of its health before counts for nothing. */
+  readonly leftMaint: boolean
+  /** Whether its health was seen on its way since then: a full one is then of a fresh check. */
+  sawPartial: boolean
+  /** Since when its health has been seen full, on the run's clock. */
+  fullSince: number | undefined
+}
+
+/** Judges whether all targets are up, and sends those on that have passed their check. */
+export class Returning {
+  readonly #journeys: ReadonlyMap<Target, Journey>
+  readonly #holdMs: number
+  readonly #reask: Reask
+  readonly #surroundings: Surroundings
+  #toldOfHold = false
+
+  constructor(
+    pools: readonly Pool[],
+    steps: readonly Step[],
+    { settleMs }: Rhythm,
+    surroundings: Surroundings
+  ) {
+    const asked = new Map(steps.map(({ target, states }) => [target, states]))
+    this.#journeys = new Map(
+      targetsOf(pools).map((target) => [target, departure(target, asked.get(target) ?? [])])
+    )
+    this.#holdMs = Math.max(UNTOLD_CHECK, settleMs)
+    this.#reask = new Reask(surroundings)
+    this.#surroundings = surroundings
+  }
+
+  async judge(seen: readonly Pool[]): Promise<Judgement> {
+    let acted = false
+    await everywhere(seen, async (pool) => {
+      if (await this.#moveOn(pool)) {
+        acted = true
+      }
+    })
+    const met = [...this.#journeys].every(
+      ([target, journey]) => journey.stage === 'up' && isUp(target.now) && this.#isFresh(journey)
+    )
+    return { met, acted }
+  }
+
+  /** Asks for `ready` for all that still wait for their check. */
+  async readyAnyway(): Promise<void> {
+    const waiting = [...this.#journeys].filter(([, { stage }]) => stage === 'check')
+    const steps = waiting.map(([target]) => ({ target, states: ['ready'] as const }))
+    await changeWhatever(steps, this.#surroundings)
+  }
+
+  /** @returns whether a target was sent on, so that a look at once may see it up */
+  async #moveOn(pool: Pool): Promise<boolean> {
+    const lost: Record<Journey['stage'], Target[]> = { check: [], up: [] }
+    const passed: Target[] = []
+    for (const target of pool.targets) {
+      const journey = this.#observe(target)
+      const state = journey.stage === 'check' ? 'drain' : 'ready'
+      if (!canBe(target.now, state)) {
+        lost[journey.stage].push(target)
+      } else if (
+        journey.stage === 'check' &&
+        target.now.word === 'DRAIN' &&
+        this.#isFresh(journey)
+      ) {
+        passed.push(target)
+      }
+    }
+    if (lost.check.length > 0) {
+      await this.#reask.ask(pool, 'drain', lost.check)
+    }
+    if (lost.up.length > 0) {
+      await this.#reask.ask(pool, 'ready', lost.up)
+    }
+    if (passed.length > 0) {
+      this.#surroundings.log.info(`Its health check passed; asking for ready: ${namesOf(passed)}.`)
+      if (await askUnlessAway(pool, 'ready', passed, this.#surroundings)) {
+        passed.forEach((target) => (this.#journey(target).stage = 'up'))
+        return true
+      }
+    }
+    return false
+  }
+
+  #observe(target: Target): Journey {
+    const journey = this.#journey(target)
+    const { now } = target
+    const full = now.fullHealth && (now.word === 'DRAIN' || now.word === 'UP')
+    journey.sawPartial ||= isPartial(now.status) || now.word === 'DOWN'
+    journey.fullSince = full ? (journey.fullSince ?? this.#surroundings.clock.now()) : undefined
+    if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
+      this.#toldOfHold = true
+      this.#surroundings.log.notice(
+        `HAProxy shows full health from the first moment (fall 1, init-state fully-up, or track), so that nothing tells ` +
+          `a fresh check from an old one: watching ${target.fullName} for ${formatDuration(this.#holdMs)}.`
+      )
+    }
+    return journey
+  }
+
+  #isFresh({ leftMaint, sawPartial, fullSince }: Journey): boolean {
+    if (!leftMaint) {
+      return true
+    }
+    if (fullSince === undefined) {
+      return false
+    }
+    return sawPartial || this.#surroundings.clock.now() - fullSince >= this.#holdMs
+  }
+
+  #journey(target: Target): Journey {
+    const journey = this.#journeys.get(target)
+    if (journey === undefined) {
+      throw new Error(`${target.fullName} is not on its way back.`)
+    }
+    return journey
+  }
+}
+
+function departure({ before }: Target, states: readonly AdminState[]): Journey {
+  return {
+    stage: states.at(-1) === 'drain' ? 'check' : 'up',
+    leftMaint: before.hasHealth && (before.word === 'MAINT' || states.includes('maint')),
+    sawPartial: false,
+    fullSince: undefined
+  }
+}
