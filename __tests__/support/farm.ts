@@ -43,6 +43,8 @@ export async function startFarm(options: FarmOptions = {}): Promise<Farm> {
     '  timeout connect 1s',
     '  timeout client 1m',
     '  timeout server 1m',
+    // Not the interval between checks: on a busy machine the applications here may answer late.
+    '  timeout check 10s',
     '  option redispatch',
     'frontend users',
     `  bind 127.0.0.1:${String(userPort)}`,

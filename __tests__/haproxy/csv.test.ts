@@ -1,0 +1,550 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from '@jest/globals'
+import { parseStatsCsv, type Snapshot } from '../../src/haproxy/csv.ts'
+import type { Server } from '../../src/haproxy/server.ts'
+import { failureOf } from './failure.ts'
+import { COLUMNS, pageText, type Row } from './page-text.ts'
+
+const SOURCE = 'the statistics page http://lb/admin'
+
+function fixture(version: string): string {
+  return readFileSync(new URL(`../fixtures/csv-${version}.csv`, import.meta.url), 'utf8')
+}
+
+function serverOf(row: Row): Server {
+  const [server] = parseStatsCsv(pageText([row]), SOURCE).servers
+  if (server === undefined) {
+    throw new Error('There is no server in it.')
+  }
+  return server
+}
+
+function problemOf(text: string): readonly [string, string] {
+  const { problem, message } = failureOf(() => parseStatsCsv(text, SOURCE))
+  return [problem, message]
+}
+
+const VERSIONS = [
+  '1.5.0',
+  '1.6.0',
+  '1.7.0',
+  '1.8.0',
+  '1.9.0',
+  '2.0.0',
+  '2.2.0',
+  '2.4.0',
+  '2.6.0',
+  '2.8.0',
+  '3.0.0',
+  '3.2.0',
+  '3.3.0',
+  '3.4.0',
+  '3.5-dev5'
+]
+
+describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
+  // 1.5.0 shows weight 0 as DRAIN; 1.8.0 alone does not say that t1 tracks another server.
+  const w0 = version === '1.5.0' ? 'DRAIN' : 'UP'
+  const t1 = version === '1.8.0' ? ['no check', '', false] : ['UP', 'be_app/srv1', true]
+
+  test('has the same servers with the same words, roles and weights', () => {
+    const { servers } = parseStatsCsv(fixture(version), SOURCE)
+    const seen = servers.map((server) => [
+      `${server.backend}/${server.name}`,
+      server.status,
+      server.word,
+      server.tracked ?? '',
+      server.hasHealth,
+      server.backup,
+      server.weight,
+      server.checkFailed
+    ])
+    const [status, tracked, hasHealth] = t1
+    expect(seen).toEqual([
+      ['be_app/srv1', 'UP', 'UP', '', true, false, 1, false],
+      ['be_app/srv-2.x_y:z', 'UP', 'UP', '', true, false, 1, false],
+      ['be_app/nochk', 'no check', 'no check', '', false, false, 1, false],
+      ['be_app/bk', 'UP', 'UP', '', true, true, 1, false],
+      ['be_app/dwn', 'DOWN', 'DOWN', '', true, false, 1, true],
+      ['be_app/slow', 'UP', 'UP', '', true, false, 10, false],
+      ['be_app/w0', w0, w0, '', true, false, 0, false],
+      ['be_app/dis', 'MAINT', 'MAINT', '', true, false, 1, false],
+      ['BE_track-1/t1', status, status, tracked, hasHealth, false, 1, false],
+      ['BE_track-1/tn', 'UP', 'UP', '', true, false, 1, false],
+      ['be_404/n1', 'UP', 'UP', '', true, false, 1, false],
+      ['be_agent/a1', 'UP', 'UP', '', true, false, 1, false],
+      ['be_agent/a2', 'no check', 'no check', '', false, false, 1, false]
+    ])
+  })
+
+  test('has no sessions, no queue and no slowstart anywhere', () => {
+    const { servers } = parseStatsCsv(fixture(version), SOURCE)
+    const seen = servers.map(({ sessions, queue, throttle }) => ({ sessions, queue, throttle }))
+    expect(seen).toEqual(Array(13).fill({ sessions: 0, queue: 0, throttle: undefined }))
+  })
+
+  test('has the same proxies, one process and a total of every row', () => {
+    const { proxies, processes, totals } = parseStatsCsv(fixture(version), SOURCE)
+    expect(Object.fromEntries([...proxies].map(([name, kinds]) => [name, [...kinds]]))).toEqual({
+      fe: ['frontend'],
+      st: ['frontend'],
+      st_noadm: ['frontend'],
+      st_deny: ['frontend', 'backend'],
+      st_q: ['frontend'],
+      st_httpauth: ['frontend', 'backend'],
+      st_legends: ['frontend'],
+      st_default: ['frontend'],
+      be_app: ['server', 'backend'],
+      'BE_track-1': ['server', 'backend'],
+      be_404: ['server', 'backend'],
+      be_agent: ['server', 'backend']
+    })
+    expect([...processes]).toEqual(['1'])
+    expect(totals.size).toBe(27)
+  })
+
+  test('tells why the dead server is down', () => {
+    const { servers } = parseStatsCsv(fixture(version), SOURCE)
+    const reason = /^3\.[45]/.test(version) ? 'ECONNREFUSED returned by OS' : 'Connection refused'
+    expect(servers.find(({ name }) => name === 'dwn')?.check).toMatch(
+      new RegExp(`^L4CON: ${reason}`)
+    )
+  })
+
+  test('reads the same with its columns in reverse order', () => {
+    expect(comparable(parseStatsCsv(reversed(fixture(version)), SOURCE))).toEqual(
+      comparable(parseStatsCsv(fixture(version), SOURCE))
+    )
+  })
+})
+
+/** The fixtures have no comma inside a cell. The first column must stay, or it is no HAProxy's page. */
+function reversed(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [first = '', ...others] = line.split(',')
+      return [first, ...others.reverse()].join(',')
+    })
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+function comparable({ proxies, servers, totals, processes }: Snapshot): unknown {
+  return { proxies, servers, totals, processes }
+}
+
+describe('a row of a server', () => {
+  test('gives sessions, queue, weight, status, role and slowstart from the columns of these names', () => {
+    const row: Row = {
+      pxname: 'be',
+      svname: 's1',
+      qcur: '3',
+      scur: '17',
+      stot: '99',
+      status: 'UP 2/3',
+      weight: '42',
+      bck: '1',
+      chkfail: '5',
+      pid: '1',
+      throttle: '7',
+      tracked: '',
+      check_status: 'L7STS',
+      check_code: '503',
+      last_chk: 'Service Unavailable',
+      check_health: '3'
+    }
+    expect(serverOf(row)).toEqual({
+      backend: 'be',
+      name: 's1',
+      status: 'UP 2/3',
+      word: 'UP',
+      sessions: 17,
+      queue: 3,
+      weight: 42,
+      backup: true,
+      hasHealth: true,
+      fullHealth: false,
+      tracked: undefined,
+      check: 'L7STS/503: Service Unavailable',
+      checkFailed: true,
+      throttle: 7
+    })
+  })
+
+  test('gives throttle 0 as 0 and an empty one as none', () => {
+    expect(serverOf({ throttle: '0' }).throttle).toBe(0)
+    expect(serverOf({ throttle: '' }).throttle).toBeUndefined()
+  })
+
+  test('with a status that no HAProxy writes is kept, without a word', () => {
+    expect(serverOf({ status: 'UPSIDE' })).toMatchObject({ status: 'UPSIDE', word: undefined })
+  })
+
+  test.each<[string, Row, boolean]>([
+    ['a check that never failed', { chkfail: '0' }, true],
+    ['neither a check nor a leader', { chkfail: '', tracked: '' }, false],
+    ['no check but a leader', { chkfail: '', tracked: 'be/other' }, true],
+    ['both', { chkfail: '2', tracked: 'be/other' }, true],
+    ['a check that is paused in maint', { status: 'MAINT', check_status: '', check_rise: '' }, true]
+  ])('with %s: something tells its health, or does not', (_, row, expected) => {
+    expect(serverOf(row).hasHealth).toBe(expected)
+  })
+
+  test('of a tracking server names its leader', () => {
+    expect(serverOf({ tracked: 'be/leader' }).tracked).toBe('be/leader')
+    expect(serverOf({ tracked: '' }).tracked).toBeUndefined()
+  })
+
+  test.each<[string, Row, boolean]>([
+    ['the highest value', { check_rise: '2', check_fall: '3', check_health: '4' }, true],
+    ['one below', { check_rise: '2', check_fall: '3', check_health: '3' }, false],
+    ['one above', { check_rise: '2', check_fall: '3', check_health: '5' }, true],
+    ['nothing, for it is down', { status: 'DOWN', check_health: '0' }, false],
+    [
+      'the highest value with rise 1 and fall 1',
+      { check_rise: '1', check_fall: '1', check_health: '1' },
+      true
+    ],
+    [
+      'one below with rise 1 and fall 1',
+      { check_rise: '1', check_fall: '1', check_health: '0' },
+      false
+    ],
+    [
+      'two digits, compared as numbers',
+      { check_rise: '2', check_fall: '9', check_health: '10' },
+      true
+    ],
+    ['one digit against two', { check_rise: '3', check_fall: '9', check_health: '9' }, false],
+    ['no rise (before 1.7)', { check_rise: '', check_health: '0' }, true],
+    ['no fall (before 1.7)', { check_fall: '', check_health: '0' }, true],
+    ['no health (a tracking server)', { check_health: '' }, true],
+    ['a partial status and full numbers', { status: 'UP 1/3' }, false],
+    ['a partial status and no numbers', { status: 'DRAIN 1/3', check_health: '' }, false]
+  ])('has full health or not with %s', (_, row, expected) => {
+    expect(serverOf(row).fullHealth).toBe(expected)
+  })
+
+  test.each(['check_rise', 'check_fall', 'check_health'])(
+    'has full health by its status alone where there is no column %s',
+    (missing) => {
+      const columns = COLUMNS.filter((column) => column !== missing)
+      const text = pageText([{ check_health: '0' }, { svname: 'b', status: 'UP 1/3' }], columns)
+      expect(parseStatsCsv(text, SOURCE).servers.map(({ fullHealth }) => fullHealth)).toEqual([
+        true,
+        false
+      ])
+    }
+  )
+
+  test.each<[string, Row]>([
+    ['', { check_status: '' }],
+    ['L7OK', { check_code: '' }],
+    ['L7OK/200', {}],
+    ['L7OK/200: OK', { last_chk: 'OK' }],
+    ['L7OK/200: Layer7 check passed', { check_desc: 'Layer7 check passed' }],
+    ['L7OK/200: OK', { last_chk: 'OK', check_desc: 'Layer7 check passed' }],
+    [
+      'L4CON: Connection refused',
+      { check_status: 'L4CON', check_code: '', last_chk: 'Connection refused' }
+    ],
+    ['L7OK/200', { check_status: '* L7OK' }],
+    ['', { check_status: '', check_code: '200', last_chk: 'left over' }]
+  ])('tells its check in one line as "%s"', (expected, row) => {
+    expect(serverOf(row).check).toBe(expected)
+  })
+
+  // The words of check_status, manual 9.1, and what each says of the last check.
+  test.each([
+    ['', false],
+    ['INI', false],
+    ['UNK', false],
+    ['CHECKED', false],
+    ['L4OK', false],
+    ['L6OK', false],
+    ['L7OK', false],
+    ['L7OKC', false],
+    ['PROCOK', false],
+    ['* L7OK', false],
+    ['* INI', false],
+    ['* ', false],
+    ['HANA', true],
+    ['SOCKERR', true],
+    ['L4TOUT', true],
+    ['L4CON', true],
+    ['L6TOUT', true],
+    ['L6RSP', true],
+    ['L7TOUT', true],
+    ['L7RSP', true],
+    ['L7STS', true],
+    ['PROCERR', true],
+    ['PROCTOUT', true],
+    ['* L4CON', true],
+    ['L5OK', true],
+    ['XL7OK', true],
+    ['L7OKX', true]
+  ])('with the check status "%s" has a failed check: %s', (check_status, expected) => {
+    expect(serverOf({ check_status }).checkFailed).toBe(expected)
+  })
+})
+
+describe('rows of other types', () => {
+  test('are counted among proxies and totals, and only servers are servers', () => {
+    const { proxies, servers, totals } = parseStatsCsv(
+      pageText([
+        { pxname: 'web', svname: 'FRONTEND', type: '0', stot: '11', qcur: '', weight: '' },
+        { pxname: 'web', svname: 'sock-1', type: '3', stot: '12' },
+        { pxname: 'web', svname: 'BACKEND', type: '2', stot: '13' },
+        { pxname: 'web', svname: 'all', type: '1', stot: '14' },
+        { pxname: 'old', svname: 'sock-1', type: '3', stot: '' }
+      ]),
+      SOURCE
+    )
+    expect(servers.map(({ name }) => name)).toEqual(['BACKEND'])
+    expect(proxies).toEqual(
+      new Map([
+        ['web', new Set(['frontend', 'listener', 'server', 'backend'])],
+        ['old', new Set(['listener'])]
+      ])
+    )
+    expect(totals).toEqual(
+      new Map([
+        ['web/FRONTEND', 11],
+        ['web/BACKEND', 13],
+        ['web/all', 14]
+      ])
+    )
+  })
+
+  test('tell the process that answered', () => {
+    const text = pageText([{ pid: '2' }, { svname: 'b', pid: '2' }, { svname: 'c', pid: '1' }])
+    expect([...parseStatsCsv(text, SOURCE).processes]).toEqual(['2', '1'])
+  })
+
+  test('of a type that does not exist are refused', () => {
+    expect(problemOf(pageText([{ type: '4' }]))).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: the row of web/a is of the unknown type 4.`
+    ])
+  })
+})
+
+describe('cells in quotes', () => {
+  test.each([
+    ['a comma', 'Moved, gone'],
+    ['a quote', 'say "no"'],
+    ['a line feed, as before 3.0', 'first\nsecond'],
+    ['a carriage return and a line feed', 'first\r\nsecond'],
+    ['all of them', '",\n"']
+  ])('may hold %s', (_, last_chk) => {
+    const text = pageText([{ last_chk }, { svname: 'b', scur: '5' }])
+    const { servers } = parseStatsCsv(text, SOURCE)
+    expect(servers.map(({ name, check, sessions }) => [name, check, sessions])).toEqual([
+      ['a', `L7OK/200: ${last_chk}`, 0],
+      ['b', 'L7OK/200', 5]
+    ])
+  })
+
+  test('that go on behind their end are refused', () => {
+    const text = pageText([{}]).replace(',L7OK,', ',"L7"OK,')
+    expect(problemOf(text)).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: Trailing quote on quoted field is malformed.`
+    ])
+  })
+})
+
+describe('columns', () => {
+  test('that are unknown do not disturb, wherever they stand', () => {
+    const more = [
+      '(null)',
+      '-',
+      ...COLUMNS.slice(1, 7),
+      'src_ilim',
+      ...COLUMNS.slice(7),
+      '-',
+      'h2_x'
+    ]
+    const columns = ['pxname', ...more]
+    expect(parseStatsCsv(pageText([{ scur: '8' }], columns), SOURCE)).toEqual(
+      parseStatsCsv(pageText([{ scur: '8' }]), SOURCE)
+    )
+  })
+
+  test.each([
+    'svname',
+    'qcur',
+    'scur',
+    'stot',
+    'status',
+    'weight',
+    'bck',
+    'chkfail',
+    'pid',
+    'throttle',
+    'tracked',
+    'type',
+    'check_status',
+    'check_code'
+  ])('without %s are refused', (missing) => {
+    const columns = COLUMNS.filter((column) => column !== missing)
+    expect(problemOf(pageText([{}], columns))).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: the CSV has no column ${missing}.`
+    ])
+  })
+
+  test.each(['last_chk', 'check_desc', 'check_rise', 'check_fall', 'check_health'])(
+    'without %s are read',
+    (missing) => {
+      const columns = COLUMNS.filter((column) => column !== missing)
+      expect(parseStatsCsv(pageText([{}], columns), SOURCE).servers).toHaveLength(1)
+    }
+  )
+
+  test('that are missing are all named', () => {
+    expect(problemOf(pageText([{}], ['pxname', 'svname', 'qcur', 'scur', 'stot']))).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: the CSV has no column status, weight, bck, chkfail, pid, throttle, tracked, type, check_status, check_code.`
+    ])
+  })
+})
+
+describe('counts', () => {
+  test.each([
+    ['scur', '-1'],
+    ['scur', ''],
+    ['scur', 'x'],
+    ['scur', '1.5'],
+    ['scur', '0x1'],
+    ['scur', ' 1'],
+    ['scur', '1 '],
+    ['qcur', ''],
+    ['weight', ''],
+    ['stot', ''],
+    ['type', ''],
+    ['type', '2a'],
+    ['throttle', '7%']
+  ])('in column %s cannot be "%s"', (column, cell) => {
+    expect(problemOf(pageText([{ [column]: cell }]))).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: the row of web/a has "${cell}" in its column ${column}.`
+    ])
+  })
+
+  test('may have many digits', () => {
+    expect(serverOf({ scur: '4294967295' }).sessions).toBe(4_294_967_295)
+  })
+})
+
+describe('an answer that is not the page', () => {
+  const instead = (what: string): readonly string[] => [
+    'not-csv',
+    `Could not read ${SOURCE}: the answer is ${what} instead of CSV.`
+  ]
+
+  test.each([
+    ['empty', ''],
+    ['empty', ' \r\n\t'],
+    ['a JSON document', '{"stats": []}'],
+    ['a JSON document', ' [{"objType":"Server"}]'],
+    ['an HTML page', '<!DOCTYPE html><title>HAProxy</title>'],
+    ['an HTML page', '\n <html><body># pxname,</body></html>'],
+    ['an HTML page', '<HEAD><TITLE>x</TITLE></HEAD>'],
+    ['an HTML page', '<body>x'],
+    ['an HTML page', '<?xml version="1.0"?><html>'],
+    ['an HTML page', '<!-- x --><html>'],
+    ['a login page (HTML)', '<html><form><input type="password" name="p"></form></html>'],
+    ['a login page (HTML)', "<html><input TYPE='PASSWORD'>"],
+    ['a login page (HTML)', '<html><input type=password>'],
+    ['a login page (HTML)', `<html>${' '.repeat(65_517)}type=password`],
+    ['an HTML page', `<html>${' '.repeat(65_518)}type=password`],
+    ['something else', 'type=password'],
+    ['something else', '<div>x</div>'],
+    ['something else', 'x <html>'],
+    ['something else', '# pxname'],
+    ['something else', '#pxname,svname\n'],
+    ['something else', '\0# pxname,svname\n'],
+    ['something else', '\uFEFF# pxname,svname\n'],
+    ['something else', 'pxname,svname\n']
+  ])('is recognised as %s', (what, text) => {
+    expect(problemOf(text)).toEqual(instead(what))
+  })
+
+  test('never repeats what came', () => {
+    const { message } = failureOf(() => parseStatsCsv('<html>s3cret', SOURCE))
+    expect(message).not.toContain('s3cret')
+  })
+})
+
+describe('a page that broke off', () => {
+  const whole = pageText([{}, { svname: 'b' }])
+
+  test.each([
+    ['without the last line feed', whole.slice(0, -1)],
+    ['in the middle of a row', whole.slice(0, -20)],
+    ['in the middle of the header', whole.slice(0, 30)]
+  ])('%s is truncated', (_, text) => {
+    expect(problemOf(text)).toEqual([
+      'truncated',
+      `Could not read ${SOURCE}: the CSV ends in the middle of a row.`
+    ])
+  })
+
+  test('and may be whole the next time, which a malformed one is not', () => {
+    expect(failureOf(() => parseStatsCsv(whole.slice(0, -1), SOURCE)).transient).toBe(true)
+    expect(failureOf(() => parseStatsCsv(pageText([{ scur: 'x' }]), SOURCE)).transient).toBe(false)
+  })
+
+  test('behind the line feed of a quoted cell is truncated too', () => {
+    const text = pageText([{ last_chk: 'first\nsecond' }])
+    expect(problemOf(text.slice(0, text.indexOf('second')))[0]).toBe('truncated')
+  })
+
+  test('with a row that is short of a cell is malformed', () => {
+    const [header = '', row = ''] = pageText([{}]).split('\n')
+    expect(problemOf(`${header}\n${row.slice(0, -1)}\n`)).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: the row of web/a has 20 cells where the header has 21.`
+    ])
+  })
+
+  test('with a row that has one cell too many is malformed', () => {
+    const [header = '', row = ''] = pageText([{}]).split('\n')
+    expect(problemOf(`${header}\n${row},\n`)).toEqual([
+      'malformed',
+      `Could not read ${SOURCE}: the row of web/a has 22 cells where the header has 21.`
+    ])
+  })
+
+  test('with the shifted row of 1.6.0 (DRAIN (agent) without its comma) is malformed', () => {
+    const text = pageText([{ status: 'DRAIN (agent)' }]).replace('DRAIN (agent),', 'DRAIN (agent)')
+    expect(problemOf(text)[0]).toBe('malformed')
+  })
+})
+
+describe('a page with little on it', () => {
+  test('that is only a header has nothing', () => {
+    expect(parseStatsCsv(pageText([]), SOURCE)).toEqual({
+      proxies: new Map(),
+      servers: [],
+      totals: new Map(),
+      processes: new Set()
+    })
+  })
+
+  test('may end with empty lines', () => {
+    expect(parseStatsCsv(`${pageText([{}])}\n\n`, SOURCE).servers).toHaveLength(1)
+  })
+
+  test('with NUL bytes in a name keeps them apart from other names', () => {
+    const { servers } = parseStatsCsv(pageText([{ svname: 'a\0' }, {}]), SOURCE)
+    expect(servers.map(({ name }) => name)).toEqual(['a\0', 'a'])
+  })
+
+  test('with NUL bytes in a number is malformed', () => {
+    expect(problemOf(pageText([{ scur: '0\0' }]))[0]).toBe('malformed')
+  })
+})

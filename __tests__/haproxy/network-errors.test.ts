@@ -1,0 +1,142 @@
+import { describe, expect, test } from '@jest/globals'
+import type { HaproxyError, Problem } from '../../src/haproxy/errors.ts'
+import { explainFailure, type Phase } from '../../src/haproxy/network-errors.ts'
+
+function explain(error: unknown, phase: Phase = 'connecting', timedOutMs?: number): HaproxyError {
+  return explainFailure(error, {
+    doing: 'Could not do it',
+    url: new URL('https://lb:8404/admin'),
+    phase,
+    timedOutMs
+  })
+}
+
+function failure(code: string, message = 'what Node says'): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+describe('a failure of the network', () => {
+  test.each<[string, Problem, string]>([
+    ['ENOTFOUND', 'host-not-found', 'the host lb:8404 is not known'],
+    ['EAI_AGAIN', 'host-not-found', 'the name server did not resolve the host lb:8404'],
+    ['EAI_FAIL', 'host-not-found', 'the name server did not resolve the host lb:8404'],
+    ['ECONNREFUSED', 'refused', 'lb:8404 refused the connection'],
+    ['EHOSTUNREACH', 'unreachable', 'there is no way to lb:8404'],
+    ['ENETUNREACH', 'unreachable', 'there is no way to lb:8404'],
+    ['ETIMEDOUT', 'timed-out', 'lb:8404 did not answer the attempt to connect'],
+    ['ECONNRESET', 'reset', 'lb:8404 closed the connection without an answer'],
+    ['EPIPE', 'reset', 'lb:8404 closed the connection without an answer'],
+    ['CERT_HAS_EXPIRED', 'tls-expired', 'the certificate of lb:8404 has expired'],
+    [
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'tls-wrong-name',
+      'the certificate was not made out for lb:8404'
+    ],
+    ...[
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'UNABLE_TO_GET_ISSUER_CERT',
+      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+    ].map((code): [string, Problem, string] => [
+      code,
+      'tls-unknown-issuer',
+      'nobody who is trusted has signed the certificate of lb:8404'
+    ]),
+    ...['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE'].map(
+      (code): [string, Problem, string] => [
+        code,
+        'tls-client-certificate',
+        'lb:8404 broke off the TLS handshake, as it does when it wants a client certificate'
+      ]
+    ),
+    ...[
+      'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
+      'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
+      'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED',
+      'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_UNKNOWN'
+    ].map((code): [string, Problem, string] => [
+      code,
+      'tls-client-certificate',
+      'lb:8404 did not accept the client certificate'
+    ]),
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-not-spoken', 'lb:8404 does not answer in TLS'],
+    ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'tls-not-spoken', 'lb:8404 does not answer in TLS'],
+    ['EPROTO', 'tls-not-spoken', 'lb:8404 does not answer in TLS'],
+    ['ERR_SSL_NO_PROTOCOLS_AVAILABLE', 'tls-failed', 'there is no TLS connection to lb:8404'],
+    ['ERR_TLS_DH_PARAM_SIZE', 'tls-failed', 'there is no TLS connection to lb:8404'],
+    ['ERR_OSSL_BAD_DECRYPT', 'tls-failed', 'there is no TLS connection to lb:8404'],
+    ['HPE_INVALID_CONSTANT', 'not-http', 'what lb:8404 answers is not HTTP'],
+    ['HPE_HEADER_OVERFLOW', 'not-http', 'what lb:8404 answers is not HTTP'],
+    ['EACCES', 'unreachable', 'the request failed (EACCES)'],
+    ['XECONNREFUSED', 'unreachable', 'the request failed (XECONNREFUSED)'],
+    ['ECONNREFUSEDX', 'unreachable', 'the request failed (ECONNREFUSEDX)'],
+    ['XENOTFOUND', 'unreachable', 'the request failed (XENOTFOUND)'],
+    ['XEPROTO', 'unreachable', 'the request failed (XEPROTO)'],
+    ['XHPE_', 'unreachable', 'the request failed (XHPE_)'],
+    ['XEAI_', 'unreachable', 'the request failed (XEAI_)'],
+    ['XETIMEDOUT', 'unreachable', 'the request failed (XETIMEDOUT)'],
+    ['XECONNRESET', 'unreachable', 'the request failed (XECONNRESET)'],
+    ['XEHOSTUNREACH', 'unreachable', 'the request failed (XEHOSTUNREACH)']
+  ])('with the code %s is %s', (code, problem, seen) => {
+    const error = failure(code)
+    const explained = explain(error)
+    expect(explained.problem).toBe(problem)
+    expect(explained.message).toBe(`Could not do it: ${seen}.`)
+    expect(explained.cause).toBe(error)
+  })
+
+  // None of these passes by itself, and none has to do with a route.
+  test.each([
+    'CERT_NOT_YET_VALID',
+    'CERT_REVOKED',
+    'CERT_UNTRUSTED',
+    'INVALID_PURPOSE',
+    'INVALID_CA'
+  ])('with the code %s of a certificate has to do with TLS and is not tried again', (code) => {
+    const explained = explain(failure(code))
+    expect(explained.problem).toMatch(/^tls-/)
+    expect(explained.transient).toBe(false)
+  })
+
+  test('without a code is told in its own words', () => {
+    expect(explain(new Error('hm')).message).toBe('Could not do it: the request failed (hm).')
+    expect(explain(new Error('')).message).toBe(
+      'Could not do it: the request failed (for an unknown reason).'
+    )
+  })
+
+  test('behind a deadline is a time-out, whatever Node says, in the phase that it was in', () => {
+    const { problem, message } = explain(failure('ECONNRESET'), 'reading the answer', 250)
+    expect(problem).toBe('timed-out')
+    expect(message).toBe('Could not do it: no complete answer within 250 ms (reading the answer).')
+  })
+
+  test('while the answer is read has broken it off', () => {
+    const { problem, message } = explain(failure('ECONNRESET'), 'reading the answer')
+    expect(problem).toBe('truncated')
+    expect(message).toBe('Could not do it: the answer broke off.')
+  })
+
+  test.each<Phase>(['connecting', 'connecting through the proxy', 'waiting for the answer'])(
+    'while %s has not',
+    (phase) => {
+      expect(explain(failure('ECONNRESET'), phase).problem).toBe('reset')
+    }
+  )
+
+  test.each([
+    ['tunneling socket could not be established, statusCode=407', 'statusCode=407'],
+    [
+      'tunneling socket could not be established, cause=connect ECONNREFUSED 127.0.0.1:1',
+      'cause=connect ECONNREFUSED 127.0.0.1:1'
+    ]
+  ])('of the proxy is told as such: %s', (said, told) => {
+    const { problem, message } = explain(
+      failure('ECONNRESET', said),
+      'connecting through the proxy'
+    )
+    expect(problem).toBe('proxy-refused')
+    expect(message).toBe(`Could not do it: the proxy did not connect (${told}).`)
+  })
+})

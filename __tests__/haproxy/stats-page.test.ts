@@ -1,0 +1,637 @@
+import { createServer } from 'node:http'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { changedNothing } from '../../src/haproxy/errors.ts'
+import { basicAuthorization, COMMANDS, StatsPage } from '../../src/haproxy/stats-page.ts'
+import { type Credentials, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { failureIn } from './failure.ts'
+import { listen, type Listener } from './listener.ts'
+import { pageText, type Row } from './page-text.ts'
+
+const SETTINGS = {
+  timeoutMs: 10_000,
+  ca: undefined,
+  clientCertificate: undefined,
+  clientKey: undefined,
+  verifyTls: true
+}
+const LIMITS = { signal: new AbortController().signal }
+
+function pageAt(url: string, credentials?: Credentials): StatsPage {
+  return new StatsPage(parseStatsUrl(url), credentials, SETTINGS)
+}
+
+describe('the page of a real HAProxy', () => {
+  let farm: Farm
+  let middleman: Middleman
+  let page: StatsPage
+
+  beforeAll(async () => {
+    farm = await startFarm({
+      servers: ['a', 'b'],
+      serverOptions: '',
+      settle: false,
+      extra: 'backend other-web\n  server c 127.0.0.1:1\nbackend lone\n  server d 127.0.0.1:1'
+    })
+    middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+    page = pageAt(middleman.through(farm.statsUrl))
+  })
+  beforeEach(() => {
+    middleman.reset()
+    middleman.fault = undefined
+  })
+  afterAll(async () => {
+    await middleman.stop()
+    await farm.stop()
+  })
+
+  test('is named by its URL without credentials and options', () => {
+    const named = pageAt('http://joe:pw@lb/admin;csv;up', { username: 'joe', password: 'pw' })
+    expect(named.name).toBe('http://lb/admin')
+  })
+
+  test('shows everything, or one backend and what has its name in theirs', async () => {
+    const all = await page.look(LIMITS)
+    const narrow = await page.look(LIMITS, 'web')
+    const names = (servers: typeof all.servers): string[] =>
+      servers.map(({ backend, name }) => `${backend}/${name}`)
+    expect(names(all.servers)).toEqual(['web/a', 'web/b', 'other-web/c', 'lone/d'])
+    expect(names(narrow.servers)).toEqual(['web/a', 'web/b', 'other-web/c'])
+    expect(middleman.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /admin;csv',
+      'GET /admin;csv;scope=web'
+    ])
+  })
+
+  test.each([
+    ['drain', 'DRAIN'],
+    ['maint', 'MAINT'],
+    ['ready', 'no check']
+  ] as const)('does what it is asked: %s', async (state, status) => {
+    await page.ask(state, 'web', ['a', 'b'], LIMITS)
+    expect([await farm.status('a'), await farm.status('b')]).toEqual([status, status])
+    expect(middleman.requests.map(({ path, body }) => [path, body])).toEqual([
+      ['/admin', `b=web&action=${state}&s=a&s=b`]
+    ])
+  })
+
+  test('can be asked for every other command by its own word', async () => {
+    for (const command of ['shutdown', 'hrunn'] as const) {
+      await page.ask(command, 'web', ['a'], LIMITS)
+    }
+    expect(middleman.requests.map(({ body }) => body)).toEqual([
+      'b=web&action=shutdown&s=a',
+      'b=web&action=hrunn&s=a'
+    ])
+  })
+
+  test('knows no server of that name (ERRP), and nothing was changed', async () => {
+    const error = await failureIn(page.ask('maint', 'web', ['z'], LIMITS))
+    expect([error.problem, error.message]).toEqual([
+      'ERRP',
+      `Could not ask ${page.name} for maint of web/z: HAProxy answered ERRP.`
+    ])
+    expect(changedNothing(error)).toBe(true)
+  })
+
+  test('knows only some of these servers (PART), and has changed those', async () => {
+    const error = await failureIn(page.ask('maint', 'web', ['a', 'z'], LIMITS))
+    expect([error.problem, error.message]).toEqual([
+      'PART',
+      `Could not ask ${page.name} for maint of web/a, z: HAProxy answered PART.`
+    ])
+    expect(await farm.status('a')).toBe('MAINT')
+    expect(changedNothing(error)).toBe(false)
+    await farm.set('a', 'ready')
+  })
+
+  test('has no such check to change (NONE)', async () => {
+    const error = await failureIn(page.ask('dhlth', 'web', ['a'], LIMITS))
+    expect(error.problem).toBe('NONE')
+  })
+
+  test('is not changed by the proof that it may be', async () => {
+    await farm.set('b', 'maint')
+    await page.proveAdmin('web', LIMITS)
+    expect([await farm.status('a'), await farm.status('b')]).toEqual(['no check', 'MAINT'])
+    expect(middleman.requests.map(({ method, body }) => [method, body])).toEqual([
+      ['POST', 'b=web&action=ready']
+    ])
+    await farm.set('b', 'ready')
+  })
+
+  test('is asked for many servers in bodies of at most 14,000 bytes and a name', async () => {
+    const names = Array.from({ length: 4_000 }, (_, index) => (index % 2 === 0 ? 'a' : 'b'))
+    await page.ask('drain', 'web', names, LIMITS)
+    const bodies = middleman.requests.map(({ body }) => body)
+    expect(bodies).toHaveLength(2)
+    expect(bodies.map((body) => body.startsWith('b=web&action=drain&s='))).toEqual([true, true])
+    expect(bodies.flatMap((body) => new URLSearchParams(body).getAll('s'))).toEqual(names)
+    expect(bodies[0]?.length).toBeGreaterThan(13_980)
+    expect(bodies[0]?.length).toBeLessThan(14_010)
+    expect(await farm.status('a')).toBe('DRAIN')
+    await farm.post('s=a&s=b&b=web&action=ready')
+  })
+
+  test('is asked for a name of every allowed character, written as a form writes it', async () => {
+    const error = await failureIn(page.ask('maint', 'web', ['A_z-0.9:x'], LIMITS))
+    expect(error.problem).toBe('ERRP')
+    expect(middleman.requests[0]?.body).toBe('b=web&action=maint&s=A_z-0.9%3Ax')
+  })
+
+  describe('asked in two parts, of which the second fails', () => {
+    const names = Array.from({ length: 4_000 }, () => 'a')
+
+    test.each([
+      ['a refusal', httpAnswer(303, '', { Location: '/admin;st=DENY' })],
+      ['a wrong password', httpAnswer(401)],
+      ['a prohibition', httpAnswer(403)],
+      ['no HAProxy', httpAnswer(200, 'hm')]
+    ])('by %s, is not taken to be unchanged', async (_, bytes) => {
+      middleman.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
+      const error = await failureIn(page.ask('drain', 'web', names, LIMITS))
+      expect(middleman.requests).toHaveLength(2)
+      expect(changedNothing(error)).toBe(false)
+    })
+
+    test('by a refusal, tells of a part and of what HAProxy said', async () => {
+      const bytes = httpAnswer(303, '', { Location: '/admin;st=DENY' })
+      middleman.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
+      const { problem, message } = await failureIn(page.ask('drain', 'web', names, LIMITS))
+      expect(problem).toBe('PART')
+      expect(message).toMatch(/: HAProxy answered DENY\.$/)
+    })
+
+    test('is not asked for the rest after the first was refused', async () => {
+      const bytes = httpAnswer(303, '', { Location: '/admin;st=DENY' })
+      middleman.fault = () => ({ kind: 'answer', bytes })
+      expect((await failureIn(page.ask('drain', 'web', names, LIMITS))).problem).toBe('DENY')
+      expect(middleman.requests).toHaveLength(1)
+    })
+  })
+
+  test('ends a look at the deadline of that look', async () => {
+    middleman.fault = () => ({ kind: 'silence' })
+    const { problem, message } = await failureIn(page.look({ ...LIMITS, timeoutMs: 250 }, 'web'))
+    expect([problem, message]).toEqual([
+      'timed-out',
+      `Could not read the statistics page ${page.name}: no complete answer within 250 ms (waiting for the answer).`
+    ])
+  })
+
+  test('ends a change at the deadline of that change', async () => {
+    middleman.fault = () => ({ kind: 'silence' })
+    const { message } = await failureIn(
+      page.ask('drain', 'web', ['a'], { ...LIMITS, timeoutMs: 250 })
+    )
+    expect(message).toBe(
+      `Could not ask ${page.name} for drain of web/a: no complete answer within 250 ms (waiting for the answer).`
+    )
+  })
+
+  test('ends with the reason of the signal', async () => {
+    const reason = new Error('the reason')
+    const limits = { signal: AbortSignal.abort(reason) }
+    await expect(page.look(limits)).rejects.toBe(reason)
+    await expect(page.ask('drain', 'web', ['a'], limits)).rejects.toBe(reason)
+    await expect(page.proveAdmin('web', limits)).rejects.toBe(reason)
+    expect(middleman.connections).toHaveLength(0)
+  })
+})
+
+describe('a page that wants a password', () => {
+  const users = { username: 'jö e', password: 'pä:ß wörd 🔑' }
+  let farm: Farm
+
+  beforeAll(async () => {
+    farm = await startFarm({ servers: ['a'], serverOptions: '', settle: false, users })
+  })
+  afterAll(() => farm.stop())
+
+  test('gets it in UTF-8', async () => {
+    const page = pageAt(farm.statsUrl, users)
+    expect((await page.look(LIMITS, 'web')).servers.map(({ name }) => name)).toEqual(['a'])
+    await page.ask('maint', 'web', ['a'], LIMITS)
+    expect(await farm.status('a')).toBe('MAINT')
+  })
+
+  test.each<[string, Credentials | undefined]>([
+    ['none', undefined],
+    ['a wrong one', { ...users, password: 'pä:ß wörd' }],
+    ['a wrong user', { ...users, username: 'joe' }]
+  ])('refuses %s', async (_, credentials) => {
+    const page = pageAt(farm.statsUrl, credentials)
+    const deeds = [
+      page.look(LIMITS, 'web'),
+      page.ask('ready', 'web', ['a'], LIMITS),
+      page.proveAdmin('web', LIMITS)
+    ]
+    const seen = 'the user name or the password was not accepted (HTTP 401).'
+    const errors = await Promise.all(deeds.map(failureIn))
+    expect(errors.map(({ problem, message }) => [problem, message])).toEqual([
+      ['unauthorized', `Could not read the statistics page ${page.name}: ${seen}`],
+      ['unauthorized', `Could not ask ${page.name} for ready of web/a: ${seen}`],
+      ['unauthorized', `Could not prove the right to change web on ${page.name}: ${seen}`]
+    ])
+  })
+})
+
+describe('a page without the right to change', () => {
+  let farm: Farm
+
+  afterEach(() => farm.stop())
+
+  test('is read, and denies the change and its proof', async () => {
+    farm = await startFarm({ servers: ['a'], settle: false, statsLines: [] })
+    const page = pageAt(farm.statsUrl)
+    expect((await page.look(LIMITS, 'web')).servers).toHaveLength(1)
+    const asked = await failureIn(page.ask('maint', 'web', ['a'], LIMITS))
+    const proved = await failureIn(page.proveAdmin('web', LIMITS))
+    expect([asked.problem, asked.message]).toEqual([
+      'DENY',
+      `Could not ask ${page.name} for maint of web/a: HAProxy answered DENY.`
+    ])
+    expect([proved.problem, proved.message]).toEqual([
+      'DENY',
+      `Could not prove the right to change web on ${page.name}: HAProxy answered DENY.`
+    ])
+  })
+
+  test('is forbidden by a rule', async () => {
+    farm = await startFarm({
+      servers: ['a'],
+      settle: false,
+      statsLines: ['stats http-request deny']
+    })
+    const page = pageAt(farm.statsUrl)
+    const { problem, message } = await failureIn(page.look(LIMITS))
+    expect([problem, message]).toEqual([
+      'forbidden',
+      `Could not read the statistics page ${page.name}: the request was refused (HTTP 403).`
+    ])
+  })
+
+  test('under another path is not the page', async () => {
+    farm = await startFarm({ servers: ['a'], settle: false })
+    const page = pageAt(`${new URL(farm.statsUrl).origin}/elsewhere`)
+    const { problem, message } = await failureIn(page.look(LIMITS))
+    expect([problem, message]).toEqual([
+      'wrong-path',
+      `Could not read the statistics page ${page.name}: the request went to a backend that cannot answer (HTTP 503).`
+    ])
+  })
+
+  test('at HAProxy’s own default path is found there', async () => {
+    farm = await startFarm({ servers: ['a'], settle: false, statsUri: '/haproxy?stats' })
+    const page = pageAt(`${farm.statsUrl};norefresh`)
+    expect((await page.look(LIMITS, 'web')).servers).toHaveLength(1)
+    await page.ask('maint', 'web', ['a'], LIMITS)
+    expect(await farm.status('a')).toBe('MAINT')
+  })
+})
+
+interface Canned {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+describe('an answer', () => {
+  let answers: Canned[] = []
+  let asked: string[] = []
+  let listener: Listener
+  let page: StatsPage
+
+  beforeAll(async () => {
+    const server = createServer((request, response) => {
+      asked.push(`${request.method ?? ''} ${request.url ?? ''}`)
+      const { status, headers = {}, body = '' } = answers.shift() ?? { status: 599 }
+      request.resume().on('end', () => response.writeHead(status, headers).end(body))
+    })
+    listener = await listen(server)
+  })
+  beforeEach(() => {
+    answers = []
+    asked = []
+    page = pageAt(`http://127.0.0.1:${String(listener.port)}/admin`)
+  })
+  afterAll(() => listener.stop())
+
+  const ask = (): Promise<void> => page.ask('drain', 'web', ['a', 'b'], LIMITS)
+  const doing = (): string => `Could not ask ${page.name} for drain of web/a, b`
+  const verdict = (code: string): Canned => ({
+    status: 303,
+    headers: { Location: `/admin;st=${code}` }
+  })
+
+  describe('to a change', () => {
+    test.each([
+      '/admin;st=DONE',
+      '/admin;st=DONE;norefresh',
+      '/admin;st=DONE;up;norefresh?scope=web',
+      '/admin?stats;st=DONE',
+      '/elsewhere;st=DONE',
+      'http://lb/admin;st=DONE',
+      ';st=DONE'
+    ])('is done where it leads to %s', async (Location) => {
+      answers = [{ status: 303, headers: { Location } }]
+      await ask()
+      expect(asked).toEqual(['POST /admin'])
+    })
+
+    test.each(['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'])(
+      'is %s and fails as such',
+      async (code) => {
+        answers = [verdict(code)]
+        const { problem, message } = await failureIn(ask())
+        expect([problem, message]).toEqual([code, `${doing()}: HAProxy answered ${code}.`])
+      }
+    )
+
+    test.each(['NEWS', 'XXXX'])('with the unheard-of code %s is not understood', async (code) => {
+      answers = [verdict(code)]
+      const { problem, message } = await failureIn(ask())
+      expect([problem, message]).toEqual(['UNKN', `${doing()}: HAProxy answered UNKN.`])
+    })
+
+    test.each([
+      ['/admin', '/admin'],
+      ['/admin;st=', '/admin;st='],
+      ['/admin;st=done', '/admin;st=done'],
+      ['/admin;st=DON', '/admin;st=DON'],
+      ['/admin?st=DONE', '/admin?st=DONE'],
+      ['https://lb/login', 'https://lb/login'],
+      ['https://joe:s3cret@lb/login', 'https://lb/login'],
+      ['//joe:s3cret@lb/login', '//lb/login'],
+      ['/joe@home', '/joe@home']
+    ])('without a verdict (%s) is a redirect', async (Location, shown) => {
+      answers = [{ status: 303, headers: { Location } }]
+      const { problem, message } = await failureIn(ask())
+      expect([problem, message]).toEqual([
+        'redirected',
+        `${doing()}: the answer leads on to ${shown} (HTTP 303).`
+      ])
+    })
+
+    test.each([300, 301, 302, 307, 308, 399])(
+      'with a verdict under HTTP %i is not HAProxy’s',
+      async (status) => {
+        answers = [{ status, headers: { Location: '/admin;st=DONE' } }]
+        const { problem, message } = await failureIn(ask())
+        expect([problem, message]).toEqual([
+          'redirected',
+          `${doing()}: the answer leads on to /admin;st=DONE (HTTP ${String(status)}).`
+        ])
+      }
+    )
+
+    test.each([200, 404, 405])('of HTTP %i comes from an application', async (status) => {
+      answers = [{ status, headers: { Location: '/admin;st=DONE' }, body: 'hm' }]
+      const { problem, message } = await failureIn(ask())
+      expect([problem, message]).toEqual([
+        'not-haproxy',
+        `${doing()}: the answer (HTTP ${String(status)}) does not say what became of it.`
+      ])
+    })
+
+    test('that leads nowhere is unexpected', async () => {
+      answers = [{ status: 303, body: 'x' }]
+      const { problem, message } = await failureIn(ask())
+      expect([problem, message]).toEqual([
+        'unexpected-status',
+        `${doing()}: the answer is not a statistics page (HTTP 303).`
+      ])
+    })
+  })
+
+  describe('to the proof of the right to change', () => {
+    const prove = (): Promise<void> => page.proveAdmin('web', LIMITS)
+    const proving = (): string => `Could not prove the right to change web on ${page.name}`
+
+    test('is NONE where it is proven', async () => {
+      answers = [verdict('NONE')]
+      await prove()
+      expect(asked).toEqual(['POST /admin'])
+    })
+
+    test.each(['DENY', 'ERRP', 'PART', 'EXCD', 'IVAL', 'UNKN'])('is no proof: %s', async (code) => {
+      answers = [verdict(code)]
+      const { problem, message } = await failureIn(prove())
+      expect([problem, message]).toEqual([code, `${proving()}: HAProxy answered ${code}.`])
+    })
+
+    test('is not understood when it was DONE, for nothing was asked', async () => {
+      answers = [verdict('DONE')]
+      const { problem, message } = await failureIn(prove())
+      expect([problem, message]).toEqual(['UNKN', `${proving()}: HAProxy answered DONE.`])
+    })
+  })
+
+  describe('to a look', () => {
+    const look = async (answer: Canned): Promise<readonly [string, string, boolean]> => {
+      answers = [answer]
+      const { problem, message, transient } = await failureIn(page.look(LIMITS))
+      return [
+        problem,
+        message.replace(`Could not read the statistics page ${page.name}: `, ''),
+        transient
+      ]
+    }
+
+    test.each<[Canned, string, string, boolean]>([
+      [
+        { status: 401 },
+        'unauthorized',
+        'the user name or the password was not accepted (HTTP 401).',
+        false
+      ],
+      [{ status: 403 }, 'forbidden', 'the request was refused (HTTP 403).', false],
+      [{ status: 404 }, 'wrong-path', 'there is no such page (HTTP 404).', false],
+      [
+        { status: 502 },
+        'wrong-path',
+        'the request went to a backend that cannot answer (HTTP 502).',
+        true
+      ],
+      [
+        { status: 503 },
+        'wrong-path',
+        'the request went to a backend that cannot answer (HTTP 503).',
+        true
+      ],
+      [
+        { status: 504 },
+        'wrong-path',
+        'the request went to a backend that cannot answer (HTTP 504).',
+        true
+      ],
+      [
+        { status: 500 },
+        'unexpected-status',
+        'the answer is not a statistics page, but empty (HTTP 500).',
+        false
+      ],
+      [
+        { status: 500, body: 'x' },
+        'unexpected-status',
+        'the answer is not a statistics page (HTTP 500).',
+        false
+      ],
+      [
+        { status: 204 },
+        'unexpected-status',
+        'the answer is not a statistics page, but empty (HTTP 204).',
+        false
+      ],
+      [
+        { status: 201, body: 'x' },
+        'unexpected-status',
+        'the answer is not a statistics page (HTTP 201).',
+        false
+      ],
+      [
+        { status: 299, headers: { Location: '/x' } },
+        'unexpected-status',
+        'the answer is not a statistics page, but empty (HTTP 299).',
+        false
+      ],
+      [
+        { status: 300, headers: { Location: '/x' } },
+        'redirected',
+        'the answer leads on to /x (HTTP 300).',
+        false
+      ],
+      [
+        { status: 301, headers: { Location: 'https://lb/admin' } },
+        'redirected',
+        'the answer leads on to https://lb/admin (HTTP 301).',
+        false
+      ],
+      [
+        { status: 302 },
+        'unexpected-status',
+        'the answer is not a statistics page, but empty (HTTP 302).',
+        false
+      ],
+      [
+        { status: 399, headers: { Location: '/x' } },
+        'redirected',
+        'the answer leads on to /x (HTTP 399).',
+        false
+      ],
+      [
+        { status: 400, headers: { Location: '/x' } },
+        'unexpected-status',
+        'the answer is not a statistics page, but empty (HTTP 400).',
+        false
+      ],
+      [
+        { status: 200, body: '<html>' },
+        'not-csv',
+        'the answer is an HTML page instead of CSV.',
+        false
+      ],
+      [{ status: 200, body: '' }, 'not-csv', 'the answer is empty instead of CSV.', false],
+      [
+        { status: 200, body: '{}' },
+        'not-csv',
+        'the answer is a JSON document instead of CSV.',
+        false
+      ],
+      [
+        { status: 200, body: '# pxname,' },
+        'truncated',
+        'the CSV ends in the middle of a row.',
+        true
+      ]
+    ])('of %j is %s', async (answer, problem, message, transient) => {
+      expect(await look(answer)).toEqual([problem, message, transient])
+    })
+  })
+
+  describe('is traced', () => {
+    test('with what was asked and what came, without secrets', async () => {
+      const lines: string[] = []
+      const url = parseStatsUrl(`http://ann:s3cret@127.0.0.1:${String(listener.port)}/admin`)
+      const traced = new StatsPage(
+        url,
+        { username: 'joe', password: 's3cret' },
+        SETTINGS,
+        (text) => {
+          lines.push(text.replaceAll(url.href, 'URL'))
+        }
+      )
+      const Location = 'http://ann:s3cret@lb/admin;st=DONE'
+      answers = [
+        { status: 200, body: pageText([]) },
+        { status: 303, headers: { Location } }
+      ]
+      await traced.look(LIMITS, 'web')
+      await traced.ask('drain', 'web', ['a'], LIMITS)
+      expect(lines).toEqual([
+        'GET URL;csv;scope=web',
+        `GET URL;csv;scope=web → 200 (${String(pageText([]).length)} characters)`,
+        'POST URL b=web&action=drain&s=a',
+        'POST URL b=web&action=drain&s=a → 303 http://lb/admin;st=DONE (0 characters)'
+      ])
+    })
+  })
+
+  describe('of several processes', () => {
+    const shown = (...pids: string[]): Canned => ({
+      status: 200,
+      body: pageText(pids.map((pid, index): Row => ({ svname: `s${String(index)}`, pid })))
+    })
+
+    test('on one page is refused', async () => {
+      answers = [shown('1', '2')]
+      const { problem, message } = await failureIn(page.look(LIMITS))
+      expect([problem, message]).toEqual([
+        'several-processes',
+        `The statistics page ${page.name} is answered by the processes 1 and 2 of one HAProxy.`
+      ])
+    })
+
+    test('that answer in turn is refused at the first other one', async () => {
+      answers = [shown('1', '1'), shown('1'), shown('2')]
+      await page.look(LIMITS)
+      await page.look(LIMITS)
+      expect((await failureIn(page.look(LIMITS))).problem).toBe('several-processes')
+    })
+
+    test('is one process only where each has a page of its own', async () => {
+      answers = [shown('2'), shown('2')]
+      await page.look(LIMITS)
+      expect((await page.look(LIMITS)).processes).toEqual(new Set(['2']))
+    })
+  })
+})
+
+describe('the words of the page', () => {
+  test('are these, beside the admin states', () => {
+    expect(COMMANDS).toEqual([
+      'shutdown',
+      'ehlth',
+      'dhlth',
+      'hrunn',
+      'hnolb',
+      'hdown',
+      'eagent',
+      'dagent',
+      'arunn',
+      'adown'
+    ])
+  })
+})
+
+describe('Basic authorization', () => {
+  test.each([
+    ['joe', 'pw', 'Basic am9lOnB3'],
+    ['joe', '', 'Basic am9lOg=='],
+    ['ö', '🔑', 'Basic w7Y68J+UkQ=='],
+    ['joe', ' a:b ', 'Basic am9lOiBhOmIg']
+  ])('of %s with %s', (username, password, expected) => {
+    expect(basicAuthorization({ username, password })).toBe(expected)
+  })
+})

@@ -1,0 +1,761 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { InputError } from '../src/input-reader.ts'
+import { type Inputs, readInputs } from '../src/inputs.ts'
+import { Authority, type Identity } from './haproxy/certificates.ts'
+import { inputVariables, readDeclaredInputs } from './support/action-inputs.ts'
+
+type Given = Readonly<Record<string, string>>
+
+const DECLARED = readDeclaredInputs(new URL('../action.yml', import.meta.url))
+const REQUIRED = {
+  'stats-url': 'http://lb:8404/admin',
+  backend: 'web',
+  server: 'node1',
+  action: 'drain'
+}
+
+let output = ''
+
+/** Reads inputs as the runner hands them over, and keeps what is written meanwhile. */
+function read(given: Given = {}): Inputs {
+  const variables = inputVariables(DECLARED, { ...REQUIRED, ...given }, 'success')
+  Object.assign(process.env, variables)
+  const write = process.stdout.write.bind(process.stdout)
+  output = ''
+  process.stdout.write = (text: string | Uint8Array) => {
+    output += String(text)
+    return true
+  }
+  try {
+    return readInputs()
+  } finally {
+    process.stdout.write = write
+    Object.keys(variables).forEach((name) => Reflect.deleteProperty(process.env, name))
+  }
+}
+
+/** What is wrong with these inputs. */
+function problems(given: Given): readonly string[] {
+  try {
+    read(given)
+  } catch (error) {
+    if (error instanceof InputError) {
+      return error.problems
+    }
+    throw error
+  }
+  return []
+}
+
+/** What was masked, as the runner reads it. */
+function masks(): string[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('::add-mask::'))
+    .map((line) => line.slice('::add-mask::'.length))
+    .map((value) => value.replaceAll('%0A', '\n').replaceAll('%0D', '\r').replaceAll('%25', '%'))
+}
+
+afterEach(() => {
+  output = ''
+})
+
+const UNAVAILABLE =
+  'If it comes from a secret, a variable or an input, is that available to this workflow?'
+
+describe('inputs', () => {
+  test('that are only the required ones have these values, and nothing is masked or said', () => {
+    expect(read()).toEqual({
+      credentials: undefined,
+      instances: [
+        { url: { href: 'http://lb:8404/admin', userinfo: undefined }, credentials: undefined }
+      ],
+      backends: ['web'],
+      servers: ['node1'],
+      action: 'drain',
+      wait: true,
+      rhythm: { timeoutMs: 300_000, intervalMs: 1_000, settleMs: 1_000 },
+      maxSessions: 0,
+      onTimeout: 'fail',
+      minUp: 1,
+      readyThroughDrain: true,
+      restore: 'never',
+      dryRun: false,
+      transport: {
+        timeoutMs: 10_000,
+        ca: undefined,
+        clientCertificate: undefined,
+        clientKey: undefined,
+        verifyTls: true
+      },
+      jobStatus: 'success'
+    })
+    expect(output).toBe('')
+  })
+
+  test('that are empty have the same values as those that are not given', () => {
+    const empty = Object.fromEntries(
+      [...DECLARED.keys()]
+        .filter((name) => !(name in REQUIRED) && name !== 'job-status')
+        .map((name) => [name, ''])
+    )
+    expect(read(empty)).toEqual(read())
+  })
+
+  test('of blanks only are empty', () => {
+    expect(read({ wait: '  ', 'wait-timeout': '\n', username: ' ' })).toEqual(read())
+  })
+
+  test('have the values that are given', () => {
+    const inputs = read({
+      backend: 'web api',
+      server: 'a,b',
+      action: 'ready',
+      wait: 'false',
+      'wait-timeout': '1m30s',
+      'poll-interval': '250ms',
+      'settle-time': '5s',
+      'max-sessions': '3',
+      'on-timeout': 'shutdown',
+      'min-up': '2',
+      'ready-through-drain': 'false',
+      restore: 'always',
+      'dry-run': 'true',
+      'request-timeout': '2s',
+      'tls-verify': 'false',
+      'job-status': 'cancelled'
+    })
+    expect(inputs).toMatchObject({
+      backends: ['web', 'api'],
+      servers: ['a', 'b'],
+      action: 'ready',
+      wait: false,
+      rhythm: { timeoutMs: 90_000, intervalMs: 250, settleMs: 5_000 },
+      maxSessions: 3,
+      onTimeout: 'shutdown',
+      minUp: 2,
+      readyThroughDrain: false,
+      restore: 'always',
+      dryRun: true,
+      transport: { timeoutMs: 2_000, verifyTls: false },
+      jobStatus: 'cancelled'
+    })
+  })
+
+  test('that are all bad are all named, at once and in order', () => {
+    const bad = problems({
+      'stats-url': 'lb',
+      username: '',
+      password: 'pw',
+      backend: 'we$b',
+      server: '*',
+      action: 'stop',
+      wait: 'yes',
+      'wait-timeout': '5',
+      'poll-interval': '1d',
+      'settle-time': '-1s',
+      'max-sessions': '-1',
+      'on-timeout': 'die',
+      'min-up': 'all',
+      'ready-through-drain': '1',
+      restore: 'success',
+      'dry-run': 'no',
+      'request-timeout': '0s',
+      'ca-certificate': '/nowhere/ca.pem',
+      'client-certificate': '/nowhere/cert.pem',
+      'client-key': '',
+      'tls-verify': 'off'
+    })
+    expect(bad.map((problem) => problem.split(':')[0])).toEqual([
+      'username',
+      'stats-url',
+      'backend',
+      'server',
+      'action',
+      'wait',
+      'wait-timeout',
+      'poll-interval',
+      'settle-time',
+      'max-sessions',
+      'on-timeout',
+      'min-up',
+      'ready-through-drain',
+      'restore',
+      'dry-run',
+      'request-timeout',
+      'ca-certificate',
+      'client-certificate',
+      'tls-verify'
+    ])
+  })
+
+  test('that are bad make one message of all that is wrong', () => {
+    expect(() => read({ wait: 'yes', 'dry-run': 'no' })).toThrow(
+      'wait: "yes" is neither true nor false. dry-run: "no" is neither true nor false.'
+    )
+  })
+})
+
+describe.each(['stats-url', 'backend', 'server'])('the list %s', (name) => {
+  test.each(['', ' ', '\n', ',', ' , ,\n'])('is refused when it is %j', (text) => {
+    expect(problems({ [name]: text })).toEqual([`${name}: it is empty. ${UNAVAILABLE}`])
+  })
+})
+
+describe('a list of names', () => {
+  test.each([
+    ['a', ['a']],
+    ['a b', ['a', 'b']],
+    ['a,b', ['a', 'b']],
+    ['a, b', ['a', 'b']],
+    ['a\nb', ['a', 'b']],
+    ['a\r\nb\r\n', ['a', 'b']],
+    [' a\tb ', ['a', 'b']],
+    [',a,,b,', ['a', 'b']],
+    ['a b a', ['a', 'b']],
+    ['A a', ['A', 'a']],
+    ['node-1.x_y:z', ['node-1.x_y:z']],
+    ['Z9_.:-', ['Z9_.:-']]
+  ])('%j is %j', (text, expected) => {
+    expect(read({ server: text, backend: text })).toMatchObject({
+      servers: expected,
+      backends: expected
+    })
+  })
+
+  test.each(['a/b', 'we$b', 'ö', 'a;b', '"a"', 'a=b', '#1', 'a|b', '[a]'])(
+    'cannot hold %j',
+    (text) => {
+      const seen = `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.`
+      const both = text.includes('/')
+        ? ' The backend goes into backend, the server into server.'
+        : ''
+      expect(problems({ server: `good ${text}` })).toEqual([`server: ${seen}${both}`])
+      expect(problems({ backend: `${text} good` })).toEqual([`backend: ${seen}${both}`])
+    }
+  )
+
+  test('names every bad one', () => {
+    expect(problems({ server: 'a$ b c$' })).toHaveLength(2)
+  })
+})
+
+describe('the backend *', () => {
+  test('is every backend', () => {
+    expect(read({ backend: '*' }).backends).toBe('every')
+  })
+
+  test.each(['* web', 'web,*', 'a\n*\nb'])('cannot stand beside another: %j', (backend) => {
+    expect(problems({ backend })).toEqual([
+      'backend: "*" means every backend that has the server and stands alone.'
+    ])
+  })
+
+  test.each(['web*', '**'])('is no pattern: %j', (backend) => {
+    expect(problems({ backend })).toEqual([
+      `backend: "${backend}" is not a name; HAProxy allows letters, digits and _ . : - only.`
+    ])
+  })
+
+  test('is none for servers', () => {
+    expect(problems({ server: '*' })).toEqual([
+      'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one.'
+    ])
+  })
+})
+
+describe('the action', () => {
+  const ALL =
+    'ready, drain, maint, status, shutdown, ehlth, dhlth, hrunn, hnolb, hdown, eagent, dagent, arunn, adown'
+
+  test.each(ALL.split(', '))('may be %s', (action) => {
+    expect(read({ action }).action).toBe(action)
+  })
+
+  test.each([
+    ['enable', 'ready'],
+    ['start', 'ready'],
+    ['disable', 'maint'],
+    ['stop', 'drain'],
+    ['STOP', 'drain'],
+    ['Ready', 'ready'],
+    ['MAINT', 'maint'],
+    ['Status', 'status'],
+    ['HRUNN', 'hrunn']
+  ])('cannot be %s: use %s', (action, hint) => {
+    expect(problems({ action })).toEqual([`action: "${action}" is not one of ${ALL}. Use ${hint}.`])
+  })
+
+  test.each(['up', 'down', 'maintenance', 'drain,', 'drain maint', 'constructor', '__proto__'])(
+    'cannot be %s',
+    (action) => {
+      expect(problems({ action })).toEqual([`action: "${action}" is not one of ${ALL}.`])
+    }
+  )
+
+  test('cannot be empty', () => {
+    expect(problems({ action: '' })).toEqual([
+      `action: it is empty. ${UNAVAILABLE} It must be one of ${ALL}.`
+    ])
+  })
+})
+
+describe.each([
+  ['wait', (inputs: Inputs) => inputs.wait],
+  ['ready-through-drain', (inputs: Inputs) => inputs.readyThroughDrain],
+  ['dry-run', (inputs: Inputs) => inputs.dryRun],
+  ['tls-verify', (inputs: Inputs) => inputs.transport.verifyTls]
+] as const)('the flag %s', (name, flagOf) => {
+  test.each(['true', 'True', 'TRUE', ' true '])('is set by %j', (text) => {
+    expect(flagOf(read({ [name]: text }))).toBe(true)
+  })
+
+  test.each(['false', 'False', 'FALSE'])('is unset by %j', (text) => {
+    expect(flagOf(read({ [name]: text }))).toBe(false)
+  })
+
+  test.each([
+    'yes',
+    'no',
+    'on',
+    'off',
+    '1',
+    '0',
+    'y',
+    'tRUE',
+    'truefalse',
+    'xtrue',
+    'falsex',
+    'xfalse'
+  ])('is refused when it is %j', (text) => {
+    expect(problems({ [name]: text })).toEqual([`${name}: "${text}" is neither true nor false.`])
+  })
+})
+
+describe.each([
+  ['max-sessions', (inputs: Inputs) => inputs.maxSessions],
+  ['min-up', (inputs: Inputs) => inputs.minUp]
+] as const)('the amount %s', (name, amountOf) => {
+  test.each([
+    ['0', 0],
+    ['1', 1],
+    ['007', 7],
+    ['999999999', 999_999_999]
+  ])('%s is %i', (text, expected) => {
+    expect(amountOf(read({ [name]: text }))).toBe(expected)
+  })
+
+  test.each(['-1', '+1', '1.5', '1e3', '0x1', 'all', '50%', '1 2', '1000000000', '١'])(
+    'cannot be %j',
+    (text) => {
+      expect(problems({ [name]: text })).toEqual([
+        `${name}: "${text}" is not a whole number of 0 or more.`
+      ])
+    }
+  )
+})
+
+describe.each<[string, readonly string[]]>([
+  ['on-timeout', ['fail', 'restore', 'shutdown', 'continue']],
+  ['restore', ['never', 'failure', 'always']]
+])('the choice %s', (name, words) => {
+  test('takes its words', () => {
+    const taken = words.map((word) => {
+      const { onTimeout, restore } = read({ [name]: word })
+      return name === 'restore' ? restore : onTimeout
+    })
+    expect(taken).toEqual(words)
+  })
+
+  test.each(['Fail', 'ALWAYS', 'x', 'fail,restore', 'true'])('refuses %j', (text) => {
+    expect(problems({ [name]: text })).toEqual([
+      `${name}: "${text}" is not one of ${words.join(', ')}.`
+    ])
+  })
+})
+
+describe.each([
+  ['wait-timeout', (inputs: Inputs) => inputs.rhythm.timeoutMs, '1s', '24h', '999ms', '86400001ms'],
+  ['poll-interval', (inputs: Inputs) => inputs.rhythm.intervalMs, '100ms', '1m', '99ms', '60001ms'],
+  ['settle-time', (inputs: Inputs) => inputs.rhythm.settleMs, '0s', '1h', '', '3600001ms'],
+  [
+    'request-timeout',
+    (inputs: Inputs) => inputs.transport.timeoutMs,
+    '100ms',
+    '2m',
+    '99ms',
+    '120001ms'
+  ]
+] as const)('the duration %s', (name, durationOf, least, most, tooShort, tooLong) => {
+  // So that neither end of one meets the other.
+  const wide = { 'settle-time': '0s', 'wait-timeout': '24h' }
+  const MS: Given = {
+    '0s': '0',
+    '100ms': '100',
+    '1s': '1000',
+    '1m': '60000',
+    '2m': '120000',
+    '1h': '3600000',
+    '24h': '86400000'
+  }
+
+  test('takes the least and the most', () => {
+    const ends = [least, most].map((text) => durationOf(read({ ...wide, [name]: text })))
+    expect(ends).toEqual([least, most].map((text) => Number(MS[text])))
+  })
+
+  test('refuses one millisecond less and one more', () => {
+    for (const text of [tooShort, tooLong].filter((each) => each !== '')) {
+      expect(problems({ ...wide, [name]: text })).toEqual([
+        `${name}: "${text}" is not between ${least} and ${most}.`
+      ])
+    }
+  })
+
+  test('refuses a bare number with a hint', () => {
+    expect(problems({ ...wide, [name]: '30' })).toEqual([
+      `${name}: "30" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 30s?`
+    ])
+  })
+
+  test.each(['5 minutes', '1.5s', '-1s', 'x30', '30x', '∞'])('refuses %j', (text) => {
+    expect(problems({ ...wide, [name]: text })).toEqual([
+      `${name}: "${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.`
+    ])
+  })
+})
+
+describe('the settle time', () => {
+  test('may be as long as the wait', () => {
+    expect(read({ 'settle-time': '10s', 'wait-timeout': '10s' }).rhythm.settleMs).toBe(10_000)
+  })
+
+  test('cannot be longer than the wait', () => {
+    expect(problems({ 'settle-time': '10001ms', 'wait-timeout': '10s' })).toEqual([
+      'settle-time: 10s is longer than the wait-timeout of 10s, so no wait could ever succeed.'
+    ])
+    expect(problems({ 'settle-time': '6m' })).toEqual([
+      'settle-time: 6m is longer than the wait-timeout of 5m, so no wait could ever succeed.'
+    ])
+  })
+
+  test('is not compared with a wait that cannot be read', () => {
+    expect(problems({ 'wait-timeout': 'long' })).toHaveLength(1)
+  })
+})
+
+describe('the stats URL', () => {
+  const urls = (given: Given): string[] => read(given).instances.map(({ url }) => url.href)
+
+  test.each([
+    ['http://lb1/a http://lb2/a', ['http://lb1/a', 'http://lb2/a']],
+    ['http://lb1/a\nhttps://lb2/a\n', ['http://lb1/a', 'https://lb2/a']],
+    ['http://lb1/a,http://lb2/a', ['http://lb1/a', 'http://lb2/a']],
+    ['http://lb1/a http://lb1/a', ['http://lb1/a']],
+    ['http://lb1/a;csv http://LB1:80/a', ['http://lb1/a']]
+  ])('%j is %j', (text, expected) => {
+    expect(urls({ 'stats-url': text })).toEqual(expected)
+  })
+
+  test('that is bad is told by what is wrong, never repeated', () => {
+    expect(problems({ 'stats-url': 'lb/s3cret' })).toEqual([
+      'stats-url: the URL cannot be used: it must begin with http:// or https://.'
+    ])
+    expect(output).toBe('')
+  })
+
+  test('that is one of several is told by its number', () => {
+    expect(problems({ 'stats-url': 'http://lb/a ftp://joe:s3cret@lb/a http://lb2/a x' })).toEqual([
+      'stats-url: the URL (number 2 of 4) cannot be used: it must begin with http:// or https://.',
+      'stats-url: the URL (number 4 of 4) cannot be used: it must begin with http:// or https://.'
+    ])
+    expect(output).not.toContain('s3cret')
+  })
+})
+
+describe('credentials', () => {
+  const credentials = (given: Given): unknown => {
+    const inputs = read(given)
+    return [inputs.credentials, ...inputs.instances.map((instance) => instance.credentials)]
+  }
+
+  test('of the inputs are for every URL that has none', () => {
+    const joe = { username: 'joe', password: 'pw' }
+    expect(
+      credentials({
+        ...joe,
+        'stats-url': 'http://lb1/a http://ann:secret@lb2/a http://bob@lb3/a'
+      })
+    ).toEqual([
+      joe,
+      joe,
+      { username: 'ann', password: 'secret' },
+      { username: 'bob', password: 'pw' }
+    ])
+  })
+
+  test('of a URL stand alone', () => {
+    expect(credentials({ 'stats-url': 'http://ann:s%40cret@lb/a' })).toEqual([
+      undefined,
+      { username: 'ann', password: 's@cret' }
+    ])
+  })
+
+  test.each([
+    [' two  blanks ', ' two  blanks '],
+    ['tab\t', 'tab\t'],
+    ['in\nthe middle', 'in\nthe middle'],
+    ['"quoted"', '"quoted"'],
+    ['a:b', 'a:b'],
+    ['ö🔑%', 'ö🔑%']
+  ])('have the password %j exactly as it is', (password, expected) => {
+    expect(read({ username: 'joe', password }).credentials?.password).toBe(expected)
+    expect(output).not.toContain('::notice')
+  })
+
+  test.each([
+    ['pw\n', 'pw'],
+    ['pw\r\n', 'pw'],
+    [' pw \n', ' pw '],
+    ['pw\n\n', 'pw\n']
+  ])(
+    'have the password %j without the line break at its end, with a notice',
+    (password, expected) => {
+      expect(read({ username: 'joe', password }).credentials?.password).toBe(expected)
+      expect(output.split('\n').filter((line) => line.startsWith('::notice'))).toEqual([
+        '::notice::The password ends in a line break, which is left out. Store the secret without it.'
+      ])
+    }
+  )
+
+  test('with a carriage return alone at the end keep it', () => {
+    expect(read({ username: 'joe', password: 'pw\r' }).credentials?.password).toBe('pw\r')
+  })
+
+  test('with a blank around the user name lose that', () => {
+    expect(read({ username: ' joe ', password: 'pw' }).credentials?.username).toBe('joe')
+  })
+
+  test('without a user name are refused', () => {
+    expect(problems({ password: 'pw' })).toEqual([
+      `username: it is empty although there is a password. ${UNAVAILABLE}`
+    ])
+  })
+
+  test.each(['', '\n'])('with the password %j are refused', (password) => {
+    expect(problems({ username: 'joe', password })).toEqual([
+      `password: it is empty although there is a user name. ${UNAVAILABLE}`
+    ])
+  })
+
+  test('with a colon in the user name are refused', () => {
+    expect(problems({ username: 'a:b', password: 'pw' })).toEqual([
+      'username: "a:b" has a colon, which HTTP Basic authentication cannot carry.'
+    ])
+  })
+
+  test('with a colon in the user name of a URL are refused', () => {
+    expect(problems({ 'stats-url': 'http://a%3Ab:pw@lb/a' })).toHaveLength(1)
+  })
+})
+
+describe('a secret', () => {
+  test('is masked in every form in which it may turn up', () => {
+    read({ username: 'joe', password: 'p"w & ö' })
+    expect(masks()).toEqual([
+      'p"w & ö',
+      'p%22w%20%26%20%C3%B6',
+      'p%22w+%26+%C3%B6',
+      String.raw`p\"w & ö`,
+      Buffer.from('p"w & ö').toString('base64'),
+      Buffer.from('joe:p"w & ö').toString('base64')
+    ])
+  })
+
+  test('that looks the same in several forms is masked once in each', () => {
+    read({ username: 'joe', password: 'simple' })
+    expect(masks()).toEqual(['simple', 'c2ltcGxl', 'am9lOnNpbXBsZQ=='])
+  })
+
+  test('in a URL is masked, and its user name is not', () => {
+    read({ 'stats-url': 'http://ann:s%40cret@lb/a' })
+    expect(masks()).toEqual([
+      's@cret',
+      's%40cret',
+      Buffer.from('s@cret').toString('base64'),
+      Buffer.from('ann:s@cret').toString('base64')
+    ])
+  })
+
+  test('that several users share is masked for each of them', () => {
+    const url = 'http://lb1/a http://bob@lb2/a'
+    read({ username: 'joe', password: 'pw', 'stats-url': url })
+    expect(masks()).toEqual(
+      expect.arrayContaining([
+        Buffer.from('joe:pw').toString('base64'),
+        Buffer.from('bob:pw').toString('base64')
+      ])
+    )
+  })
+
+  test('is masked before anything else is said, also when an input is bad', () => {
+    expect(problems({ username: 'a:b', password: 'pw\n', wait: 'hm' })).toHaveLength(2)
+    const lines = output.trim().split('\n')
+    expect(lines.slice(0, -1).every((line) => line.startsWith('::add-mask::'))).toBe(true)
+    expect(lines.at(-1)).toMatch(/^::notice::/)
+  })
+
+  test('is in no message', () => {
+    const given = { username: '', password: 's3cret', 'client-key': 's3cret' }
+    expect(problems({ ...given, 'stats-url': 'http://joe:s3cret%@lb/' }).join()).not.toContain(
+      's3cret'
+    )
+  })
+
+  test('that is empty is not masked', () => {
+    expect(problems({ 'stats-url': 'http://ann@lb/a' })).toEqual([
+      'stats-url: the URL cannot be used: it carries a user name, and there is no password for it.'
+    ])
+    expect(masks()).toEqual([])
+  })
+
+  test('is not the host, the port or the user name', () => {
+    read({ username: 'joe', password: 'pw', 'stats-url': 'http://lb:8404/admin' })
+    expect(masks().filter((mask) => ['joe', 'lb', '8404', 'admin'].includes(mask))).toEqual([])
+  })
+})
+
+describe('certificates', () => {
+  let authority: Authority
+  let identity: Identity
+  let other: Identity
+  let directory: string
+
+  beforeAll(async () => {
+    authority = await Authority.create()
+    ;[identity, other] = await Promise.all([
+      authority.issue('DNS:client'),
+      authority.issue('DNS:other')
+    ])
+    directory = mkdtempSync(join(tmpdir(), 'inputs-'))
+  })
+  afterAll(async () => {
+    rmSync(directory, { recursive: true })
+    await authority.remove()
+  })
+
+  function file(name: string, text: string): string {
+    const path = join(directory, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  test('may be given as text', () => {
+    const { transport } = read({
+      'ca-certificate': authority.cert,
+      'client-certificate': identity.cert,
+      'client-key': identity.key
+    })
+    expect(transport).toMatchObject({
+      ca: authority.cert.trim(),
+      clientCertificate: identity.cert.trim(),
+      clientKey: identity.key.trim()
+    })
+  })
+
+  test('may be given as files', () => {
+    const { transport } = read({
+      'ca-certificate': authority.file,
+      'client-certificate': file('cert.pem', identity.cert),
+      'client-key': file('key.pem', identity.key)
+    })
+    expect(transport).toMatchObject({
+      ca: authority.cert,
+      clientCertificate: identity.cert,
+      clientKey: identity.key
+    })
+  })
+
+  test('may have something before them', () => {
+    const ca = `My authority\n${authority.cert.trim()}`
+    expect(read({ 'ca-certificate': ca }).transport.ca).toBe(ca)
+  })
+
+  test.each(['ca-certificate', 'client-certificate', 'client-key'])(
+    'that cannot be read as a file are refused: %s',
+    (name) => {
+      const both = { 'client-certificate': identity.cert, 'client-key': identity.key }
+      const given = name === 'ca-certificate' ? {} : both
+      expect(problems({ ...given, [name]: '/nowhere/x.pem' })).toContain(
+        `${name}: it is neither PEM text nor a file that can be read (ENOENT).`
+      )
+      expect(problems({ ...given, [name]: directory })).toContain(
+        `${name}: it is neither PEM text nor a file that can be read (EISDIR).`
+      )
+    }
+  )
+
+  test('without their key are refused', () => {
+    expect(problems({ 'client-certificate': identity.cert })).toEqual([
+      `client-key: a client certificate and its key go together. ${UNAVAILABLE}`
+    ])
+  })
+
+  test('that are only a key are refused, and the key is masked all the same', () => {
+    expect(problems({ 'client-key': identity.key })).toEqual([
+      `client-certificate: a client certificate and its key go together. ${UNAVAILABLE}`
+    ])
+    expect(masks()).toEqual([identity.key.trim()])
+  })
+
+  test('with the key of another are refused', () => {
+    const bad = problems({ 'client-certificate': identity.cert, 'client-key': other.key })
+    expect(bad).toHaveLength(1)
+    expect(bad[0]).toMatch(
+      /^client-key: it cannot be used \(.*key values mismatch\)\. It must be PEM, and a key must be without a passphrase\.$/
+    )
+  })
+
+  test.each(['client-certificate', 'client-key'])('that are not PEM are refused: %s', (name) => {
+    const both = { 'client-certificate': identity.cert, 'client-key': identity.key }
+    const [kind] = name === 'client-key' ? ['PRIVATE KEY'] : ['CERTIFICATE']
+    const nonsense = `-----BEGIN ${kind}-----\nbm9uc2Vuc2U=\n-----END ${kind}-----`
+    const bad = problems({ ...both, [name]: nonsense })
+    expect(bad[0]).toMatch(new RegExp(`^${name}: it cannot be used \\(`))
+  })
+
+  test.each([
+    ['nonsense', '-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n'],
+    ['half of it', '-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U='],
+    ['a text', 'hello'],
+    ['nothing', '']
+  ])('of an authority that are %s in a file are refused', (_, text) => {
+    const bad = problems({ 'ca-certificate': file('bad.pem', text) })
+    expect(bad.map((problem) => problem.split(':')[0])).toEqual(['ca-certificate'])
+  })
+
+  test('that are a key where the authority goes are refused', () => {
+    expect(problems({ 'ca-certificate': identity.key })).toHaveLength(1)
+  })
+
+  test.each(['client-certificate', 'client-key'])(
+    'that are an empty file are refused: %s',
+    (name) => {
+      const both = { 'client-certificate': identity.cert, 'client-key': identity.key }
+      const bad = problems({ ...both, [name]: file('empty.pem', '') })
+      expect(bad.map((problem) => problem.split(':')[0])).toContain(name)
+    }
+  )
+
+  test('have their key masked, and nothing else of them', () => {
+    read({
+      'ca-certificate': authority.cert,
+      'client-certificate': identity.cert,
+      'client-key': identity.key
+    })
+    expect(masks()).toEqual([identity.key.trim()])
+  })
+})
