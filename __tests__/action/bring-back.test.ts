@@ -247,7 +247,8 @@ test('with ready-through-drain false it waits for UP all the same', async () => 
 
 test('several servers come back side by side', async () => {
   await stage({ servers: 4 })
-  for (const server of ['app1', 'app2', 'app3']) await farm.set(server, 'maint')
+  const out = await ready({ action: 'maint', server: 'app1 app2 app3' })
+  expect(out.exitCode).toBe(0)
   await farm.app('app3').stop()
   const result = await ready({ server: 'app1 app2 app3', 'wait-timeout': '3s' })
   expect(result.exitCode).toBe(1)

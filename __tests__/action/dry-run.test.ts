@@ -1,0 +1,172 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
+import { holdConnection } from '../support/held-connection.ts'
+import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type ActionResult, runAction, runPost } from '../support/runner.ts'
+
+/** Health checks that do not fail because the test itself is slow to answer. */
+const patient = ['timeout check 10s']
+
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+interface Stage {
+  readonly farm: Farm
+  readonly wire: Middleman
+}
+
+async function stage(options: FarmOptions = {}): Promise<Stage> {
+  const farm = await startFarm({ backendLines: patient, ...options })
+  stops.push(() => farm.stop())
+  const wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  stops.push(() => wire.stop())
+  return { farm, wire }
+}
+
+function inputsFor(stages: readonly Stage[], more: Readonly<Record<string, string>>) {
+  return {
+    'stats-url': stages.map(({ farm, wire }) => wire.through(farm.statsUrl)).join(','),
+    backend: 'web',
+    server: 'app1',
+    'dry-run': 'true',
+    restore: 'always',
+    ...more
+  }
+}
+
+/** What a change would change, of every server. */
+async function states(stages: readonly Stage[]): Promise<unknown> {
+  return Promise.all(
+    stages.map(async ({ farm }) =>
+      (await farm.rows()).map(({ pxname, svname, status, scur, weight }) =>
+        [pxname, svname, status, scur, weight].join(' ')
+      )
+    )
+  )
+}
+
+function bodies({ wire }: Stage): string[] {
+  return wire.requests.filter(({ method }) => method === 'POST').map(({ body }) => body)
+}
+
+function expectRefused(result: ActionResult, ...reasons: readonly string[]): void {
+  expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+  expect(result.lastLine).toContain('Nothing was changed')
+  for (const reason of reasons) expect(result.lastLine).toContain(reason)
+}
+
+test.each([
+  ['maint', 'ready', /ask for maint: web\/app1/],
+  ['drain', 'ready', /ask for drain: web\/app1/],
+  ['maint', 'drain', /ask for maint: web\/app1/],
+  ['ready', 'maint', /would ask for drain\b.*\bready\b/],
+  ['ready', 'drain', /would ask for maint\b.*\bdrain\b.*\bready\b/],
+  ['shutdown', 'ready', /ask for shutdown: web\/app1/],
+  ['hdown', 'ready', /ask for hdown: web\/app1/],
+  ['dhlth', 'ready', /ask for dhlth: web\/app1/]
+] as const)(
+  'of %s for a server in %s everything is done but the change',
+  async (action, found, plan) => {
+    const first = await stage()
+    const second = await stage({ applications: first.farm.applications })
+    const stages = [first, second]
+    for (const { farm } of stages) await farm.set('app1', found)
+    await Promise.all(stages.map(({ farm }) => farm.settled()))
+    const before = await states(stages)
+    const inputs = inputsFor(stages, { action })
+    const result = await runAction(inputs)
+    expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false' } })
+    expect(await states(stages)).toEqual(before)
+    for (const one of stages) {
+      expect(bodies(one)).toHaveLength(1)
+      expect(new URLSearchParams(bodies(one)[0]).has('s')).toBe(false)
+      expect(new URLSearchParams(bodies(one)[0]).get('b')).toBe('web')
+      expect(one.wire.requests.find(({ method }) => method === 'POST')?.answer?.status).toBe(303)
+    }
+    expect(result.log).toMatch(plan)
+    expect(result.lastLine).toMatch(/^Dry run, nothing was changed/)
+    expect(result.outputs['status']).toBe(result.outputs['previous-status'])
+
+    const post = await runPost(result, inputs, { jobStatus: 'failure' })
+    expect(post.exitCode).toBe(0)
+    expect(post.log).toContain('Nothing to put back')
+    expect(await states(stages)).toEqual(before)
+  }
+)
+
+test('a rehearsed shutdown leaves the sessions alone', async () => {
+  const one = await stage({ servers: ['app1'] })
+  const held = await holdConnection(one.farm.userUrl)
+  const result = await runAction(inputsFor([one], { action: 'shutdown' }))
+  expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', sessions: '1' } })
+  expect(held.open).toBe(true)
+  await held.close()
+})
+
+test.each(['maint', 'ready', 'shutdown'])(
+  'of %s without the right to change on one of two HAProxies is red',
+  async (action) => {
+    const first = await stage()
+    const second = await stage({
+      applications: first.farm.applications,
+      statsLines: ['stats admin if FALSE']
+    })
+    const before = await states([first, second])
+    const result = await runAction(inputsFor([first, second], { action }))
+    expectRefused(result, 'HAProxy answered DENY', second.wire.through(second.farm.statsUrl))
+    expect(await states([first, second])).toEqual(before)
+  }
+)
+
+test('the guard refuses as it would in earnest, and nothing is posted', async () => {
+  const one = await stage({ servers: ['app1'] })
+  expectRefused(await runAction(inputsFor([one], { action: 'maint' })), 'min-up asks for 1')
+  expect(bodies(one)).toEqual([])
+})
+
+test('an unknown server is red and nothing is posted', async () => {
+  const one = await stage()
+  const result = await runAction(inputsFor([one], { action: 'maint', server: 'app9' }))
+  expectRefused(result, 'has no server app9', 'app1, app2')
+  expect(bodies(one)).toEqual([])
+})
+
+test('an unknown backend is red and nothing is posted', async () => {
+  const one = await stage()
+  const result = await runAction(inputsFor([one], { action: 'drain', backend: 'wbe' }))
+  expectRefused(result, 'no backend wbe', 'Did you mean web?')
+  expect(bodies(one)).toEqual([])
+})
+
+test('wrong credentials are red', async () => {
+  const one = await stage({ users: { username: 'deploy', password: 'right' } })
+  const login = { username: 'deploy', password: 'wrong' }
+  expectRefused(
+    await runAction(inputsFor([one], { action: 'maint', ...login })),
+    'the user name or the password was not accepted'
+  )
+})
+
+test('a server that follows another is refused as it would be in earnest', async () => {
+  const one = await stage({
+    serverOptions: 'track base/app1',
+    extra: (applications) =>
+      [
+        'backend base',
+        `  server app1 127.0.0.1:${applications[0]?.port ?? 0} check inter 200ms`
+      ].join('\n')
+  })
+  expect(await one.farm.post('s=app1&b=base&action=maint')).toBe('DONE')
+  expect(await one.farm.status('app1')).toBe('MAINT (via base/app1)')
+  expectRefused(await runAction(inputsFor([one], { action: 'ready' })), 'it follows base/app1')
+})
+
+test('nothing to change is said to be nothing to change', async () => {
+  const one = await stage()
+  await one.farm.set('app1', 'maint')
+  const result = await runAction(inputsFor([one], { action: 'maint' }))
+  expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'MAINT' } })
+  expect(result.log).toContain('nothing to change')
+})

@@ -1,0 +1,382 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
+import { type Middleman, type RecordedRequest, startMiddleman } from '../support/middleman.ts'
+import { type ActionResult, runAction, runPost } from '../support/runner.ts'
+
+/** Health checks that do not fail because the test itself is slow to answer. */
+const patient = ['timeout check 10s']
+
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+async function farmOf(options: FarmOptions = {}): Promise<Farm> {
+  const farm = await startFarm({ backendLines: patient, ...options })
+  stops.push(() => farm.stop())
+  return farm
+}
+
+async function middlemanOf(farm: Farm): Promise<Middleman> {
+  const middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  stops.push(() => middleman.stop())
+  return middleman
+}
+
+/** Two HAProxies in front of the same applications; the options are those of the second. */
+async function pair(second: FarmOptions = {}): Promise<[Farm, Farm]> {
+  const farm = await farmOf()
+  return [farm, await farmOf({ ...second, applications: farm.applications })]
+}
+
+const readOnly: FarmOptions = { statsLines: ['stats admin if FALSE'] }
+
+function inputsFor(urls: readonly string[], more: Readonly<Record<string, string>> = {}) {
+  return {
+    'stats-url': urls.join('\n'),
+    backend: 'web',
+    server: 'app1',
+    action: 'maint',
+    wait: 'false',
+    'poll-interval': '200ms',
+    ...more
+  }
+}
+
+function posts({ requests }: Middleman): readonly RecordedRequest[] {
+  return requests.filter(({ method }) => method === 'POST')
+}
+
+function results({ outputs }: ActionResult): Record<string, unknown>[] {
+  return JSON.parse(outputs['result'] ?? '[]') as Record<string, unknown>[]
+}
+
+test.each(['maint', 'drain'])(
+  'where the second HAProxy refuses %s, the first has its server back and the last line names both',
+  async (action) => {
+    const [first, second] = await pair(readOnly)
+    const result = await runAction(inputsFor([first.statsUrl, second.statsUrl], { action }))
+    expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+    expect(await first.status('app1')).toMatch(/^UP/)
+    expect(await second.status('app1')).toBe('UP')
+    expect(result.lastLine).toContain(`for ${action} of web/app1: HAProxy answered DENY`)
+    expect(result.lastLine).toContain('`stats admin if')
+    expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is put back, UP`)
+    expect(result.lastLine).toContain(`web/app1 on ${second.statsUrl} is UP`)
+    expect(results(result).map(({ changed }) => changed)).toEqual([false, false])
+  }
+)
+
+test('a server that was in drain on the first HAProxy is put back into drain there', async () => {
+  const [first, second] = await pair(readOnly)
+  await first.set('app1', 'drain')
+  const result = await runAction(inputsFor([first.statsUrl, second.statsUrl]))
+  expect(result.exitCode).toBe(1)
+  expect(await first.status('app1')).toMatch(/^DRAIN/)
+  expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is put back, DRAIN`)
+})
+
+test('with one HAProxy out of reach nothing is changed anywhere', async () => {
+  const [first, second] = await pair()
+  const middleman = await middlemanOf(first)
+  await second.haproxy.stop()
+  const result = await runAction(inputsFor([middleman.through(first.statsUrl), second.statsUrl]))
+  expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+  expect(posts(middleman)).toEqual([])
+  expect(await first.status('app1')).toBe('UP')
+  expect(result.lastLine).toContain(second.statsUrl)
+  expect(result.lastLine).toContain('refused the connection')
+  expect(result.lastLine).toContain('Nothing was changed')
+})
+
+test('an unknown server on one of two HAProxies changes nothing and is named with its HAProxy', async () => {
+  const first = await farmOf()
+  const second = await farmOf({ servers: ['app2', 'app3'] })
+  const result = await runAction(inputsFor([first.statsUrl, second.statsUrl]))
+  expect(result.exitCode).toBe(1)
+  expect(result.lastLine).toContain(`The backend web on ${second.statsUrl} has no server app1`)
+  expect(result.lastLine).not.toContain(`on ${first.statsUrl} has no server`)
+  expect(await first.status('app1')).toBe('UP')
+})
+
+test('where the state does not hold on one HAProxy, the others go back to what was', async () => {
+  const first = await farmOf()
+  await first.set('app1', 'drain')
+  // A server that tracks one in drain shows DRAIN whatever it is asked for.
+  const second = await farmOf({
+    applications: first.applications,
+    serverOptions: 'track base/app1',
+    extra: (applications) =>
+      [
+        'backend base',
+        '  option httpchk GET /health',
+        ...applications.map(
+          ({ name, port }) => `  server ${name} 127.0.0.1:${port} check inter 200ms`
+        )
+      ].join('\n')
+  })
+  expect(await second.post('s=app1&b=base&action=drain')).toBe('DONE')
+  expect(await second.status('app1')).toBe('DRAIN')
+  const result = await runAction(
+    inputsFor([first.statsUrl, second.statsUrl], { action: 'ready', server: 'app1' })
+  )
+  expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+  expect(await first.status('app1')).toBe('DRAIN')
+  expect(result.lastLine).toContain(
+    `web/app1 on ${second.statsUrl} was asked for ready and is DRAIN`
+  )
+  expect(result.lastLine).toContain('base/app1')
+  expect(result.lastLine).toContain(first.statsUrl)
+  expect(result.lastLine).toContain('put back')
+})
+
+test('ten HAProxies cost thirty requests and about the time of one', async () => {
+  const first = await farmOf({ serverOptions: '' })
+  const others = await Promise.all(
+    Array.from({ length: 9 }, () => farmOf({ applications: first.applications, serverOptions: '' }))
+  )
+  const farms = [first, ...others]
+  const middlemen = await Promise.all(farms.map(middlemanOf))
+  const urls = middlemen.map((middleman, index) => middleman.through(farms[index]?.statsUrl ?? ''))
+
+  const one = await runAction(inputsFor(urls.slice(0, 1)))
+  expect(one.exitCode).toBe(0)
+  await first.set('app1', 'ready')
+  middlemen[0]?.reset()
+
+  const ten = await runAction(inputsFor(urls))
+  expect(ten).toMatchObject({
+    exitCode: 0,
+    outputs: { changed: 'true', status: 'MAINT', 'previous-status': 'no check' }
+  })
+  expect(middlemen.map(({ requests }) => requests.map(({ method }) => method))).toEqual(
+    middlemen.map(() => ['GET', 'POST', 'GET'])
+  )
+  expect(results(ten).map(({ instance, server, status }) => [instance, server, status])).toEqual(
+    urls.map((url) => [url, 'app1', 'MAINT'])
+  )
+  expect(await Promise.all(farms.map((farm) => farm.status('app1')))).toEqual(
+    farms.map(() => 'MAINT')
+  )
+  expect(ten.annotations).toEqual([])
+  expect(ten.log).not.toContain('Warning')
+  expect(ten.durationMs).toBeLessThan(2 * one.durationMs + 1_500)
+})
+
+test('six HAProxies that do not answer cost the deadline of one', async () => {
+  const farm = await farmOf({ serverOptions: '' })
+  const middlemen = await Promise.all(Array.from({ length: 6 }, () => middlemanOf(farm)))
+  for (const middleman of middlemen) middleman.fault = () => ({ kind: 'silence' })
+  const urls = middlemen.map((middleman) => middleman.through(farm.statsUrl))
+  const result = await runAction(inputsFor(urls, { 'request-timeout': '1s' }))
+  expect(result.exitCode).toBe(1)
+  for (const url of urls) expect(result.lastLine).toContain(url)
+  // Three attempts of 1 s each; one HAProxy after the other would be 18 s and more.
+  expect(result.durationMs).toBeLessThan(12_000)
+})
+
+test('one user name and password serve every HAProxy', async () => {
+  const users = { username: 'deploy', password: 'one for all' }
+  const first = await farmOf({ users })
+  const second = await farmOf({ users, applications: first.applications })
+  const result = await runAction(inputsFor([first.statsUrl, second.statsUrl], users))
+  expect(result.exitCode).toBe(0)
+  expect([await first.status('app1'), await second.status('app1')]).toEqual(['MAINT', 'MAINT'])
+})
+
+test('each URL may carry its own user name and password, which nobody gets to see', async () => {
+  const first = await farmOf({ users: { username: 'anna', password: 'p@ss/one' } })
+  const second = await farmOf({
+    users: { username: 'bert', password: 'p:two#' },
+    applications: first.applications
+  })
+  const urls = [
+    first.statsUrl.replace('//', `//anna:${encodeURIComponent('p@ss/one')}@`),
+    second.statsUrl.replace('//', `//bert:${encodeURIComponent('p:two#')}@`)
+  ]
+  const result = await runAction(inputsFor(urls))
+  expect(result.exitCode).toBe(0)
+  expect([await first.status('app1'), await second.status('app1')]).toEqual(['MAINT', 'MAINT'])
+  expect(results(result).map(({ instance }) => instance)).toEqual([first.statsUrl, second.statsUrl])
+  const seen = [
+    result.log,
+    JSON.stringify(result.outputs),
+    result.summary,
+    JSON.stringify(result.state)
+  ]
+  for (const secret of ['p@ss/one', 'p%40ss%2Fone', 'p:two#', 'p%3Atwo%23']) {
+    for (const text of seen) expect(text).not.toContain(secret)
+  }
+})
+
+test('an answer that is lost again and again is a failure that tells the true end state', async () => {
+  const [first, second] = await pair()
+  const middleman = await middlemanOf(second)
+  middleman.fault = ({ request }) =>
+    request?.method === 'POST' ? { kind: 'reset-after' } : undefined
+  const lossy = middleman.through(second.statsUrl)
+  const result = await runAction(inputsFor([first.statsUrl, lossy]))
+  expect(result.exitCode).toBe(1)
+  expect(await first.status('app1')).toMatch(/^UP/)
+  const status = (await second.status('app1')).split(' ')[0] ?? ''
+  const claim = (url: string, state: string) =>
+    new RegExp(`web/app1 on ${url}(, web/app1 on \\S+)* (is|are) ${state}`)
+  expect(result.lastLine).toMatch(claim(first.statsUrl, 'put back, UP'))
+  expect(result.lastLine).toMatch(claim(lossy, `(put back, )?${status}`))
+  expect(result.outputs['changed']).toBe(status === 'MAINT' ? 'true' : 'false')
+})
+
+test('an HAProxy that is gone after the change is said to be in a state that is not known', async () => {
+  const [first, second] = await pair()
+  const middleman = await middlemanOf(second)
+  let cut = false
+  middleman.fault = ({ request }) => {
+    if (cut) return { kind: 'refuse' }
+    cut = request?.method === 'POST'
+    return cut ? { kind: 'reset-after' } : undefined
+  }
+  const gone = middleman.through(second.statsUrl)
+  const result = await runAction(
+    inputsFor([first.statsUrl, gone], { restore: 'always', 'request-timeout': '2s' })
+  )
+  expect(result.exitCode).toBe(1)
+  expect(await first.status('app1')).toMatch(/^UP/)
+  expect(await second.status('app1')).toBe('MAINT')
+  expect(result.lastLine).toMatch(/^Not everything could be put back/)
+  expect(result.lastLine).toMatch(new RegExp(`web/app1 on ${gone} is not known to be `))
+  expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is put back, UP`)
+
+  // What may be out of rotation is the post step's to put back.
+  middleman.fault = undefined
+  cut = false
+  const post = await runPost(result, inputsFor([first.statsUrl, gone], { restore: 'always' }))
+  expect(post.exitCode).toBe(0)
+  expect(await second.status('app1')).toBe('UP')
+})
+
+test('an undo that fails is the first thing said, and the post step tries again', async () => {
+  const [first, second] = await pair(readOnly)
+  const middleman = await middlemanOf(first)
+  const stuck = middleman.through(first.statsUrl)
+  middleman.fault = ({ request }) =>
+    request?.body.includes('action=ready') ? { kind: 'reset-before' } : undefined
+  const inputs = inputsFor([stuck, second.statsUrl], { restore: 'failure' })
+  const result = await runAction(inputs)
+  expect(result.exitCode).toBe(1)
+  expect(await first.status('app1')).toBe('MAINT')
+  expect(result.lastLine).toMatch(/^Not everything could be put back/)
+  expect(result.lastLine).toContain(`web/app1 on ${stuck} is MAINT`)
+  expect(result.lastLine).toContain('HAProxy answered DENY')
+  expect(result.outputs['changed']).toBe('true')
+  expect(result.lastLine).toMatch(/post step will bring .*app1.* back/)
+
+  middleman.fault = undefined
+  const post = await runPost(result, inputs, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(await first.status('app1')).toBe('UP')
+})
+
+test("backend '*' reads the whole page once and from then on only the backends that matter", async () => {
+  const farm = await farmOf({
+    extra: (applications) =>
+      ['api', 'unrelated', 'other']
+        .flatMap((backend) => [
+          `backend ${backend}`,
+          ...applications
+            .filter(({ name }) => backend === 'api' || name === 'app2')
+            .map(({ name, port }) => `  server ${name} 127.0.0.1:${port}`)
+        ])
+        .join('\n')
+  })
+  const middleman = await middlemanOf(farm)
+  const result = await runAction(
+    inputsFor([middleman.through(farm.statsUrl)], { backend: '*', wait: 'true' })
+  )
+  expect(result.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('MAINT')
+  expect(await farm.status('app1', 'api')).toBe('MAINT')
+  expect(results(result).map(({ backend }) => backend)).toEqual(['web', 'api'])
+  const [whole, ...later] = middleman.requests
+    .filter(({ method }) => method === 'GET')
+    .map(({ path }) => path)
+  expect(whole).not.toContain('scope=')
+  expect(new Set(later)).toEqual(new Set(['/admin;csv;scope=web', '/admin;csv;scope=api']))
+  expect(posts(middleman)).toHaveLength(2)
+})
+
+test('a named backend is the only one that is ever read', async () => {
+  const farm = await farmOf()
+  const middleman = await middlemanOf(farm)
+  const result = await runAction(inputsFor([middleman.through(farm.statsUrl)], { wait: 'true' }))
+  expect(result.exitCode).toBe(0)
+  const reads = middleman.requests.filter(({ method }) => method === 'GET')
+  expect(new Set(reads.map(({ path }) => path))).toEqual(new Set(['/admin;csv;scope=web']))
+})
+
+/** A backend `web` with checks, and `api` whose servers follow those of `web`. */
+function tracking(): FarmOptions {
+  return {
+    extra: (applications) =>
+      [
+        'backend api',
+        ...applications.map(
+          ({ name, port }) => `  server ${name} 127.0.0.1:${port} track web/${name}`
+        )
+      ].join('\n')
+  }
+}
+
+test("with '*' a server and the one that tracks it go out and come back together", async () => {
+  const farm = await farmOf(tracking())
+  const inputs = inputsFor([farm.statsUrl], { backend: '*', wait: 'true', 'wait-timeout': '20s' })
+  const out = await runAction(inputs)
+  expect(out.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('MAINT')
+  expect(await farm.status('app1', 'api')).toMatch(/^MAINT/)
+  const back = await runAction({ ...inputs, action: 'ready' })
+  expect(back).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  expect(await farm.status('app1')).toBe('UP')
+  expect(await farm.status('app1', 'api')).toBe('UP')
+})
+
+test("with '*' an undo puts back a server and the one that tracks it, whichever comes first", async () => {
+  const farm = await farmOf(tracking())
+  const second = await farmOf({ ...tracking(), ...readOnly, applications: farm.applications })
+  const middleman = await middlemanOf(farm)
+  // The order to put back the leading server needs a second attempt.
+  let undo = 0
+  middleman.fault = ({ number, request }) => {
+    if (undo === 0 && request?.body.includes('b=web&action=ready') === true) undo = number
+    return undo > 0 && number === undo ? { kind: 'reset-before' } : undefined
+  }
+  const url = middleman.through(farm.statsUrl)
+  const result = await runAction(inputsFor([url, second.statsUrl], { backend: '*' }))
+  expect(undo).toBeGreaterThan(0)
+  expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+  expect(await farm.status('app1')).toMatch(/^UP/)
+  expect(await farm.status('app1', 'api')).toMatch(/^UP/)
+  expect(result.lastLine).not.toContain('Not everything could be put back')
+  expect(result.lastLine).toContain(`web/app1, api/app1 on ${url} are put back, UP`)
+})
+
+test("with '*' the one that tracks waits for the slow health check of the other", async () => {
+  const farm = await farmOf(tracking())
+  const inputs = inputsFor([farm.statsUrl], { backend: '*', wait: 'true', 'wait-timeout': '30s' })
+  expect((await runAction(inputs)).exitCode).toBe(0)
+  // Longer than a server is watched for whose status tells nothing of a fresh check.
+  farm.app('app1').healthDelayMs = 7_000
+  const back = await runAction({ ...inputs, action: 'ready' })
+  expect(back).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  expect(back.log).not.toContain('lost the admin state')
+  expect(await farm.status('app1', 'api')).toBe('UP')
+})
+
+test('the guard counts on every HAProxy for itself', async () => {
+  const [first, second] = await pair()
+  await second.set('app2', 'maint')
+  const result = await runAction(inputsFor([first.statsUrl, second.statsUrl]))
+  expect(result.exitCode).toBe(1)
+  expect(await first.status('app1')).toBe('UP')
+  expect(result.lastLine).toContain(`the backend web on ${second.statsUrl} would have 0 serving`)
+  expect(result.lastLine).not.toContain(`the backend web on ${first.statsUrl} would have`)
+})

@@ -1,0 +1,373 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
+import { holdConnection } from '../support/held-connection.ts'
+import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type JobStatus, runAction, runPost, startAction } from '../support/runner.ts'
+import { startTraffic } from '../support/traffic.ts'
+import { until } from '../support/until.ts'
+
+/** Health checks that do not fail because the test itself is slow to answer. */
+const patient = ['timeout check 10s']
+
+let farm: Farm
+let inputs: Readonly<Record<string, string>>
+const stops: (() => Promise<void>)[] = []
+
+async function stage(options: FarmOptions = {}): Promise<void> {
+  farm = await startFarm({ backendLines: patient, ...options })
+  const started = farm
+  stops.push(() => started.stop())
+  inputs = {
+    'stats-url': farm.statsUrl,
+    backend: 'web',
+    server: 'app1',
+    action: 'maint',
+    'poll-interval': '200ms',
+    'settle-time': '300ms'
+  }
+}
+
+async function middleman(): Promise<Middleman> {
+  const started = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  stops.push(() => started.stop())
+  return started
+}
+
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+describe('whether to put back', () => {
+  beforeEach(() => stage({ serverOptions: '' }))
+
+  const due: Readonly<Record<string, readonly JobStatus[]>> = {
+    never: [],
+    failure: ['failure', 'cancelled'],
+    always: ['success', 'failure', 'cancelled']
+  }
+  test.each(Object.entries(due))(
+    'restore: %s puts back when the job is %j',
+    async (restore, when) => {
+      for (const jobStatus of ['success', 'failure', 'cancelled'] as const) {
+        const main = await runAction({ ...inputs, restore, wait: 'false' })
+        expect(main.exitCode).toBe(0)
+        expect(await farm.status('app1')).toBe('MAINT')
+        const post = await runPost(main, { ...inputs, restore }, { jobStatus })
+        const back = when.includes(jobStatus)
+        expect([jobStatus, await farm.status('app1')]).toEqual([
+          jobStatus,
+          back ? 'no check' : 'MAINT'
+        ])
+        expect(post.exitCode).toBe(0)
+        // What it did, and why.
+        expect(post.log).toMatch(
+          back ? /put back to ready.*web\/app1/i : /not putting back web\/app1/i
+        )
+        expect(post.log).toMatch(new RegExp(`restore(:| is) ${restore}`))
+        await farm.set('app1', 'ready')
+      }
+    }
+  )
+})
+
+test('after a cancel the post step brings the server back by way of drain', async () => {
+  await stage({ servers: ['app1'] })
+  const held = await holdConnection(farm.userUrl)
+  const given = { ...inputs, restore: 'failure', 'min-up': '0' }
+  const run = startAction(given)
+  await run.until('MAINT with 1 session')
+  const main = await run.cancel()
+  expect(main).toMatchObject({ exitCode: 1, signal: null })
+  const post = await runPost(main, given, { jobStatus: 'cancelled' })
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  expect(post.log).toContain('Asking for drain')
+  expect(held.open).toBe(true)
+  await held.close()
+})
+
+test('a server that a later step brought back is left alone, and the log says so', async () => {
+  await stage()
+  const main = await runAction({ ...inputs, restore: 'always' })
+  const back = await runAction({ ...inputs, action: 'ready' })
+  expect(back.exitCode).toBe(0)
+  const post = await runPost(main, { ...inputs, restore: 'always' })
+  expect(post.exitCode).toBe(0)
+  expect(post.log).toMatch(/changed.*web\/app1 .* is UP/)
+  expect(post.log).not.toContain('Asking for')
+  expect(await farm.status('app1')).toBe('UP')
+})
+
+test('of two servers only the one that is still out is put back', async () => {
+  await stage({ servers: 3 })
+  const given = { ...inputs, server: 'app1, app2', restore: 'always' }
+  const main = await runAction(given)
+  expect(main.exitCode).toBe(0)
+  await farm.set('app2', 'drain')
+  const post = await runPost(main, given)
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  expect(await farm.status('app2')).toMatch(/^DRAIN/)
+})
+
+test('a server that was in drain before goes back to drain', async () => {
+  await stage()
+  await farm.set('app1', 'drain')
+  const given = { ...inputs, restore: 'always' }
+  const main = await runAction(given)
+  expect(main).toMatchObject({ exitCode: 0, outputs: { 'previous-status': 'DRAIN' } })
+  expect(await farm.status('app1')).toBe('MAINT')
+  const post = await runPost(main, given)
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toMatch(/^DRAIN/)
+  expect(post.log).toMatch(/put back to drain/i)
+})
+
+test('a server that was in maint before and was drained goes back to maint', async () => {
+  await stage()
+  await farm.set('app1', 'maint')
+  const given = { ...inputs, action: 'drain', restore: 'always' }
+  const main = await runAction(given)
+  expect(main.exitCode).toBe(0)
+  const post = await runPost(main, given)
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('MAINT')
+})
+
+test('a step that changed nothing leaves nothing to put back', async () => {
+  await stage()
+  await farm.set('app1', 'maint')
+  const given = { ...inputs, restore: 'always' }
+  const main = await runAction(given)
+  expect(main).toMatchObject({ exitCode: 0, outputs: { changed: 'false' } })
+  const post = await runPost(main, given)
+  expect(post).toMatchObject({ exitCode: 0 })
+  expect(post.log).toContain('Nothing to put back')
+  expect(await farm.status('app1')).toBe('MAINT')
+})
+
+test('a dead application is ready in the end, stays DOWN, and no user has met it', async () => {
+  await stage()
+  const given = { ...inputs, restore: 'failure' }
+  const main = await runAction(given)
+  const app1 = farm.app('app1')
+  app1.health = 503
+  const servedBefore = app1.served
+  const traffic = startTraffic(farm.userUrl)
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  await traffic.stop()
+  expect(post.exitCode).toBe(0)
+  expect(app1.served).toBe(servedBefore)
+  expect(traffic.failures).toEqual([])
+  expect(await farm.status('app1')).toBe('DOWN')
+  const warnings = post.annotations.filter(({ level }) => level === 'warning')
+  expect(warnings).toHaveLength(1)
+  expect(warnings[0]?.message).toContain('web/app1')
+  // It was asked to be ready in the end: it earns its way up by itself.
+  app1.health = 200
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
+})
+
+test('an application that the deployment has left dead comes up by itself when it is well', async () => {
+  await stage()
+  const given = { ...inputs, action: 'drain', restore: 'failure' }
+  const main = await runAction(given)
+  await farm.app('app1').stop()
+  await farm.until(async () => (await farm.status('app1')) === 'DOWN')
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(post.annotations).toMatchObject([{ level: 'warning' }])
+  expect(post.annotations[0]?.message).toContain('web/app1')
+  await farm.app('app1').start()
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
+})
+
+test('what the main step has put back itself is not the post step’s to do', async () => {
+  await stage({ servers: ['app1'] })
+  const held = await holdConnection(farm.userUrl)
+  const given = {
+    ...inputs,
+    restore: 'always',
+    'on-timeout': 'restore',
+    'wait-timeout': '1s',
+    'min-up': '0'
+  }
+  const main = await runAction(given)
+  expect(main).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+  expect(await farm.status('app1')).toMatch(/^UP/)
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(post.log).toContain('Nothing to put back')
+  await held.close()
+})
+
+test('what the main step could not put back is said first, and tried again by the post step', async () => {
+  await stage({ servers: ['app1'] })
+  const held = await holdConnection(farm.userUrl)
+  const wire = await middleman()
+  wire.fault = ({ request }) =>
+    request?.body.includes('action=ready') === true ? { kind: 'reset-before' } : undefined
+  const given = {
+    ...inputs,
+    'stats-url': wire.through(farm.statsUrl),
+    restore: 'failure',
+    'on-timeout': 'restore',
+    'wait-timeout': '1s',
+    'min-up': '0'
+  }
+  const main = await runAction(given)
+  expect(main).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'MAINT' } })
+  expect(main.lastLine).toMatch(/^Not everything could be put back/)
+  expect(main.lastLine).toContain('Not drained within 1s')
+  wire.fault = undefined
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  await held.close()
+})
+
+test('a step that only killed the sessions of a server found in drain has changed no state', async () => {
+  await stage({ servers: ['app1'], serverOptions: '' })
+  const held = await holdConnection(farm.userUrl)
+  await farm.set('app1', 'drain')
+  const given = {
+    ...inputs,
+    action: 'drain',
+    restore: 'always',
+    'on-timeout': 'shutdown',
+    'wait-timeout': '1s'
+  }
+  const main = await runAction(given)
+  expect(main).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'DRAIN' } })
+  expect(held.open).toBe(false)
+  const post = await runPost(main, given)
+  expect(post.log).toContain('Nothing to put back')
+  expect(await farm.status('app1')).toBe('DRAIN')
+})
+
+test('a red step that left its server out is put back too', async () => {
+  await stage({ servers: ['app1'] })
+  const held = await holdConnection(farm.userUrl)
+  const given = { ...inputs, restore: 'failure', 'wait-timeout': '1s', 'min-up': '0' }
+  const main = await runAction(given)
+  expect(main).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'MAINT' } })
+  expect(main.lastLine).toContain('The post step will bring web/app1')
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  await held.close()
+})
+
+test('the saved state holds no credentials, and the post step logs in with those of the URL', async () => {
+  await stage({ users: { username: 'deploy', password: 's3cr3t#pass' } })
+  const password = encodeURIComponent('s3cr3t#pass')
+  const url = farm.statsUrl.replace('//', `//deploy:${password}@`)
+  const given = { ...inputs, 'stats-url': url, restore: 'always' }
+  const main = await runAction(given)
+  expect(main.exitCode).toBe(0)
+  const state = JSON.stringify(main.state)
+  expect(state).toContain(farm.statsUrl)
+  const basic = Buffer.from('deploy:s3cr3t#pass').toString('base64')
+  for (const secret of ['s3cr3t', password, basic]) expect(state).not.toContain(secret)
+  const post = await runPost(main, given)
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  expect(post.log).not.toContain('s3cr3t')
+})
+
+test('the post step finds its HAProxy by the saved state when the inputs were changed meanwhile', async () => {
+  await stage({ users: { username: 'deploy', password: 'pass' } })
+  const given = { ...inputs, username: 'deploy', password: 'pass', restore: 'always' }
+  const main = await runAction(given)
+  const changed = { ...given, 'stats-url': 'http://127.0.0.1:9/other', server: 'app2' }
+  const post = await runPost(main, changed)
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+})
+
+test('an HAProxy that cannot be reached is an error that names the server', async () => {
+  await stage()
+  const given = { ...inputs, restore: 'always' }
+  const main = await runAction(given)
+  await farm.haproxy.kill()
+  const post = await runPost(main, given)
+  expect(post.exitCode).not.toBe(0)
+  const errors = post.annotations.filter(({ level }) => level === 'error')
+  expect(errors).toHaveLength(1)
+  expect(errors[0]?.message).toContain('web/app1')
+  expect(errors[0]?.message).toContain(farm.statsUrl)
+})
+
+test('with one of two HAProxies out of reach the other is put back, and only the one is named', async () => {
+  await stage()
+  const second = await startFarm({ backendLines: patient, applications: farm.applications })
+  stops.push(() => second.stop())
+  const given = {
+    ...inputs,
+    'stats-url': `${farm.statsUrl} ${second.statsUrl}`,
+    restore: 'always'
+  }
+  const main = await runAction(given)
+  await second.haproxy.kill()
+  const post = await runPost(main, given)
+  expect(post.exitCode).not.toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  const [error] = post.annotations.filter(({ level }) => level === 'error')
+  expect(error?.message).toContain(`web/app1 on ${second.statsUrl}`)
+  expect(error?.message).not.toContain(farm.statsUrl)
+})
+
+test('a server and the one that tracks it are put back together', async () => {
+  await stage({
+    extra: (applications) =>
+      [
+        'backend api',
+        ...applications.map(
+          ({ name, port }) => `  server ${name} 127.0.0.1:${port} track web/${name}`
+        )
+      ].join('\n')
+  })
+  const wire = await middleman()
+  const url = wire.through(farm.statsUrl)
+  const given = { ...inputs, 'stats-url': url, backend: '*', restore: 'always' }
+  const main = await runAction(given)
+  expect(main.exitCode).toBe(0)
+  // The order to the leading server needs a second attempt, so that the follower is asked first.
+  let lost = 0
+  wire.reset()
+  wire.fault = ({ number, request }) => {
+    if (lost === 0 && request?.method === 'POST' && request.body.includes('b=web')) lost = number
+    return lost > 0 && number === lost ? { kind: 'reset-before' } : undefined
+  }
+  const post = await runPost(main, given)
+  expect(lost).toBeGreaterThan(0)
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+  expect(await farm.status('app1', 'api')).toBe('UP')
+})
+
+test('a main step that is killed in the middle of its change has left word for the post step', async () => {
+  await stage()
+  const wire = await middleman()
+  wire.fault = ({ request }) => (request?.method === 'POST' ? { kind: 'stall-headers' } : undefined)
+  const given = { ...inputs, 'stats-url': wire.through(farm.statsUrl), restore: 'failure' }
+  const run = startAction(given)
+  await until(async () => (await farm.status('app1')) === 'MAINT')
+  run.signal('SIGKILL')
+  const main = await run.done
+  expect(main).toMatchObject({ exitCode: null, signal: 'SIGKILL' })
+  wire.fault = undefined
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(await farm.status('app1')).toBe('UP')
+})
+
+test('a post step whose main step never came to change anything says so', async () => {
+  await stage()
+  const given = { ...inputs, server: 'nobody', restore: 'always' }
+  const main = await runAction(given)
+  expect(main.exitCode).toBe(1)
+  const post = await runPost(main, given, { jobStatus: 'failure' })
+  expect(post.exitCode).toBe(0)
+  expect(post.lastLine).toContain('Nothing to put back')
+})
