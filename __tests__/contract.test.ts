@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { DEFAULTS } from '../src/inputs.ts'
+import { DEFAULTS } from '../src/defaults.ts'
 import { readDeclaredInputs } from './support/action-inputs.ts'
 
 const ACTION = new URL('../action.yml', import.meta.url)

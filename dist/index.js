@@ -3092,16 +3092,50 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 915:
+/***/ 425:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Hh: () => (/* binding */ UNAVAILABLE),
-/* harmony export */   dz: () => (/* binding */ InputError),
-/* harmony export */   i_: () => (/* binding */ InputReader)
-/* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _rotation_duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  dz: () => (/* binding */ InputError),
+  i_: () => (/* binding */ InputReader),
+  Hh: () => (/* binding */ UNAVAILABLE)
+});
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
+;// CONCATENATED MODULE: ./src/defaults.ts
+/** Every input with its default as action.yml gives it; an empty value always means the default. */
+const DEFAULTS = {
+    'stats-url': '',
+    username: '',
+    password: '',
+    backend: '',
+    server: '',
+    action: '',
+    wait: 'true',
+    'wait-timeout': '5m',
+    'poll-interval': '1s',
+    'settle-time': '1s',
+    'max-sessions': '0',
+    'on-timeout': 'fail',
+    'min-up': '1',
+    'ready-through-drain': 'true',
+    restore: 'never',
+    'dry-run': 'false',
+    'request-timeout': '10s',
+    'ca-certificate': '',
+    'client-certificate': '',
+    'client-key': '',
+    'tls-verify': 'true',
+    'job-status': '${{ job.status }}'
+};
+
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+;// CONCATENATED MODULE: ./src/input-reader.ts
+
 
 
 /** Inputs that cannot be used; every one of them is named. */
@@ -3121,12 +3155,7 @@ const UNAVAILABLE = 'If it comes from a secret, a variable or an input, is that 
  * all can be told at once. What it returns for a bad input is of the right type and of no use.
  */
 class InputReader {
-    #defaults;
     #problems = [];
-    /** @param defaults what an empty input means */
-    constructor(defaults) {
-        this.#defaults = defaults;
-    }
     /** @throws InputError if anything was refused */
     finish() {
         if (this.#problems.length > 0) {
@@ -3137,7 +3166,7 @@ class InputReader {
         this.#problems.push(`${name}: ${reason}`);
     }
     text(name) {
-        return (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getInput */ .V4)(name) || this.#defaults[name];
+        return (0,core/* getInput */.V4)(name) || DEFAULTS[name];
     }
     /** A list of one or more, one per line or separated by commas or spaces. */
     list(name) {
@@ -3178,13 +3207,13 @@ class InputReader {
     /** In milliseconds. */
     duration(name, least, most) {
         const text = this.text(name);
-        const ms = (0,_rotation_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDuration */ .E)(text);
+        const ms = (0,duration/* parseDuration */.E)(text);
         if (ms === undefined) {
             const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
             this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
             return 0;
         }
-        if (ms < ((0,_rotation_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDuration */ .E)(least) ?? 0) || ms > ((0,_rotation_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .parseDuration */ .E)(most) ?? Infinity)) {
+        if (ms < ((0,duration/* parseDuration */.E)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E)(most) ?? Infinity)) {
             this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
         }
         return ms;
@@ -3203,8 +3232,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   K: () => (/* binding */ readInputs)
 });
 
-// UNUSED EXPORTS: DEFAULTS
-
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
 var core = __nccwpck_require__(79);
 // EXTERNAL MODULE: external "node:crypto"
@@ -3217,8 +3244,8 @@ var external_node_tls_ = __nccwpck_require__(311);
 var stats_page = __nccwpck_require__(60);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(126);
-// EXTERNAL MODULE: ./src/input-reader.ts
-var input_reader = __nccwpck_require__(915);
+// EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
+var input_reader = __nccwpck_require__(425);
 ;// CONCATENATED MODULE: ./src/access.ts
 
 
@@ -3373,31 +3400,6 @@ var take_out = __nccwpck_require__(626);
 
 
 
-/** Every input with its default as action.yml gives it; an empty value always means the default. */
-const DEFAULTS = {
-    'stats-url': '',
-    username: '',
-    password: '',
-    backend: '',
-    server: '',
-    action: '',
-    wait: 'true',
-    'wait-timeout': '5m',
-    'poll-interval': '1s',
-    'settle-time': '1s',
-    'max-sessions': '0',
-    'on-timeout': 'fail',
-    'min-up': '1',
-    'ready-through-drain': 'true',
-    restore: 'never',
-    'dry-run': 'false',
-    'request-timeout': '10s',
-    'ca-certificate': '',
-    'client-certificate': '',
-    'client-key': '',
-    'tls-verify': 'true',
-    'job-status': '${{ job.status }}'
-};
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...stats_page/* COMMANDS */.Lo];
 const RESTORE = ['never', 'failure', 'always'];
 /**
@@ -3406,7 +3408,7 @@ const RESTORE = ['never', 'failure', 'always'];
  * @throws InputError that names every bad input at once
  */
 function readInputs() {
-    const reader = new input_reader/* InputReader */.i_(DEFAULTS);
+    const reader = new input_reader/* InputReader */.i_();
     const credentials = readCredentials(reader);
     const inputs = {
         credentials,
@@ -4262,8 +4264,8 @@ var errors = __nccwpck_require__(202);
 var server = __nccwpck_require__(30);
 // EXTERNAL MODULE: ./src/harmless.ts
 var harmless = __nccwpck_require__(616);
-// EXTERNAL MODULE: ./src/input-reader.ts
-var input_reader = __nccwpck_require__(915);
+// EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
+var input_reader = __nccwpck_require__(425);
 // EXTERNAL MODULE: ./src/log.ts
 var log = __nccwpck_require__(6);
 // EXTERNAL MODULE: ./src/rotation/pool.ts

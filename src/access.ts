@@ -2,13 +2,11 @@ import { getInput, notice, setSecret } from '@actions/core'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import type { InputName } from './defaults.ts'
 import { basicAuthorization } from './haproxy/stats-page.ts'
 import { type Credentials, parseStatsUrl, type StatsUrl } from './haproxy/stats-url.ts'
 import type { TransportSettings } from './haproxy/transport.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
-import type { InputName } from './inputs.ts'
-
-type Reader = InputReader<InputName>
 
 /** One HAProxy and how to log in there. */
 export interface Instance {
@@ -19,7 +17,7 @@ export interface Instance {
 const COLON = 'has a colon, which HTTP Basic authentication cannot carry.'
 
 /** Reads the credentials for every URL that carries none, and has them masked. */
-export function readCredentials(reader: Reader): Credentials | undefined {
+export function readCredentials(reader: InputReader): Credentials | undefined {
   const username = reader.text('username')
   // Never trimmed: a password may begin or end with a space.
   const given = getInput('password', { trimWhitespace: false })
@@ -41,7 +39,7 @@ export function readCredentials(reader: Reader): Credentials | undefined {
 }
 
 /** Reads the instances, each of them once, and has the passwords in their URLs masked. */
-export function readInstances(reader: Reader, fallback: Credentials | undefined): Instance[] {
+export function readInstances(reader: InputReader, fallback: Credentials | undefined): Instance[] {
   const instances = new Map<string, Instance>()
   const list = reader.list('stats-url')
   // A password alone is enough for URLs that carry a user name, and for no other.
@@ -99,7 +97,7 @@ function masked(credentials: Credentials): Credentials {
 type Certificates = Pick<TransportSettings, 'ca' | 'clientCertificate' | 'clientKey'>
 
 /** Reads the certificates, sees that they can be used, and has the key masked. */
-export function readCertificates(reader: Reader): Certificates {
+export function readCertificates(reader: InputReader): Certificates {
   const ca = readPem(reader, 'ca-certificate')
   const clientCertificate = readPem(reader, 'client-certificate')
   const clientKey = readPem(reader, 'client-key')
@@ -128,7 +126,7 @@ export function readCertificates(reader: Reader): Certificates {
   return { ca, clientCertificate, clientKey }
 }
 
-function readPem(reader: Reader, name: InputName): string | undefined {
+function readPem(reader: InputReader, name: InputName): string | undefined {
   const text = reader.text(name)
   if (text === '' || text.includes('-----BEGIN ')) {
     return text === '' ? undefined : text
@@ -155,7 +153,7 @@ function readAll(pem: string): void {
   certificates.forEach((certificate) => new X509Certificate(certificate))
 }
 
-function check(reader: Reader, name: InputName, use: () => unknown): void {
+function check(reader: InputReader, name: InputName, use: () => unknown): void {
   try {
     use()
   } catch (error) {

@@ -1,4 +1,5 @@
 import { getInput } from '@actions/core'
+import { DEFAULTS, type InputName } from './defaults.ts'
 import { parseDuration } from './rotation/duration.ts'
 
 /** Inputs that cannot be used; every one of them is named. */
@@ -21,14 +22,8 @@ export const UNAVAILABLE =
  * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
  * all can be told at once. What it returns for a bad input is of the right type and of no use.
  */
-export class InputReader<Name extends string> {
-  readonly #defaults: Readonly<Record<Name, string>>
+export class InputReader {
   readonly #problems: string[] = []
-
-  /** @param defaults what an empty input means */
-  constructor(defaults: Readonly<Record<Name, string>>) {
-    this.#defaults = defaults
-  }
 
   /** @throws InputError if anything was refused */
   finish(): void {
@@ -37,16 +32,16 @@ export class InputReader<Name extends string> {
     }
   }
 
-  refuse(name: Name, reason: string): void {
+  refuse(name: InputName, reason: string): void {
     this.#problems.push(`${name}: ${reason}`)
   }
 
-  text(name: Name): string {
-    return getInput(name) || this.#defaults[name]
+  text(name: InputName): string {
+    return getInput(name) || DEFAULTS[name]
   }
 
   /** A list of one or more, one per line or separated by commas or spaces. */
-  list(name: Name): string[] {
+  list(name: InputName): string[] {
     const list = this.text(name)
       .split(/[\s,]+/)
       .filter((text) => text !== '')
@@ -56,7 +51,7 @@ export class InputReader<Name extends string> {
     return list
   }
 
-  choice<T extends string>(name: Name, allowed: readonly [T, ...T[]]): T {
+  choice<T extends string>(name: InputName, allowed: readonly [T, ...T[]]): T {
     const text = this.text(name)
     const known = allowed.find((word) => word === text)
     if (known === undefined) {
@@ -66,7 +61,7 @@ export class InputReader<Name extends string> {
   }
 
   /** The words of YAML 1.2, as core.getBooleanInput takes them; that one refuses an empty value. */
-  flag(name: Name): boolean {
+  flag(name: InputName): boolean {
     const text = this.text(name)
     if (/^(true|True|TRUE)$/.test(text)) {
       return true
@@ -77,7 +72,7 @@ export class InputReader<Name extends string> {
     return false
   }
 
-  amount(name: Name): number {
+  amount(name: InputName): number {
     const text = this.text(name)
     if (!/^\d{1,9}$/.test(text)) {
       this.refuse(name, `"${text}" is not a whole number of 0 or more.`)
@@ -86,7 +81,7 @@ export class InputReader<Name extends string> {
   }
 
   /** In milliseconds. */
-  duration(name: Name, least: string, most: string): number {
+  duration(name: InputName, least: string, most: string): number {
     const text = this.text(name)
     const ms = parseDuration(text)
     if (ms === undefined) {

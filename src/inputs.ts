@@ -8,34 +8,6 @@ import { formatDuration } from './rotation/duration.ts'
 import { ON_TIMEOUT, type OnTimeout } from './rotation/take-out.ts'
 import type { Rhythm } from './rotation/watch.ts'
 
-/** Every input with its default as action.yml gives it; an empty value always means the default. */
-export const DEFAULTS = {
-  'stats-url': '',
-  username: '',
-  password: '',
-  backend: '',
-  server: '',
-  action: '',
-  wait: 'true',
-  'wait-timeout': '5m',
-  'poll-interval': '1s',
-  'settle-time': '1s',
-  'max-sessions': '0',
-  'on-timeout': 'fail',
-  'min-up': '1',
-  'ready-through-drain': 'true',
-  restore: 'never',
-  'dry-run': 'false',
-  'request-timeout': '10s',
-  'ca-certificate': '',
-  'client-certificate': '',
-  'client-key': '',
-  'tls-verify': 'true',
-  'job-status': '${{ job.status }}'
-} as const satisfies Record<string, string>
-
-export type InputName = keyof typeof DEFAULTS
-
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
 export type Action = AdminState | Command | 'status'
 
@@ -64,15 +36,13 @@ export interface Inputs {
   readonly jobStatus: string
 }
 
-type Reader = InputReader<InputName>
-
 /**
  * Reads and checks all inputs, and has every secret masked before anything else is printed.
  *
  * @throws InputError that names every bad input at once
  */
 export function readInputs(): Inputs {
-  const reader: Reader = new InputReader(DEFAULTS)
+  const reader = new InputReader()
   const credentials = readCredentials(reader)
   const inputs = {
     credentials,
@@ -99,7 +69,7 @@ export function readInputs(): Inputs {
   return inputs
 }
 
-function readRhythm(reader: Reader): Rhythm {
+function readRhythm(reader: InputReader): Rhythm {
   const timeoutMs = reader.duration('wait-timeout', '1s', '24h')
   const intervalMs = reader.duration('poll-interval', '100ms', '1m')
   const settleMs = reader.duration('settle-time', '0s', '1h')
@@ -113,7 +83,7 @@ function readRhythm(reader: Reader): Rhythm {
   return { timeoutMs, intervalMs, settleMs }
 }
 
-function readBackends(reader: Reader): string[] | 'every' {
+function readBackends(reader: InputReader): string[] | 'every' {
   const list = reader.list('backend')
   if (!list.includes('*')) {
     return checkNames(reader, 'backend', list)
@@ -127,7 +97,11 @@ function readBackends(reader: Reader): string[] | 'every' {
 // haproxy.cfg allows no other character in a name (manual, "proxy names").
 const NAME = /^[A-Za-z0-9_.:-]+$/
 
-function checkNames(reader: Reader, name: 'backend' | 'server', list: readonly string[]): string[] {
+function checkNames(
+  reader: InputReader,
+  name: 'backend' | 'server',
+  list: readonly string[]
+): string[] {
   for (const text of list.filter((each) => !NAME.test(each))) {
     const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : ''
     const every = text === '*' ? ' Servers must be named one by one.' : ''
@@ -146,7 +120,7 @@ const OLD_WORDS = new Map<string, AdminState>([
   ['stop', 'drain']
 ])
 
-function readAction(reader: Reader): Action {
+function readAction(reader: InputReader): Action {
   const text = reader.text('action')
   const lower = text.toLowerCase()
   const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower)
