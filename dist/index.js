@@ -4529,9 +4529,11 @@ class Report {
             : `The post step will bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: ${restore}).`;
     }
 }
+/** How a target is told of while it is waited for; sessions count only where they are to end. */
 function phrase(target) {
-    const { check, checkFailed } = target.now;
-    return `${(0,describe/* seenAs */.ke)(target)}${checkFailed ? `, its last check says ${check}` : ''}`;
+    const { now } = target;
+    const seen = (0,server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
+    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
 }
 
 

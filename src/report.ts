@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
 import { HaproxyError } from './haproxy/errors.ts'
-import { isDrained, isUp } from './haproxy/server.ts'
+import { isDrained, isOutOfRotation, isUp } from './haproxy/server.ts'
 import { harmless } from './harmless.ts'
 import { InputError } from './input-reader.ts'
 import type { Inputs } from './inputs.ts'
@@ -159,7 +159,9 @@ export class Report {
   }
 }
 
+/** How a target is told of while it is waited for; sessions count only where they are to end. */
 function phrase(target: Target): string {
-  const { check, checkFailed } = target.now
-  return `${seenAs(target)}${checkFailed ? `, its last check says ${check}` : ''}`
+  const { now } = target
+  const seen = isOutOfRotation(now) ? seenAs(target) : now.status
+  return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`
 }
