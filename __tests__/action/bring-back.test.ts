@@ -120,6 +120,22 @@ test('a server that still serves in drain goes straight to ready', async () => {
   await held.close()
 })
 
+test('a server that still serves in drain, but fails its checks, stays there until they pass', async () => {
+  farm = await startFarm({ serverOptions: 'check inter 200ms fall 30 rise 2' })
+  const held = await holdConnection(farm.userUrl)
+  const application = farm.app(held.application)
+  await farm.set(held.application, 'drain')
+  application.health = 503
+  await farm.until(async () => (await farm.status(held.application)).startsWith('DRAIN '))
+  const waiting = startAction({ ...inputs(), server: held.application, action: 'ready' })
+  await waiting.until('Asking for drain')
+  expect(await farm.status(held.application)).toMatch(/^DRAIN \d+\/30$/)
+  application.health = 200
+  expect(await waiting.done).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  expect(held.open).toBe(true)
+  await held.close()
+})
+
 test('a server that is up already is left alone', async () => {
   farm = await startFarm()
   const result = await ready()

@@ -28,7 +28,8 @@ export interface BringBack {
  * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
  * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
  * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
- * it evidently serves; nor a server that is `DOWN`, which must earn its way up in any case.
+ * it evidently serves, and stays in drain only while its checks fail; nor a server that is `DOWN`, which
+ * must earn its way up in any case.
  */
 export function wayBack(before: Server, { throughDrain, wait }: BringBack): AdminState[] {
   const shown = shownAdminState(before)
@@ -41,8 +42,10 @@ export function wayBack(before: Server, { throughDrain, wait }: BringBack): Admi
   if (shown === 'maint') {
     return ['drain']
   }
-  const serving = before.sessions + before.queue > 0
-  return shown === 'drain' && !serving ? ['maint', 'drain'] : ['ready']
+  if (shown === 'drain' && before.sessions + before.queue > 0) {
+    return [before.fullHealth ? 'ready' : 'drain']
+  }
+  return shown === 'drain' ? ['maint', 'drain'] : ['ready']
 }
 
 /** What must be asked for to bring targets back; nothing for those that are ready already. */

@@ -79,6 +79,7 @@ export class Returning {
       } else if (
         journey.stage === 'check' &&
         target.now.word === 'DRAIN' &&
+        target.now.fullHealth &&
         this.#isFresh(journey)
       ) {
         passed.push(target)
