@@ -17,6 +17,7 @@ describe('the chart', () => {
       [
         '',
         '```mermaid',
+        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
         'xychart-beta',
         '  title "Sessions left"',
         '  x-axis "seconds" 0 --> 2.0',

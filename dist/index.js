@@ -2506,6 +2506,7 @@ function parseStatsCsv(text, source) {
                 fullHealth: hasFullHealth(cell),
                 tracked: cell('tracked') || undefined,
                 check: checkResult(cell),
+                checking: cell('check_status').startsWith(RUNNING),
                 // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
                 checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
                 throttle: cell('throttle') === '' ? undefined : count('throttle')
@@ -2522,11 +2523,12 @@ function hasFullHealth(cell) {
     const [rise, fall, health] = ['check_rise', 'check_fall', 'check_health'].map(cell);
     return !rise || !fall || !health || Number(health) >= Number(rise) + Number(fall) - 1;
 }
+/** Stands before the status of a check while the next one runs, from 1.9 on (measured). */
+const RUNNING = '* ';
 function checkResult(cell) {
-    // From 1.9 on `* ` stands before the status while a check runs (measured).
-    const status = cell('check_status').replace(/^\* /, '');
-    if (status === '') {
-        return '';
+    const status = cell('check_status').replace(RUNNING, '');
+    if (status === '' || cell('check_status').startsWith(RUNNING)) {
+        return status;
     }
     const code = cell('check_code');
     const reason = cell('last_chk') || cell('check_desc');
@@ -4367,6 +4369,8 @@ function chart(samples) {
     return [
         '',
         '```mermaid',
+        // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
+        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
         'xychart-beta',
         '  title "Sessions left"',
         `  x-axis "seconds" 0 --> ${seconds(end)}`,
@@ -5149,7 +5153,9 @@ class Target {
             const what = `${this.fullName} has the unknown status "${server.status}".`;
             throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
         }
-        this.now = server;
+        // While a check runs, the reason of the last one is not on show, but it still holds.
+        const known = server.checking && this.now.check.startsWith(server.check);
+        this.now = known ? { ...server, check: this.now.check } : server;
         this.certain = true;
     }
     /** `backend/server`. */

@@ -78,6 +78,8 @@ export function chart(samples: readonly Sample[]): string {
   return [
     '',
     '```mermaid',
+    // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
+    '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
     'xychart-beta',
     '  title "Sessions left"',
     `  x-axis "seconds" 0 --> ${seconds(end)}`,

@@ -169,6 +169,7 @@ describe('a row of a server', () => {
       tracked: undefined,
       check: 'L7STS/503: Service Unavailable',
       checkFailed: true,
+      checking: false,
       throttle: 7
     })
   })
@@ -250,7 +251,7 @@ describe('a row of a server', () => {
       'L4CON: Connection refused',
       { check_status: 'L4CON', check_code: '', last_chk: 'Connection refused' }
     ],
-    ['L7OK/200', { check_status: '* L7OK' }],
+    ['L7STS', { check_status: '* L7STS', check_code: '0', check_desc: 'Layer7 wrong status' }],
     ['', { check_status: '', check_code: '200', last_chk: 'left over' }]
   ])('tells its check in one line as "%s"', (expected, row) => {
     expect(serverOf(row).check).toBe(expected)

@@ -30,6 +30,7 @@ function serverWith(status: string, more: Partial<Server> = {}): Server {
     tracked: undefined,
     check: '',
     checkFailed: false,
+    checking: false,
     throttle: undefined,
     ...more
   }

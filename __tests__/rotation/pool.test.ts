@@ -53,6 +53,19 @@ describe('a pool', () => {
     expect(pool.servers.map(({ name }) => name)).toEqual(['a', 'c'])
   })
 
+  test('remembers why the last check failed while the next one runs, which hides it', async () => {
+    const checks = async (row: Record<string, string>): Promise<string | undefined> => {
+      toy.rows = [{ svname: 'a', ...row }, { svname: 'c' }]
+      await pool.look(limits())
+      return pool.targets[0]?.now.check
+    }
+    const failed = { check_status: 'L7STS', check_code: '503', last_chk: 'Out of coffee' }
+    expect(await checks(failed)).toBe('L7STS/503: Out of coffee')
+    const running = { check_status: '* L7STS', check_code: '0', last_chk: '' }
+    expect(await checks(running)).toBe('L7STS/503: Out of coffee')
+    expect(await checks({ ...running, check_status: '* L7OK' })).toBe('L7OK')
+  })
+
   test('whose target is gone says so, and that it may come back', async () => {
     toy.rows = ROWS.slice(1)
     const { problem, message, advice, transient } = await failureIn(pool.look(limits()))

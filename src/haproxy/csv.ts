@@ -114,6 +114,7 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
         fullHealth: hasFullHealth(cell),
         tracked: cell('tracked') || undefined,
         check: checkResult(cell),
+        checking: cell('check_status').startsWith(RUNNING),
         // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
         checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
         throttle: cell('throttle') === '' ? undefined : count('throttle')
@@ -132,11 +133,13 @@ function hasFullHealth(cell: (column: string) => string): boolean {
   return !rise || !fall || !health || Number(health) >= Number(rise) + Number(fall) - 1
 }
 
+/** Stands before the status of a check while the next one runs, from 1.9 on (measured). */
+const RUNNING = '* '
+
 function checkResult(cell: (column: string) => string): string {
-  // From 1.9 on `* ` stands before the status while a check runs (measured).
-  const status = cell('check_status').replace(/^\* /, '')
-  if (status === '') {
-    return ''
+  const status = cell('check_status').replace(RUNNING, '')
+  if (status === '' || cell('check_status').startsWith(RUNNING)) {
+    return status
   }
   const code = cell('check_code')
   const reason = cell('last_chk') || cell('check_desc')

@@ -27,6 +27,8 @@ export interface Server {
   readonly tracked: string | undefined
   /** The last check's result in one line (`L4CON: Connection refused`), empty without one. */
   readonly check: string
+  /** Whether a check runs at this moment: HAProxy then shows its kind of result without code and reason. */
+  readonly checking: boolean
   /** Whether the last check failed; a result stays on show until the next one. */
   readonly checkFailed: boolean
   /** Share of its weight that slowstart gives it at this moment, in percent. */

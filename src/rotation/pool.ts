@@ -41,7 +41,9 @@ export class Target {
       const what = `${this.fullName} has the unknown status "${server.status}".`
       throw new HaproxyError('malformed', what)
     }
-    this.now = server
+    // While a check runs, the reason of the last one is not on show, but it still holds.
+    const known = server.checking && this.now.check.startsWith(server.check)
+    this.now = known ? { ...server, check: this.now.check } : server
     this.certain = true
   }
 
