@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
+import { type ActionResult, type RunningAction, startAction } from '../support/runner.ts'
+import { type Page, showSummary, type Theme } from './page.ts'
+
+// Several starts of a browser, on a machine that is busy.
+jest.setTimeout(180_000)
+
+const themes: readonly Theme[] = ['light', 'dark']
+
+/** A folder for pictures of what was drawn, for a person to look at; none unless told. */
+const pictures = process.env['SCREENSHOTS']
+
+function show(name: string, theme: Theme, { summary }: ActionResult): Promise<Page> {
+  return showSummary(summary, theme, pictures && join(pictures, `${name}-${theme}.png`))
+}
+
+let farm: Farm
+beforeEach(
+  async () =>
+    (farm = await startFarm({
+      backendLines: ['timeout check 10s'],
+      serverOptions: 'check inter 1s fall 3 rise 2'
+    }))
+)
+afterEach(() => farm.stop())
+
+function start(action: string, more: Readonly<Record<string, string>> = {}): RunningAction {
+  const inputs = { 'stats-url': farm.statsUrl, backend: 'web', server: 'app1', action }
+  return startAction({ ...inputs, 'poll-interval': '200ms', ...more })
+}
+
+/** Sessions on app1 that end one after the other. */
+async function drainWithSessions(count: number): Promise<ActionResult> {
+  const held: HeldConnection[] = []
+  while (held.filter(({ application }) => application === 'app1').length < count) {
+    held.push(await holdConnection(farm.userUrl))
+  }
+  const running = start('drain')
+  await running.until(`DRAIN with ${count} sessions`)
+  for (const connection of held) {
+    await sleep(300)
+    await connection.close()
+  }
+  return running.done
+}
+
+describe('the job summary of a drain', () => {
+  test('has a chart of its sessions, drawn in light and dark, with the table and the numbers', async () => {
+    const result = await drainWithSessions(5)
+    expect(result.exitCode).toBe(0)
+    for (const theme of themes) {
+      const page = await show('drain', theme, result)
+      expect(page.errors).toEqual([])
+      expect(page.charts).toHaveLength(1)
+      const [chart] = page.charts
+      expect(chart?.kind).toBe('xychart')
+      expect(chart?.texts).toEqual(expect.arrayContaining(['Sessions left', 'seconds', 'sessions']))
+      expect(chart?.points).toBeGreaterThan(5)
+      expect(chart?.width).toBeGreaterThan(300)
+      expect(chart?.contrast).toBeGreaterThan(4.5)
+      expect(chart?.lineContrast).toBeGreaterThan(3)
+      expect(page.heading).toBe('HAProxy: drain')
+      expect(page.table).toHaveLength(2)
+      expect(page.table[1]).toEqual(expect.arrayContaining(['web', 'app1', 'UP', 'DRAIN', '0']))
+      expect(page.text).toContain(result.lastLine)
+      expect(page.text).toMatch(/The numbers\s+0\.0 s: 5, /)
+      expect(page.text).not.toContain('xychart')
+      expect(page.text).not.toContain('```')
+    }
+  })
+})
+
+describe('the job summary of a ready that failed', () => {
+  test('has the sentence and the table, and what the application says stays text', async () => {
+    await farm.set('app1', 'maint')
+    farm.app('app1').health = 503
+    farm.app('app1').reason = '<img src=x> | <b>no</b> ```mermaid ::error::'
+    const result = await start('ready', { 'wait-timeout': '4s' }).done
+    expect(result.exitCode).toBe(1)
+    for (const theme of themes) {
+      const page = await show('ready', theme, result)
+      expect(page.errors).toEqual([])
+      expect(page.charts).toEqual([])
+      expect(page.heading).toBe('HAProxy: ready')
+      expect(page.table[1]).toEqual(expect.arrayContaining(['web', 'app1', 'MAINT', 'DOWN']))
+      expect(page.text).toContain('Not up within 4s: web/app1')
+      expect(page.text).toContain('<img src=x> | <b>no</b>')
+      expect(page.elements).not.toContain('img')
+      expect(page.elements).not.toContain('b')
+    }
+  })
+})
+
+test('the browser would show a chart that Mermaid cannot draw', async () => {
+  const page = await showSummary('```mermaid\nxychart-beta\n  lime [1, 2\n```\n', 'light')
+  expect(page.errors).toHaveLength(1)
+  expect(page.charts).toEqual([])
+})

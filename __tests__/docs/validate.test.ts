@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { Actionlint } from './actionlint.ts'
+import { documentedExamples, type Example, usesOfThisAction } from './examples.ts'
+import { LanguageService } from './language-service.ts'
+import { blocksOf, documents, filesIn, read, root } from './repository.ts'
+
+interface Manifest {
+  readonly inputs: Readonly<Record<string, { readonly required?: boolean }>>
+  readonly runs: Readonly<Record<string, string>>
+}
+
+interface Step {
+  readonly uses?: string
+  readonly with?: Readonly<Record<string, string>>
+}
+
+// Bundling the language service takes a while on a machine that is busy.
+jest.setTimeout(180_000)
+
+let service: LanguageService
+let actionlint: Actionlint
+beforeAll(async () => {
+  service = await LanguageService.load()
+  actionlint = new Actionlint()
+})
+afterAll(() => {
+  actionlint.stop()
+})
+
+async function problems({ file, kind, text }: Omit<Example, 'place'>): Promise<string[]> {
+  const said = await service.problems(file, text)
+  return [
+    ...said,
+    ...(kind === 'workflow' ? await actionlint.problems(file, text) : []),
+    ...checkUses(text)
+  ]
+}
+
+/** The language service looks into workflows only, and not at `./`; this looks everywhere. */
+function checkUses(text: string): string[] {
+  const { inputs } = parse(read('action.yml')) as Manifest
+  const required = Object.keys(inputs).filter((name) => inputs[name]?.required === true)
+  return usesOfThisAction(text).flatMap((use) => [
+    ...use.inputs.filter((name) => !(name in inputs)).map((name) => `no such input: ${name}`),
+    ...required.filter((name) => !use.inputs.includes(name)).map((name) => `missing: ${name}`)
+  ])
+}
+
+function fileOf(path: string): Example {
+  const text = read(path)
+  const kind = 'runs' in (parse(text) as object) ? 'action' : 'workflow'
+  // An example becomes a workflow where somebody puts it.
+  const file = kind === 'workflow' ? `.github/workflows/${path.split('/').at(-1) ?? ''}` : path
+  return { place: path, file, kind, text }
+}
+
+const own = [
+  'action.yml',
+  ...filesIn('.github/workflows', /\.yml$/),
+  ...filesIn('.github/actions', /\.yml$/)
+].map(fileOf)
+const examples = filesIn('examples', /\.yml$/).map(fileOf)
+const documented = documentedExamples()
+
+test('there is something of every kind to check', () => {
+  expect(own.length).toBeGreaterThanOrEqual(5)
+  expect(examples.length).toBeGreaterThanOrEqual(3)
+  expect(new Set(documented.map(({ place }) => place.split(':')[0])).size).toBeGreaterThan(5)
+})
+
+test.each([...own, ...examples].map((example) => [example.place, example] as const))(
+  '%s is valid',
+  async (_, example) => {
+    expect(await problems(example)).toEqual([])
+  }
+)
+
+test.each(documented.map((example) => [example.place, example] as const))(
+  'the example at %s is valid',
+  async (_, example) => {
+    expect(await problems(example)).toEqual([])
+  }
+)
+
+describe('the check itself finds', () => {
+  const steps = (text: string): Omit<Example, 'place'> => ({
+    file: '.github/workflows/example.yml',
+    kind: 'workflow',
+    text: `on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n${text}`
+  })
+  const given = 'stats-url: x, backend: b, server: s, action: ready'
+  const caller = (inputs: string): Omit<Example, 'place'> => ({
+    file: '.github/workflows/example.yml',
+    kind: 'workflow',
+    text: `on: push\njobs:\n  a:\n    uses: OWNER/haproxy-server-state/.github/workflows/rolling-deploy.yml@v1\n    with: {${inputs}}\n`
+  })
+  const called = "stats-url: x, backend: b, servers: '[]', deploy-command: y"
+
+  test.each([
+    [
+      'an unknown input',
+      steps(`      - uses: OWNER/haproxy-server-state@v1\n        with: {${given}, wiat: 1}\n`),
+      'no such input: wiat'
+    ],
+    [
+      'a missing input',
+      steps('      - uses: ./\n        with: {stats-url: x, backend: b, server: s}\n'),
+      'missing: action'
+    ],
+    [
+      'a name that no expression knows',
+      steps('      - run: echo ${{ secret.X }}\n'),
+      "Unrecognized named-value: 'secret'"
+    ],
+    [
+      'a self reference that leads nowhere',
+      steps('      - uses: $/.github/actions/elf\n'),
+      'Unable to resolve action'
+    ],
+    ['an unknown input of the reusable workflow', caller(`${called}, wiat: x`), 'wiat'],
+    ['a missing input of the reusable workflow', caller('stats-url: x'), 'backend'],
+    [
+      'an output of a step that is not there',
+      steps('      - run: echo "$X"\n        env: {X: "${{ steps.nobody.outputs.x }}"}\n'),
+      'property "nobody" is not defined'
+    ],
+    [
+      'an action whose default names what it may not',
+      {
+        file: 'action.yml',
+        kind: 'action' as const,
+        text: read('action.yml').replace('${{ job.status }}', '${{ secrets.X }}')
+      },
+      "Unrecognized named-value: 'secrets'"
+    ]
+  ])('%s', async (_, example, message) => {
+    expect((await problems(example)).join('\n')).toContain(message)
+  })
+
+  test('an example that is neither steps, nor jobs, nor an action', () => {
+    expect(() => usesOfThisAction('uses: OWNER/haproxy-server-state/nowhere@v1')).toThrow(
+      'No way to refer to this repository'
+    )
+  })
+})
+
+describe('the reusable workflow', () => {
+  const workflow = parse(read('.github/workflows/rolling-deploy.yml')) as {
+    jobs: { server: { steps: Step[] } }
+  }
+  const [out, back] = workflow.jobs.server.steps.filter(({ uses }) => uses?.startsWith('$/'))
+  const { inputs } = parse(read('action.yml')) as Manifest
+  const all = Object.keys(inputs)
+
+  test('hands on every input that can matter when a server is taken out', () => {
+    const not = ['wait', 'job-status']
+    expect(Object.keys(out?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
+  })
+
+  test('hands on every input that can matter when a server is brought back', () => {
+    const not = ['wait', 'max-sessions', 'on-timeout', 'min-up', 'restore', 'job-status']
+    expect(Object.keys(back?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
+  })
+
+  test('hands on each of them under its own name', () => {
+    for (const { with: given = {} } of [out, back].filter((step) => step !== undefined)) {
+      for (const [name, value] of Object.entries(given)) {
+        const special: Record<string, string> = {
+          password: '${{ secrets.HAPROXY_PASSWORD }}',
+          'client-key': '${{ secrets.HAPROXY_CLIENT_KEY }}',
+          server: '${{ matrix.server }}'
+        }
+        const expected = special[name] ?? `\${{ inputs.${name} }}`
+        expect(name === 'action' ? expected : value).toBe(expected)
+      }
+    }
+    expect([out?.with?.['action'], back?.with?.['action']]).toEqual([
+      '${{ inputs.take-out }}',
+      'ready'
+    ])
+  })
+})
+
+test('the manifest for self references says what action.yml says', () => {
+  const manifest = parse(read('action.yml')) as Manifest
+  const { main = '', post = '', using } = manifest.runs
+  const up = (path: string): string => `../../../${path}`
+  expect(parse(read('.github/actions/self/action.yml'))).toEqual({
+    ...manifest,
+    runs: { using, main: up(main), post: up(post) }
+  })
+})
+
+describe('the workflows of this project', () => {
+  const paths = filesIn('.github/workflows', /\.yml$/)
+
+  test('pin every action of others to a commit, with its version beside it', () => {
+    for (const path of paths) {
+      const uses = read(path).match(/(?<=^ *(?:- )?uses: )\S.*$/gm) ?? []
+      for (const each of uses.filter((line) => !/^(\.\/|\$\/)/.test(line))) {
+        expect(`${path}: ${each}`).toMatch(/@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
+      }
+    }
+  })
+
+  test('leave no credentials behind, may read only unless they say so, and never run twice at once', () => {
+    for (const path of paths) {
+      const text = read(path)
+      const checkouts = text.match(/uses: actions\/checkout@/g) ?? []
+      expect(text.match(/persist-credentials: false/g) ?? []).toHaveLength(checkouts.length)
+      const { permissions, concurrency } = parse(text) as Record<string, unknown>
+      expect(permissions).toEqual({ contents: 'read' })
+      expect(concurrency).toBeDefined()
+    }
+  })
+})
+
+test.each([...filesIn('.github/ISSUE_TEMPLATE', /\.yml$/), '.github/dependabot.yml'])(
+  '%s is YAML with what GitHub asks for',
+  (path) => {
+    const content = parse(read(path)) as Record<string, unknown>
+    const keys: Record<string, readonly string[]> = {
+      'dependabot.yml': ['version', 'updates'],
+      'config.yml': ['blank_issues_enabled']
+    }
+    const wanted = keys[path.split('/').at(-1) ?? ''] ?? ['name', 'description', 'body']
+    for (const key of wanted) expect(content).toHaveProperty(key)
+  }
+)
+
+describe('what the documentation says of itself', () => {
+  const links = documents().flatMap((path) =>
+    [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(
+      ([, target = '']) => [path, target] as const
+    )
+  )
+  test.each(links)('%s links to %s, which is there', (path, target) => {
+    const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : ''
+    const resolved = new URL(target, `file:///${folder}`).pathname.slice(1)
+    expect(existsSync(join(root, resolved))).toBe(true)
+  })
+
+  test('no page is longer than one can read in one go', () => {
+    const pages = filesIn('docs', /\.md$/).filter((path) => !path.endsWith('benchmarks.md'))
+    for (const path of pages) {
+      expect([path, read(path).split('\n').length < 100]).toEqual([path, true])
+    }
+  })
+
+  test('every fence is of a language that is checked, or of one that needs no check', () => {
+    const checked = ['yaml', 'haproxy']
+    const unchecked = ['sh', 'text', 'ini']
+    for (const path of documents()) {
+      const languages = [...read(path).matchAll(/^ *```(\S+)/gm)].map(
+        ([, language = '']) => language
+      )
+      expect(languages.filter((name) => ![...checked, ...unchecked].includes(name))).toEqual([])
+      expect(blocksOf(path, 'yaml').length).toBe(languages.filter((name) => name === 'yaml').length)
+    }
+  })
+})

@@ -1,0 +1,221 @@
+import { createServer, type Server } from 'node:http'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { startTraffic, type Traffic } from '../support/traffic.ts'
+import { read } from './repository.ts'
+import { runComposite, runWorkflow, type WorkflowRun } from './workflow-driver.ts'
+
+const users = { username: 'deploy', password: 'correct horse' }
+const nodes = ['node1', 'node2', 'node3']
+
+// Up to three servers, each with its health checks, on a machine that is busy.
+jest.setTimeout(180_000)
+
+let farm: Farm
+let site: Site
+let traffic: readonly Traffic[]
+
+/** Where the deploy command goes: restarts applications, and can be told to fail. */
+class Site {
+  /** The servers that were deployed to, in order, each with the status that HAProxy showed then. */
+  readonly deployed: string[] = []
+  failing: string | undefined
+  repository = ''
+  readonly #server: Server = createServer((request, response) => {
+    const name = request.url?.slice(1) ?? ''
+    void this.#deploy(name).then((done) => response.writeHead(done ? 200 : 500).end())
+  })
+
+  async start(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    const { port } = this.#server.address() as AddressInfo
+    this.repository = await mkdtemp(join(tmpdir(), 'repository-'))
+    await writeFile(
+      join(this.repository, 'deploy.mjs'),
+      `const { ok } = await fetch('http://127.0.0.1:${port}/' + process.argv[2])
+       console.log(process.env.DEPLOY_SECRET)
+       process.exitCode = ok ? 0 : 3`
+    )
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close()
+    await rm(this.repository, { recursive: true })
+  }
+
+  /** Kills the application, and starts it again in a new version that needs a moment to be well. */
+  async #deploy(name: string): Promise<boolean> {
+    this.deployed.push(`${name} in ${await farm.status(name)}`)
+    if (name === this.failing) return false
+    const application = farm.app(name)
+    await application.stop()
+    await sleep(300)
+    application.health = 503
+    await application.start()
+    setTimeout(() => (application.health = 200), 500)
+    return true
+  }
+}
+
+beforeEach(async () => {
+  farm = await startFarm({ servers: nodes, users })
+  site = new Site()
+  await site.start()
+  traffic = [
+    startTraffic(farm.userUrl, { keepAlive: true }),
+    startTraffic(farm.userUrl),
+    startTraffic(farm.userUrl, { workers: 2, path: '/slow?ms=400' })
+  ]
+})
+
+afterEach(async () => {
+  await Promise.all(traffic.map((each) => each.stop()))
+  await farm.stop()
+  await site.stop()
+})
+
+async function deploy(inputs: Readonly<Record<string, unknown>> = {}): Promise<WorkflowRun> {
+  const run = await runWorkflow('.github/workflows/rolling-deploy.yml', {
+    inputs: {
+      'stats-url': farm.statsUrl,
+      username: users.username,
+      backend: 'web',
+      servers: JSON.stringify(nodes),
+      'deploy-command': 'echo "to $HAPROXY_SERVER"\nnode deploy.mjs "$HAPROXY_SERVER"',
+      ...inputs
+    },
+    secrets: { HAPROXY_PASSWORD: users.password, DEPLOY_SECRET: 'open sesame' },
+    repository: site.repository
+  })
+  await Promise.all(traffic.map((each) => each.stop()))
+  return run
+}
+
+function failures(): unknown[] {
+  return traffic.flatMap((each) => each.failures)
+}
+
+function outcomes({ jobs }: WorkflowRun): string[] {
+  return jobs.map(({ name, result, steps }) =>
+    [name, result, ...steps.map(({ outcome }) => outcome)].join(' ')
+  )
+}
+
+describe('the reusable workflow', () => {
+  test('deploys to all three servers, one after the other, and no request fails', async () => {
+    const run = await deploy()
+    expect(outcomes(run)).toEqual(nodes.map((node) => `${node} success${' success'.repeat(4)}`))
+    expect(site.deployed).toEqual(nodes.map((node) => `${node} in MAINT`))
+    for (const node of nodes) expect(await farm.status(node)).toBe('UP')
+    expect(failures()).toEqual([])
+    expect(traffic.every(({ ok }) => ok > 10)).toBe(true)
+    const [, out, command, back] = run.jobs[0]?.steps ?? []
+    expect(out?.log).toContain('Safe to stop: web/node1')
+    expect(command?.log).toBe('to node1\nopen sesame\n')
+    expect(back?.log).toContain('Back and taking traffic: web/node1')
+  })
+
+  test('stops at a server whose deploy command fails: the next one is never touched', async () => {
+    site.failing = 'node2'
+    const run = await deploy()
+    expect(outcomes(run)).toEqual([
+      'node1 success success success success success',
+      'node2 failure success success failure skipped',
+      'node3 cancelled'
+    ])
+    expect(site.deployed).toEqual(['node1 in MAINT', 'node2 in MAINT'])
+    expect(await farm.status('node2')).toBe('MAINT')
+    expect(await farm.status('node3')).toBe('UP')
+    expect(run.jobs[1]?.posts[0]?.log).toContain('restore is never')
+    expect(failures()).toEqual([])
+  })
+
+  test('gives back the server whose deploy command failed if restore says so', async () => {
+    site.failing = 'node2'
+    const run = await deploy({ restore: 'failure' })
+    expect(run.jobs.map(({ result }) => result)).toEqual(['success', 'failure', 'cancelled'])
+    expect(run.jobs[1]?.posts[0]?.log).toContain('Put back to ready')
+    for (const node of nodes) expect(await farm.status(node)).toBe('UP')
+    expect(site.deployed).not.toContain('node3')
+    expect(failures()).toEqual([])
+  })
+
+  test('changes nothing and runs no deploy command in a dry run', async () => {
+    const run = await deploy({ 'dry-run': true })
+    expect(outcomes(run)).toEqual(
+      nodes.map((node) => `${node} success success success skipped success`)
+    )
+    expect(site.deployed).toEqual([])
+    expect(failures()).toEqual([])
+  })
+
+  test('touches nothing where the guard refuses, which is told how many must serve', async () => {
+    const run = await deploy({ servers: '["node1"]', 'min-up': '3', 'wait-timeout': '20s' })
+    expect(outcomes(run)).toEqual(['node1 failure success failure skipped skipped'])
+    expect(run.jobs[0]?.steps[1]?.log).toContain('min-up asks for 3')
+  })
+
+  test('runs where it is told: on one label or on several', async () => {
+    const options = { servers: '["node1"]', 'dry-run': true }
+    const one = await deploy({ ...options, 'runs-on': 'self-hosted' })
+    const two = await deploy({
+      ...options,
+      'runs-on': '["self-hosted", "dmz"]',
+      environment: 'live'
+    })
+    expect(one.jobs[0]).toMatchObject({ runsOn: 'self-hosted', environment: '' })
+    expect(two.jobs[0]).toMatchObject({ runsOn: ['self-hosted', 'dmz'], environment: 'live' })
+  })
+
+  test('queues behind other deploys to the same place, unless it is told another group', async () => {
+    const options = { servers: '["node1"]', 'dry-run': true }
+    const { concurrencyGroup } = await deploy(options)
+    expect(concurrencyGroup).toBe(`rolling-deploy ${farm.statsUrl} web`)
+    const other = await deploy({ ...options, 'concurrency-group': 'mine' })
+    expect(other.concurrencyGroup).toBe('mine')
+    const { concurrency } = parse(read('.github/workflows/rolling-deploy.yml')) as {
+      concurrency: unknown
+    }
+    expect(concurrency).toMatchObject({ 'cancel-in-progress': false, queue: 'max' })
+  })
+})
+
+describe('the composite action of the examples', () => {
+  const run = (inputs: Readonly<Record<string, string>>) =>
+    runComposite('examples/composite/action.yml', {
+      inputs: {
+        'stats-url': farm.statsUrl,
+        ...users,
+        backend: 'web',
+        server: 'node1',
+        'deploy-command': `node ${site.repository}/deploy.mjs "$HAPROXY_SERVER"`,
+        ...inputs
+      },
+      repository: site.repository
+    })
+
+  test('deploys to its server, and no request fails', async () => {
+    const { result, steps } = await run({})
+    expect(result).toBe('success')
+    expect(steps.map(({ outcome }) => outcome)).toEqual(['success', 'success', 'success'])
+    expect(site.deployed).toEqual(['node1 in MAINT'])
+    expect(await farm.status('node1')).toBe('UP')
+    expect(failures()).toEqual([])
+  })
+
+  test('gives its server back when the deploy command fails and restore says so', async () => {
+    site.failing = 'node1'
+    const { result } = await run({ restore: 'failure' })
+    expect(result).toBe('failure')
+    expect(await farm.status('node1')).toBe('UP')
+    expect(failures()).toEqual([])
+  })
+})
