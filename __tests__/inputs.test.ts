@@ -421,7 +421,7 @@ describe.each([
     ])
   })
 
-  test.each(['5 minutes', '1.5s', '-1s', 'x30', '30x', '∞'])('refuses %j', (text) => {
+  test.each(['5 minutes', '1.5m', '-1s', 'x30', '30x', '∞'])('refuses %j', (text) => {
     expect(problems({ ...wide, [name]: text })).toEqual([
       `${name}: "${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.`
     ])
@@ -553,7 +553,7 @@ describe('credentials', () => {
 
   test('with a colon in the user name are refused', () => {
     expect(problems({ username: 'a:b', password: 'pw' })).toEqual([
-      'username: "a:b" has a colon, which HTTP Basic authentication cannot carry.'
+      'username: it has a colon, which HTTP Basic authentication cannot carry.'
     ])
   })
 

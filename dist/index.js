@@ -2526,12 +2526,14 @@ function hasFullHealth(cell) {
 /** Stands before the status of a check while the next one runs, from 1.9 on (measured). */
 const RUNNING = '* ';
 function checkResult(cell) {
+    const running = cell('check_status').startsWith(RUNNING);
     const status = cell('check_status').replace(RUNNING, '');
-    if (status === '' || cell('check_status').startsWith(RUNNING)) {
-        return status;
+    if (status === '') {
+        return '';
     }
-    const code = cell('check_code');
-    const reason = cell('last_chk') || cell('check_desc');
+    // While a check runs, these two describe nothing.
+    const code = running ? '' : cell('check_code');
+    const reason = cell('last_chk') || (running ? '' : cell('check_desc'));
     return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
 }
 function recognise(text) {
@@ -2897,7 +2899,7 @@ class StatsPage {
         if (typeof code === 'string') {
             return code === 'DONE' || isRefusal(code) ? code : 'UNKN';
         }
-        if (answer.status === 200 || answer.status === 404 || answer.status === 405) {
+        if ([200, 303, 404, 405].includes(answer.status)) {
             const seen = `the answer (HTTP ${answer.status}) does not say what became of it`;
             throw new haproxy_errors/* HaproxyError */.Q('not-haproxy', `${doing}: ${seen}.`);
         }
@@ -2909,7 +2911,7 @@ class StatsPage {
         this.#trace(asked);
         const answer = await exchange({ ...request, authorization: this.#authorization }, this.#settings);
         const { status, location = '', body } = answer;
-        const led = location && ` ${withoutUserinfo(location)}`;
+        const led = location && ` ${destination(location)}`;
         this.#trace(`${asked} → ${status}${led} (${body.length} characters)`);
         return answer;
     }
@@ -2964,12 +2966,15 @@ function refusal({ status, location, body }, doing) {
             return fail('wrong-path', 'the request went to a backend that cannot answer', true);
     }
     if (status >= 300 && status < 400 && location !== undefined) {
-        return fail('redirected', `the answer leads on to ${withoutUserinfo(location)}`);
+        return fail('redirected', `the answer leads on to ${destination(location)}`);
     }
     return fail('unexpected-status', `the answer is not a statistics page${body === '' ? ', but empty' : ''}`);
 }
-function withoutUserinfo(location) {
-    return location.replace(/\/\/[^/@]*@/, '//');
+/** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
+function destination(location) {
+    const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
+    const place = location.replace(/[;?#].*$/s, '').replace(/\/\/[^/]*@/, '//');
+    return `${place}${verdict}`;
 }
 
 
@@ -2997,8 +3002,8 @@ function parseStatsUrl(text) {
         throw new Error('it must begin with http:// or https://');
     }
     const url = URL.parse(text);
-    // Behind an unencoded / in a password, the rest of it would be taken for the path, and be shown.
-    if (url === null || /^[^/]*\/\/[^/?#]*[/?#].*@/.test(text)) {
+    // Behind an unencoded / (or \\) in a password, the rest of it would be taken for the path, and be shown.
+    if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/.test(text)) {
         throw new Error('it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password');
     }
     const userinfo = url.username === '' ? undefined : userinfoOf(url);
@@ -3010,7 +3015,7 @@ function parseStatsUrl(text) {
     url.hash = '';
     url.pathname = url.pathname.replace(SCOPE_OPTION, '').replace(PAGE_OPTION, '');
     url.search = url.search.replace(SCOPE_OPTION, '').replace(PAGE_OPTION, '');
-    return { href: url.href.replace(/\?&/, '?').replace(/\?$/, ''), userinfo };
+    return { href: url.href.replace(/\?&+/, '?').replace(/[?&]+$/, ''), userinfo };
 }
 function userinfoOf(url) {
     try {
@@ -3271,7 +3276,8 @@ function readCredentials(reader) {
         (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
     }
     if (username.includes(':')) {
-        reader.refuse('username', `"${username}" ${COLON}`);
+        // Not shown: what follows the colon may be the password.
+        reader.refuse('username', `it ${COLON}`);
     }
     if (password === '') {
         reader.refuse('password', `it is empty although there is a user name. ${input_reader/* UNAVAILABLE */.Hh}`);
@@ -3896,6 +3902,18 @@ function hasServers(snapshot, backend) {
     return snapshot.servers.some((server) => server.backend === backend);
 }
 /**
+ * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
+ *
+ * @throws HaproxyError `malformed`
+ */
+function refuseUnknownStatus(targets) {
+    const unknown = targets.filter(({ before }) => before.word === undefined);
+    if (unknown.length > 0) {
+        const told = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${told.join('; ')}.`);
+    }
+}
+/**
  * Refuses targets whose state cannot be changed, or not by naming them.
  *
  * @throws HaproxyError `undrivable` with the reason for each of them
@@ -3909,10 +3927,7 @@ function refuseUndrivable(targets) {
     }
 }
 function undrivable(target, all) {
-    const { status, word, tracked } = target.before;
-    if (word === undefined) {
-        return `${target.fullName} has the status "${status}", which HAProxy is not known to write.`;
-    }
+    const { status, tracked } = target.before;
     if (status === 'MAINT (resolution)') {
         return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that.`;
     }
@@ -3951,6 +3966,7 @@ var take_out = __nccwpck_require__(626);
 /** Does what the action asks for. */
 async function perform(inputs, pools, surroundings, onLook) {
     const { action } = inputs;
+    refuseUnknownStatus((0,pool/* targetsOf */.QR)(pools));
     if (action === 'status') {
         return;
     }
@@ -4955,15 +4971,18 @@ function count(amount, what) {
 /* harmony export */   a: () => (/* binding */ formatDuration)
 /* harmony export */ });
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
-/** Reads `500ms`, `30s`, `5m`, `1h` or `1m30s` as milliseconds; undefined for anything else. */
+const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d)?)s)?(?:(\d+)ms)?$/;
+/** Reads `500ms`, `2.5s`, `5m`, `1h` or `1m30s` as milliseconds; undefined for anything else. */
 function parseDuration(text) {
     const match = DURATION.exec(text);
     if (match === null || text === '') {
         return undefined;
     }
     const [hours, minutes, seconds, ms] = match.slice(1).map((digits) => Number(digits || 0));
-    return (hours ?? 0) * UNITS.h + (minutes ?? 0) * UNITS.m + (seconds ?? 0) * UNITS.s + (ms ?? 0);
+    return ((hours ?? 0) * UNITS.h +
+        (minutes ?? 0) * UNITS.m +
+        Math.round((seconds ?? 0) * UNITS.s) +
+        (ms ?? 0));
 }
 /** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */
 function formatDuration(ms) {

@@ -30,7 +30,8 @@ export function readCredentials(reader: InputReader): Credentials | undefined {
     notice('The password ends in a line break, which is left out. Store the secret without it.')
   }
   if (username.includes(':')) {
-    reader.refuse('username', `"${username}" ${COLON}`)
+    // Not shown: what follows the colon may be the password.
+    reader.refuse('username', `it ${COLON}`)
   }
   if (password === '') {
     reader.refuse('password', `it is empty although there is a user name. ${UNAVAILABLE}`)

@@ -5,7 +5,7 @@ import { type BringBack, bringBack, stepsBack } from './rotation/bring-back.ts'
 import type { Step } from './rotation/ask.ts'
 import { command } from './rotation/command.ts'
 import { namesOf } from './rotation/describe.ts'
-import { refuseUndrivable } from './rotation/find.ts'
+import { refuseUndrivable, refuseUnknownStatus } from './rotation/find.ts'
 import { guard, poolsAtStake } from './rotation/guard.ts'
 import { isMoved, type Pool, targetsOf } from './rotation/pool.ts'
 import { rehearse } from './rotation/rehearse.ts'
@@ -21,6 +21,7 @@ export async function perform(
   onLook: OnLook
 ): Promise<void> {
   const { action } = inputs
+  refuseUnknownStatus(targetsOf(pools))
   if (action === 'status') {
     return
   }

@@ -203,7 +203,7 @@ describe('bad inputs', () => {
     ],
     [{ password: '' }, 'password: it is empty although there is a user name.'],
     [{ username: '' }, 'username: it is empty although there is a password.'],
-    [{ username: 'a:b' }, 'username: "a:b" has a colon'],
+    [{ username: 'a:b' }, 'username: it has a colon'],
     [
       { 'wait-timeout': '2s', 'settle-time': '3s' },
       'settle-time: 3s is longer than the wait-timeout of 2s'

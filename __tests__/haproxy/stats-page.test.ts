@@ -356,21 +356,34 @@ describe('an answer', () => {
     })
 
     test.each([
-      ['/admin', '/admin'],
-      ['/admin;st=', '/admin;st='],
-      ['/admin;st=done', '/admin;st=done'],
-      ['/admin;st=DON', '/admin;st=DON'],
-      ['/admin?st=DONE', '/admin?st=DONE'],
-      ['https://lb/login', 'https://lb/login'],
-      ['https://joe:s3cret@lb/login', 'https://lb/login'],
-      ['//joe:s3cret@lb/login', '//lb/login'],
-      ['/joe@home', '/joe@home']
-    ])('without a verdict (%s) is a redirect', async (Location, shown) => {
+      ['/admin'],
+      ['/admin;st='],
+      ['/admin;st=done'],
+      ['/admin;st=DON'],
+      ['/admin?st=DONE'],
+      ['https://lb/login'],
+      ['https://joe:s3cret@lb/login'],
+      ['//joe:s3cret@lb/login'],
+      ['/joe@home']
+    ])('without a verdict (%s) comes from an application', async (Location) => {
       answers = [{ status: 303, headers: { Location } }]
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
+        'not-haproxy',
+        `${doing()}: the answer (HTTP 303) does not say what became of it.`
+      ])
+    })
+
+    test.each([
+      ['https://joe:s3cret@lb/login?next=/x', 'https://lb/login'],
+      ['//joe:s3cret@lb/login#top', '//lb/login'],
+      ['/joe@home', '/joe@home']
+    ])('that leads on to %s is shown without what may be secret', async (Location, shown) => {
+      answers = [{ status: 302, headers: { Location } }]
+      const { problem, message } = await failureIn(ask())
+      expect([problem, message]).toEqual([
         'redirected',
-        `${doing()}: the answer leads on to ${shown} (HTTP 303).`
+        `${doing()}: the answer leads on to ${shown} (HTTP 302).`
       ])
     })
 
@@ -395,12 +408,12 @@ describe('an answer', () => {
       ])
     })
 
-    test('that leads nowhere is unexpected', async () => {
+    test('that leads nowhere comes from an application', async () => {
       answers = [{ status: 303, body: 'x' }]
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
-        'unexpected-status',
-        `${doing()}: the answer is not a statistics page (HTTP 303).`
+        'not-haproxy',
+        `${doing()}: the answer (HTTP 303) does not say what became of it.`
       ])
     })
   })

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { findPools, refuseUndrivable, type Wanted } from '../../src/rotation/find.ts'
+import {
+  findPools,
+  refuseUndrivable,
+  refuseUnknownStatus,
+  type Wanted
+} from '../../src/rotation/find.ts'
 import { type Pool, targetsOf } from '../../src/rotation/pool.ts'
 import { failureIn, failureOf } from '../haproxy/failure.ts'
 import type { Row } from '../haproxy/page-text.ts'
@@ -319,12 +324,6 @@ describe('a target that cannot be driven', () => {
     expect(await refusal([{ svname: 'a', status }], ['a'])).toBe('')
   })
 
-  test('has a status that nobody knows', async () => {
-    expect(await refusal([{ svname: 'a', status: 'UPSIDE DOWN' }], ['a'])).toBe(
-      'web/a on P1 has the status "UPSIDE DOWN", which HAProxy is not known to write.'
-    )
-  })
-
   test('has a host name that cannot be resolved', async () => {
     expect(await refusal([{ svname: 'a', status: 'MAINT (resolution)' }], ['a'])).toBe(
       'web/a on P1 is MAINT (resolution): HAProxy cannot resolve its host name, and only DNS can end that.'
@@ -371,12 +370,32 @@ describe('a target that cannot be driven', () => {
   test('is told of with all others', async () => {
     const rows = [
       { svname: 'a', status: 'MAINT (resolution)' },
-      { svname: 'b', status: 'hm' },
+      { svname: 'b', status: 'MAINT (via x/y)' },
       { svname: 'c' }
     ]
     expect(await refusal(rows, ['a', 'b', 'c'])).toBe(
       'web/a on P1 is MAINT (resolution): HAProxy cannot resolve its host name, and only DNS can end that. ' +
-        'web/b on P1 has the status "hm", which HAProxy is not known to write.'
+        'web/b on P1 is MAINT (via x/y): it follows x/y; name that server instead.'
     )
   })
+})
+
+test('targets with a status that nobody knows are refused, also for a mere look', async () => {
+  first.rows = [
+    { svname: 'a', status: 'UPSIDE DOWN' },
+    { svname: 'b' },
+    { svname: 'c', status: 'hm' }
+  ]
+  const targets = targetsOf(await find('every', ['a', 'b', 'c']))
+  const { problem, message } = failureOf(() => {
+    refuseUnknownStatus(targets)
+  })
+  expect([problem, short(message)]).toEqual([
+    'malformed',
+    'A status that HAProxy is not known to write: web/a on P1 has "UPSIDE DOWN"; web/c on P1 has "hm".'
+  ])
+  const known = targets.filter(({ before }) => before.name === 'b')
+  expect(() => {
+    refuseUnknownStatus(known)
+  }).not.toThrow()
 })

@@ -137,12 +137,14 @@ function hasFullHealth(cell: (column: string) => string): boolean {
 const RUNNING = '* '
 
 function checkResult(cell: (column: string) => string): string {
+  const running = cell('check_status').startsWith(RUNNING)
   const status = cell('check_status').replace(RUNNING, '')
-  if (status === '' || cell('check_status').startsWith(RUNNING)) {
-    return status
+  if (status === '') {
+    return ''
   }
-  const code = cell('check_code')
-  const reason = cell('last_chk') || cell('check_desc')
+  // While a check runs, these two describe nothing.
+  const code = running ? '' : cell('check_code')
+  const reason = cell('last_chk') || (running ? '' : cell('check_desc'))
   return `${status}${code && `/${code}`}${reason && `: ${reason}`}`
 }
 

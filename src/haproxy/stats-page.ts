@@ -144,7 +144,7 @@ export class StatsPage {
     if (typeof code === 'string') {
       return code === 'DONE' || isRefusal(code) ? code : 'UNKN'
     }
-    if (answer.status === 200 || answer.status === 404 || answer.status === 405) {
+    if ([200, 303, 404, 405].includes(answer.status)) {
       const seen = `the answer (HTTP ${answer.status}) does not say what became of it`
       throw new HaproxyError('not-haproxy', `${doing}: ${seen}.`)
     }
@@ -160,7 +160,7 @@ export class StatsPage {
       this.#settings
     )
     const { status, location = '', body } = answer
-    const led = location && ` ${withoutUserinfo(location)}`
+    const led = location && ` ${destination(location)}`
     this.#trace(`${asked} → ${status}${led} (${body.length} characters)`)
     return answer
   }
@@ -227,7 +227,7 @@ function refusal({ status, location, body }: Answer, doing: string): HaproxyErro
       return fail('wrong-path', 'the request went to a backend that cannot answer', true)
   }
   if (status >= 300 && status < 400 && location !== undefined) {
-    return fail('redirected', `the answer leads on to ${withoutUserinfo(location)}`)
+    return fail('redirected', `the answer leads on to ${destination(location)}`)
   }
   return fail(
     'unexpected-status',
@@ -235,6 +235,9 @@ function refusal({ status, location, body }: Answer, doing: string): HaproxyErro
   )
 }
 
-function withoutUserinfo(location: string): string {
-  return location.replace(/\/\/[^/@]*@/, '//')
+/** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
+function destination(location: string): string {
+  const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? ''
+  const place = location.replace(/[;?#].*$/s, '').replace(/\/\/[^/]*@/, '//')
+  return `${place}${verdict}`
 }

@@ -29,8 +29,8 @@ export function parseStatsUrl(text: string): StatsUrl {
     throw new Error('it must begin with http:// or https://')
   }
   const url = URL.parse(text)
-  // Behind an unencoded / in a password, the rest of it would be taken for the path, and be shown.
-  if (url === null || /^[^/]*\/\/[^/?#]*[/?#].*@/.test(text)) {
+  // Behind an unencoded / (or \\) in a password, the rest of it would be taken for the path, and be shown.
+  if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/.test(text)) {
     throw new Error(
       'it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password'
     )
@@ -44,7 +44,7 @@ export function parseStatsUrl(text: string): StatsUrl {
   url.hash = ''
   url.pathname = url.pathname.replace(SCOPE_OPTION, '').replace(PAGE_OPTION, '')
   url.search = url.search.replace(SCOPE_OPTION, '').replace(PAGE_OPTION, '')
-  return { href: url.href.replace(/\?&/, '?').replace(/\?$/, ''), userinfo }
+  return { href: url.href.replace(/\?&+/, '?').replace(/[?&]+$/, ''), userinfo }
 }
 
 function userinfoOf(url: URL): StatsUrl['userinfo'] {

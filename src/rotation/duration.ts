@@ -1,14 +1,19 @@
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
-const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/
+const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d)?)s)?(?:(\d+)ms)?$/
 
-/** Reads `500ms`, `30s`, `5m`, `1h` or `1m30s` as milliseconds; undefined for anything else. */
+/** Reads `500ms`, `2.5s`, `5m`, `1h` or `1m30s` as milliseconds; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   const match = DURATION.exec(text)
   if (match === null || text === '') {
     return undefined
   }
   const [hours, minutes, seconds, ms] = match.slice(1).map((digits) => Number(digits || 0))
-  return (hours ?? 0) * UNITS.h + (minutes ?? 0) * UNITS.m + (seconds ?? 0) * UNITS.s + (ms ?? 0)
+  return (
+    (hours ?? 0) * UNITS.h +
+    (minutes ?? 0) * UNITS.m +
+    Math.round((seconds ?? 0) * UNITS.s) +
+    (ms ?? 0)
+  )
 }
 
 /** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */

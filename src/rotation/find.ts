@@ -143,6 +143,22 @@ function hasServers(snapshot: Snapshot, backend: string): boolean {
 }
 
 /**
+ * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
+ *
+ * @throws HaproxyError `malformed`
+ */
+export function refuseUnknownStatus(targets: readonly Target[]): void {
+  const unknown = targets.filter(({ before }) => before.word === undefined)
+  if (unknown.length > 0) {
+    const told = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`)
+    throw new HaproxyError(
+      'malformed',
+      `A status that HAProxy is not known to write: ${told.join('; ')}.`
+    )
+  }
+}
+
+/**
  * Refuses targets whose state cannot be changed, or not by naming them.
  *
  * @throws HaproxyError `undrivable` with the reason for each of them
@@ -157,10 +173,7 @@ export function refuseUndrivable(targets: readonly Target[]): void {
 }
 
 function undrivable(target: Target, all: readonly Target[]): string | undefined {
-  const { status, word, tracked } = target.before
-  if (word === undefined) {
-    return `${target.fullName} has the status "${status}", which HAProxy is not known to write.`
-  }
+  const { status, tracked } = target.before
   if (status === 'MAINT (resolution)') {
     return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that.`
   }
