@@ -1,0 +1,242 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { type Fault, httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type ActionOptions, type ActionResult, runAction } from '../support/runner.ts'
+import { bodyOf } from './fault-list.ts'
+
+/** What an application may say as the reason of its health check, and so on HAProxy's page. */
+const REASON = '::error::x ##[add-mask]y <b>z</b> | w'
+
+/** The same with everything that does not fit into a reason phrase. */
+const HOSTILE = [
+  REASON,
+  '::add-mask::web',
+  '\n::error::second line',
+  '\r\n::stop-commands::for-ever',
+  '\r::set-output name=status::UP',
+  '\u0085::warning::nel\u2028::warning::ls\u2029::warning::ps',
+  '\u001b[31mred\u001b[0m \u009b1m \u0007\u0008\u0000',
+  '\u202egnitirw\u202c \u2066isolated\u2069 \u200e',
+  '##[error]no ##[group]x ##[set-env name=PATH]/tmp %0A::error::escaped %0D%0A##[warning]too',
+  '<script>alert(1)</script><img src=x onerror=alert(1)><!-- </td></tr></table> &lt;',
+  '](javascript:x) ![x](http://tracker.example/x.png) `code` **bold** | cell | ~~~'
+].join(' ')
+
+let farm: Farm
+let middleman: Middleman
+
+beforeAll(async () => {
+  farm = await startFarm({ servers: ['app1', 'app2'], backendLines: ['timeout check 10s'] })
+  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+})
+afterEach(async () => {
+  middleman.fault = undefined
+  for (const application of farm.applications) Object.assign(application, { health: 200 })
+  await farm.set('app1', 'ready')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
+})
+afterAll(async () => {
+  await middleman.stop()
+  await farm.stop()
+})
+
+function run(more: Record<string, string>, options?: ActionOptions): Promise<ActionResult> {
+  const inputs = {
+    'stats-url': middleman.through(farm.statsUrl),
+    backend: 'web',
+    server: 'app1',
+    action: 'status',
+    'request-timeout': '2s',
+    'wait-timeout': '1500ms',
+    'poll-interval': '100ms',
+    'settle-time': '100ms',
+    ...more
+  }
+  return runAction(inputs, { debug: true, ...options })
+}
+
+/** The commands that this action gives the runner of its own will. */
+const OWN = /^::(error|warning|notice|debug)::|^::group::[A-Z][a-z ]*$|^::endgroup::$/
+
+/** Nothing in what was written is anything but text to a runner, a terminal, a browser. */
+function expectHarmless(result: ActionResult): void {
+  expect(result.masks).toEqual([])
+  for (const line of result.lines) {
+    expect(line).not.toContain('##[')
+    if (/^\s*::/.test(line)) {
+      expect(line).toMatch(OWN)
+      // The runner would make lines of their own of these.
+      expect(line).not.toMatch(/%0[AD]/)
+    }
+    expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u)
+  }
+  for (const { message } of result.annotations) expect(message).not.toMatch(/^\s*::|##\[|[\r\n]/)
+  expectHarmlessSummary(result.summary)
+  expect(Object.keys(result.outputs).filter((name) => !OUTPUTS.includes(name))).toEqual([])
+  expect(Object.keys(result.state).filter((name) => !STATE.includes(name))).toEqual([])
+}
+
+const OUTPUTS = ['changed', 'status', 'previous-status', 'sessions', 'waited', 'result']
+const STATE = ['isPost', 'intent']
+const TAGS = /<\/?(h3|p|table|thead|tbody|tr|td|th|details|summary|strong|em|code)>/g
+
+/** Only the tags that the action writes itself; foreign Markdown has no line of its own. */
+function expectHarmlessSummary(summary: string): void {
+  expect(summary.replace(TAGS, '')).not.toContain('<')
+  expect(summary).not.toMatch(/##\[|(?!\n)\p{Cc}|[\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u)
+  for (const line of summary.split('\n')) {
+    // Inside an HTML block, which lasts until an empty line, Markdown is text.
+    if (/javascript:x|\*\*bold\*\*/.test(line)) expect(line).toMatch(/^<(h3|p|table|tr|td)/)
+    expect(line).not.toMatch(/^\s*(::|!\[|\||~~~|#+ )/)
+  }
+}
+
+describe('the reason of a health check', () => {
+  test.each([
+    ['ready', 'MAINT'],
+    ['drain', 'DOWN'],
+    ['maint', 'DOWN'],
+    ['status', 'DOWN'],
+    ['hrunn', 'DOWN']
+  ])('is harmless in the report of %s', async (action, before) => {
+    const app = farm.app('app1')
+    app.health = 503
+    app.reason = REASON
+    if (before === 'MAINT') await farm.set('app1', 'maint')
+    await farm.until(async () => (await farm.status('app1')).startsWith(before))
+    const result = await run({ action })
+    expectHarmless(result)
+    if (action === 'ready') {
+      expect(result.exitCode).toBe(1)
+      expect(result.lastLine).toContain('<b>z</b> | w')
+    }
+    // In maint no check runs, and so there is no reason.
+    if (before === 'DOWN' && action !== 'maint') {
+      expect(result.outputs['result']).toContain('<b>z</b> | w')
+    }
+    app.reason = 'OK'
+  })
+})
+
+/** HAProxy's page with a cell of app1's row, or of every row, replaced. */
+function page(column: string, text: string, rows = /^web,app1,/): Fault {
+  const quoted = `"${text.replaceAll('"', '""')}"`
+  const rewrite = (answer: Buffer): Buffer => {
+    const [header = '', ...lines] = bodyOf(answer).toString().split('\n')
+    const at = header.replace('# ', '').split(',').indexOf(column)
+    const replaced = lines.map((line) => {
+      if (!rows.test(line)) return line
+      const cells = line.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)
+      cells[at] = quoted
+      return cells.join(',')
+    })
+    return httpAnswer(200, [header, ...replaced].join('\n'))
+  }
+  return { kind: 'rewrite', rewrite }
+}
+
+/** Spoils every read, and leaves the changes to HAProxy. */
+function readsOnly(fault: Fault): void {
+  middleman.fault = ({ request }) => (request?.method === 'GET' ? fault : undefined)
+}
+
+describe('a page of a stranger', () => {
+  const actions = ['status', 'drain', 'ready', 'shutdown']
+
+  test.each(actions)('with hostile check results is harmless to %s', async (action) => {
+    readsOnly(page('last_chk', HOSTILE))
+    expectHarmless(await run({ action }))
+  })
+
+  test.each(actions)('with a hostile state of its check is harmless to %s', async (action) => {
+    readsOnly(page('check_status', HOSTILE))
+    expectHarmless(await run({ action }))
+  })
+
+  test.each(actions)('with a hostile status is harmless to %s', async (action) => {
+    readsOnly(page('status', HOSTILE))
+    expectHarmless(await run({ action }))
+  })
+
+  test.each(['drain', 'maint'])('with a hostile status of others: %s', async (action) => {
+    readsOnly(page('status', `MAINT (${HOSTILE.replaceAll(')', '')})`, /^web,app2,/))
+    expectHarmless(await run({ action }))
+  })
+
+  test.each(['drain', 'status'])('with a hostile number: %s', async (action) => {
+    readsOnly(page('scur', HOSTILE))
+    const result = await run({ action })
+    expectHarmless(result)
+    expect(result.exitCode).toBe(1)
+  })
+
+  test.each(['svname', 'pxname', 'pid', 'tracked', 'type'])(
+    'with a hostile %s everywhere',
+    async (column) => {
+      readsOnly(page(column, HOSTILE, /^web,/))
+      expectHarmless(await run({ action: 'drain' }))
+      expectHarmless(await run({ action: 'drain', backend: '*', server: 'app1 nobody' }))
+    }
+  )
+
+  test('that follows a hostile leader', async () => {
+    readsOnly(page('status', `MAINT (via ${HOSTILE.replaceAll(')', '')})`))
+    expectHarmless(await run({ action: 'ready' }))
+  })
+
+  test('with a hostile header', async () => {
+    readsOnly({ kind: 'answer', bytes: httpAnswer(200, `# pxname,"${HOSTILE}"\na,b\n`) })
+    expectHarmless(await run({}))
+  })
+})
+
+describe('an answer of a stranger', () => {
+  test.each([
+    ['an HTML error page', httpAnswer(500, `<html><title>${HOSTILE}</title>${HOSTILE}`)],
+    ['an HTML page', httpAnswer(200, `<!doctype html><title>${HOSTILE}</title>`)],
+    ['a JSON document', httpAnswer(200, JSON.stringify({ message: HOSTILE }))],
+    ['plain text', httpAnswer(200, HOSTILE)],
+    ['text that begins with a command', httpAnswer(404, '::error::x\n##[error]y\n')],
+    ['a Location', httpAnswer(302, '', { Location: `/x?${REASON}%0A::error::y` })],
+    ['a Location that begins so', httpAnswer(301, '', { Location: '::add-mask::web' })],
+    ['a Location in ANSI', httpAnswer(302, '', { Location: '/\u001b[31mred ##[error]x' })],
+    ['a Location with bidi', httpAnswer(302, '', { Location: '/\u202egnitirw ##[error]x' })],
+    ['a 303 with a strange verdict', httpAnswer(303, '', { Location: '/a;st=##[error]x' })],
+    ['a reason phrase', Buffer.from('HTTP/1.1 500 ::error::x ##[error]y\r\n\r\n')],
+    ['a header', httpAnswer(200, '', { '::error::x': '##[error]y' })],
+    ['no HTTP', Buffer.from('::error::x ##[add-mask]web\n##[error]y\n')]
+  ])('%s is harmless as the answer to a look and to a change', async (_, bytes) => {
+    middleman.fault = () => ({ kind: 'answer', bytes })
+    expectHarmless(await run({ action: 'drain' }))
+    middleman.fault = ({ request }) =>
+      request?.method === 'POST' ? { kind: 'answer', bytes } : undefined
+    const result = await run({ action: 'drain' })
+    expectHarmless(result)
+    expect(result.exitCode).toBe(1)
+  })
+})
+
+describe('inputs that carry the words of a stranger', () => {
+  test.each([
+    ['backend', REASON.replaceAll(' ', '_')],
+    ['server', '::add-mask::web'],
+    ['server', '##[add-mask]web'],
+    ['action', `${REASON}\n::error::y`],
+    ['wait', HOSTILE.replaceAll('\0', '')],
+    ['wait-timeout', '::add-mask::web'],
+    ['username', `${REASON}\u001b[0m`],
+    ['ca-certificate', '##[error]/nowhere'],
+    ['client-certificate', '-----BEGIN ::error::x ##[error]y'],
+    ['stats-url', 'ftp://::error::x##[error]y']
+  ])('%s', async (name, text) => {
+    const result = await run({ [name]: text })
+    expectHarmless(result)
+    expect(result.exitCode).toBe(1)
+  })
+
+  test('a path of the URL', async () => {
+    const url = `${middleman.through(farm.statsUrl)}##[error]x`
+    expectHarmless(await run({ 'stats-url': url }))
+    expectHarmless(await run({ 'stats-url': url.replace('##', '/::error::<b>##') }))
+  })
+})

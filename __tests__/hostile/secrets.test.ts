@@ -1,0 +1,276 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { appendFileSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Authority, type Identity } from '../haproxy/certificates.ts'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
+import { type Fault, httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { freePort } from '../support/ports.ts'
+import {
+  type ActionOptions,
+  type ActionResult,
+  runAction,
+  runPost,
+  startAction
+} from '../support/runner.ts'
+import { formsOf, withoutMasks } from './secret-forms.ts'
+
+// Every character that one encoding or another treats in a way of its own.
+const PASSWORD = `Zw9"q'/k@7:x%41+ü&<Q>\\$1#v?J=~*(!)  end`
+const users = { username: 'deployer', password: PASSWORD }
+const PROXY_PASSWORD = 'pR0xy-Wort-4711'
+
+let farm: Farm
+let middleman: Middleman
+let authority: Authority
+let client: Identity
+let directory: string
+let captured: string
+const outerCapture = process.env['CAPTURE_FILE']
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'secrets-'))
+  captured = join(directory, 'captured')
+  process.env['CAPTURE_FILE'] = captured
+  ;[farm, authority] = await Promise.all([
+    startFarm({ users, backendLines: ['timeout check 10s'] }),
+    Authority.create()
+  ])
+  client = await authority.issue('DNS:client')
+  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+})
+
+afterAll(async () => {
+  if (outerCapture === undefined) delete process.env['CAPTURE_FILE']
+  else {
+    process.env['CAPTURE_FILE'] = outerCapture
+    appendFileSync(outerCapture, readFileSync(captured))
+  }
+  await Promise.all([middleman.stop(), farm.stop(), authority.remove()])
+  await rm(directory, { recursive: true, force: true })
+})
+
+type Inputs = Record<string, string>
+
+function inputs(more: Inputs = {}): Inputs {
+  return {
+    'stats-url': middleman.through(farm.statsUrl),
+    ...users,
+    backend: 'web',
+    server: 'app1',
+    action: 'status',
+    'request-timeout': '500ms',
+    'wait-timeout': '1s',
+    'poll-interval': '100ms',
+    'settle-time': '100ms',
+    ...more
+  }
+}
+
+/** The same without `username` and `password`: the URL carries them. */
+function userinfoInputs(more: Inputs = {}, password = encodeURIComponent(PASSWORD)): Inputs {
+  const url = middleman.through(farm.statsUrl).replace('//', `//${users.username}:${password}@`)
+  return inputs({ 'stats-url': url, username: '', password: '', ...more })
+}
+
+async function run(given: Inputs, fault?: Fault, options?: ActionOptions): Promise<ActionResult> {
+  middleman.fault = fault && (() => fault)
+  try {
+    return await runAction(given, options)
+  } finally {
+    middleman.fault = undefined
+  }
+}
+
+/** Everything that a run leaves behind. */
+function traces(result: ActionResult): Record<string, string> {
+  return {
+    output: withoutMasks(result.output),
+    unescaped: withoutMasks(result.output).replaceAll('%25', '%'),
+    log: result.log,
+    outputs: JSON.stringify(result.outputs),
+    rawOutputs: Object.values(result.outputs).join('\n'),
+    state: JSON.stringify(result.state),
+    rawState: Object.values(result.state).join('\n'),
+    summary: result.summary,
+    annotations: result.annotations.map(({ message }) => message).join('\n')
+  }
+}
+
+function leaks(text: string, secrets: readonly string[]): string[] {
+  return secrets.flatMap(formsOf).filter((form) => text.includes(form))
+}
+
+function keyLines(): string[] {
+  return client.key.split('\n').filter((line) => /^[A-Za-z0-9+/=]{20,}$/.test(line))
+}
+
+function expectNoLeak(result: ActionResult, secrets: readonly string[] = [PASSWORD]): void {
+  for (const [where, text] of Object.entries(traces(result))) {
+    expect({ where, leaks: leaks(text, secrets) }).toEqual({ where, leaks: [] })
+  }
+}
+
+describe('the search for secrets', () => {
+  test('finds the password in all of these', () => {
+    const basic = Buffer.from(`${users.username}:${PASSWORD}`).toString('base64')
+    const shifted = Buffer.from(`a${users.username}:${PASSWORD}`).toString('base64')
+    const twice = Buffer.from(`ab${users.username}:${PASSWORD}`).toString('base64')
+    for (const text of [
+      PASSWORD,
+      basic,
+      shifted,
+      twice,
+      encodeURIComponent(PASSWORD),
+      JSON.stringify({ password: PASSWORD }),
+      Buffer.from(PASSWORD).toString('hex')
+    ]) {
+      expect(leaks(`before ${text} after`, [PASSWORD])).not.toEqual([])
+    }
+    expect(leaks('an innocent line', [PASSWORD])).toEqual([])
+  })
+})
+
+describe('the password of the inputs shows nowhere', () => {
+  test.each<[string, Inputs, Fault | undefined, number]>([
+    ['when all goes well', {}, undefined, 0],
+    ['in a dry run', { action: 'maint', 'dry-run': 'true' }, undefined, 0],
+    ['when a server is unknown', { server: 'nobody' }, undefined, 1],
+    ['when several inputs are bad', { action: 'x', server: '*', wait: 'perhaps' }, undefined, 1],
+    ['when it ends in a line break', { password: `${PASSWORD}\n` }, undefined, 0],
+    ['when it is not accepted', { username: 'deploier' }, undefined, 1],
+    ['when there is no user name', { username: '' }, undefined, 1],
+    ['when the page is silent', {}, { kind: 'silence' }, 1],
+    ['when connections are reset', {}, { kind: 'reset-after' }, 1],
+    ['when the port speaks no HTTP', {}, { kind: 'answer', bytes: Buffer.from('SSH-2.0\n') }, 1],
+    ['when a login page answers', {}, { kind: 'answer', bytes: httpAnswer(200, '<html>') }, 1],
+    ['when the host does not exist', { 'stats-url': 'http://lb.invalid/admin' }, undefined, 1]
+  ])('%s', async (_, more, fault, exitCode) => {
+    for (const debug of [false, true]) {
+      const result = await run(inputs(more), fault, { debug })
+      expect(result.exitCode).toBe(exitCode)
+      expectNoLeak(result)
+    }
+  })
+
+  test('in the state that is saved, in the post step and in a cancelled run', async () => {
+    let held: HeldConnection | undefined
+    try {
+      do {
+        await held?.close()
+        held = await holdConnection(farm.userUrl)
+      } while (held.application !== 'app1')
+      const given = inputs({ action: 'drain', restore: 'always', 'wait-timeout': '30s' })
+      const action = startAction(given, { debug: true })
+      await action.until(/app1 on \S+ is DRAIN/)
+      const main = await action.cancel()
+      expect(main.exitCode).not.toBe(0)
+      expect(main.state['intent']).toBeDefined()
+      expectNoLeak(main)
+      const post = await runPost(main, given, { jobStatus: 'cancelled', debug: true })
+      expect(post.log).toContain('Put back to ready')
+      expectNoLeak(post)
+    } finally {
+      await held?.close()
+    }
+  })
+
+  test('when it is found in the user name by mistake', async () => {
+    const result = await run(inputs({ username: `deployer:${PASSWORD}`, password: '' }))
+    expect(result.exitCode).toBe(1)
+    expectNoLeak(result)
+  })
+})
+
+describe('the password in a URL shows nowhere', () => {
+  test('when all goes well, the post step included', async () => {
+    const given = userinfoInputs({ action: 'maint', restore: 'always' })
+    const main = await run(given, undefined, { debug: true })
+    expect(main.exitCode).toBe(0)
+    expectNoLeak(main)
+    const post = await runPost(main, given, { debug: true })
+    expect(post.log).toContain('Put back to ready')
+    expectNoLeak(post)
+    await farm.settled()
+  })
+
+  test('when an answer leads on to a URL that carries it', async () => {
+    const password = encodeURIComponent(PASSWORD)
+    const location = `http://deployer:${password}@sso.example/?next=http://deployer:${password}@lb/`
+    const bytes = httpAnswer(302, '', { Location: location })
+    const result = await run(userinfoInputs(), { kind: 'answer', bytes })
+    expect(result.lastLine).toContain('leads on to')
+    expectNoLeak(result)
+  })
+
+  test.each([
+    ['is not percent-encoded', PASSWORD],
+    ['has a slash', 'top/Zw9secretword'],
+    ['has a backslash', '4711\\Zw9secretword'],
+    ['has a question mark', '4711?Zw9secretword'],
+    ['has a number sign', '4711#Zw9secretword'],
+    ['has a space', 'Zw9secretword1 Zw9secretword2'],
+    ['has a comma', 'Zw9secretword1,Zw9secretword2'],
+    ['has a stray %', 'Zw9secretword%zz'],
+    ['has a colon', 'Zw9secret:word-two']
+  ])('when it %s', async (_, password) => {
+    const result = await run(userinfoInputs({}, password), undefined, { debug: true })
+    expect(result.exitCode).toBe(1)
+    expectNoLeak(result, [
+      password,
+      ...password.split(/[/\\?# ,%]/).filter((part) => part.length > 8)
+    ])
+  })
+
+  test('when the URL has no scheme', async () => {
+    const url = `deployer:Zw9secretword@127.0.0.1:${await freePort()}/admin`
+    const result = await run(inputs({ 'stats-url': url, username: '', password: '' }))
+    expect(result.exitCode).toBe(1)
+    expectNoLeak(result, ['Zw9secretword'])
+  })
+
+  test('when it belongs to the proxy', async () => {
+    const proxy = `http://robot:${PROXY_PASSWORD}@127.0.0.1:${await freePort()}`
+    const result = await run(inputs({ 'stats-url': 'http://lb.test/admin' }), undefined, {
+      debug: true,
+      env: { http_proxy: proxy }
+    })
+    expect(result.exitCode).toBe(1)
+    expectNoLeak(result, [PASSWORD, PROXY_PASSWORD])
+  })
+})
+
+describe('the client key shows nowhere', () => {
+  const keys: [string, () => Inputs | Promise<Inputs>][] = [
+    ['as text', () => ({ 'client-certificate': client.cert, 'client-key': client.key })],
+    [
+      'as files',
+      async () => {
+        const [cert, key] = [join(directory, 'client.crt'), join(directory, 'client.key')]
+        await Promise.all([writeFile(cert, client.cert), writeFile(key, client.key)])
+        return { 'client-certificate': cert, 'client-key': key }
+      }
+    ],
+    ['without its certificate', () => ({ 'client-key': client.key })],
+    ['in the place of the certificate', () => ({ 'client-certificate': client.key })],
+    ['in the place of the authority', () => ({ 'ca-certificate': client.key })],
+    [
+      'cut short',
+      () => ({ 'client-certificate': client.cert, 'client-key': client.key.slice(0, -60) })
+    ]
+  ]
+  test.each(keys)('%s', async (_, given) => {
+    const result = await run(inputs(await given()), undefined, { debug: true })
+    expectNoLeak(result, [PASSWORD, ...keyLines()])
+  })
+})
+
+test('in all bytes that all these runs wrote no secret is found in any form', () => {
+  const text = withoutMasks(readFileSync(captured, 'utf8'))
+  expect(text.length).toBeGreaterThan(10_000)
+  const secrets = [PASSWORD, PROXY_PASSWORD, ...keyLines()]
+  expect(leaks(text, secrets)).toEqual([])
+  expect(leaks(text.replaceAll('%25', '%'), secrets)).toEqual([])
+})
