@@ -1,0 +1,26 @@
+export default {
+  mutate: ['src/**/*.ts', '!src/left-out/**'],
+  testRunner: 'jest',
+  testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning'],
+  jest: {
+    configFile: 'jest.config.js',
+    // The tests in the other folders run the built dist/, where no mutant is.
+    config: {
+      testMatch: [
+        '<rootDir>/__tests__/*.test.ts',
+        '<rootDir>/__tests__/haproxy/*.test.ts',
+        '<rootDir>/__tests__/rotation/*.test.ts'
+      ]
+    }
+  },
+  coverageAnalysis: 'perTest',
+  // Mutants that the compiler refuses need no test.
+  checkers: ['typescript'],
+  ignorePatterns: ['.cache', 'coverage'],
+  tempDirName: '.cache/stryker',
+  reporters: ['clear-text', 'progress-append-only', 'html'],
+  htmlReporter: { fileName: '.cache/mutation.html' },
+  clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+  thresholds: { high: 95, low: 90, break: 90 },
+  concurrency: 2
+}
