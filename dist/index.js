@@ -4524,9 +4524,13 @@ class Report {
                 if (!wait) {
                     return `Out of rotation: ${states}${before}. Not waited for sessions to end.`;
                 }
-                return targets.every(({ now }) => (0,server/* isDrained */.wx)(now, maxSessions))
-                    ? `Safe to stop: ${states}${before}${waited}.`
-                    : `Out of rotation but not drained: ${states}${waited}.`;
+                if (!targets.every(({ now }) => (0,server/* isDrained */.wx)(now, maxSessions))) {
+                    return `Out of rotation but not drained: ${states}${waited}.`;
+                }
+                return this.pools.some(({ reloads }) => reloads > 0)
+                    ? `Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
+                        'that its old process still serves are not shown.'
+                    : `Safe to stop: ${states}${before}${waited}.`;
             case 'ready':
                 return wait && targets.every(({ now }) => (0,server/* isUp */.ie)(now))
                     ? `Back and taking traffic: ${states}${before}${waited}.`
@@ -4733,7 +4737,7 @@ class Returning {
         journey.fullSince = full ? (journey.fullSince ?? this.#surroundings.clock.now()) : undefined;
         if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
             this.#toldOfHold = true;
-            this.#surroundings.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, or track), so that nothing tells ` +
+            this.#surroundings.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
                 `a fresh check from an old one: watching ${target.fullName} for ${(0,duration/* formatDuration */.a)(this.#holdMs)}.`);
         }
         return journey;

@@ -132,9 +132,13 @@ export class Report {
         if (!wait) {
           return `Out of rotation: ${states}${before}. Not waited for sessions to end.`
         }
-        return targets.every(({ now }) => isDrained(now, maxSessions))
-          ? `Safe to stop: ${states}${before}${waited}.`
-          : `Out of rotation but not drained: ${states}${waited}.`
+        if (!targets.every(({ now }) => isDrained(now, maxSessions))) {
+          return `Out of rotation but not drained: ${states}${waited}.`
+        }
+        return this.pools.some(({ reloads }) => reloads > 0)
+          ? `Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
+              'that its old process still serves are not shown.'
+          : `Safe to stop: ${states}${before}${waited}.`
       case 'ready':
         return wait && targets.every(({ now }) => isUp(now))
           ? `Back and taking traffic: ${states}${before}${waited}.`

@@ -95,6 +95,7 @@ test('a reload after which HAProxy counts its sessions from zero is told once', 
   const told = warnings(result, 'counts its sessions from zero')
   expect(told).toHaveLength(1)
   expect(told[0]).toContain(farm.statsUrl)
+  expect(result.lastLine).toMatch(/^Drained as far as can be seen: web\/app1 on .* its old process/)
   // The process of before still serves it.
   expect(held.open).toBe(true)
   await held.close()

@@ -110,7 +110,7 @@ export class Returning {
     if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
       this.#toldOfHold = true
       this.#surroundings.log.notice(
-        `HAProxy shows full health from the first moment (fall 1, init-state fully-up, or track), so that nothing tells ` +
+        `HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
           `a fresh check from an old one: watching ${target.fullName} for ${formatDuration(this.#holdMs)}.`
       )
     }
