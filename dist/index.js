@@ -4874,11 +4874,9 @@ function tellOfGaps(pools, { log }) {
 /* harmony export */   B: () => (/* binding */ changeWhatever),
 /* harmony export */   Z: () => (/* binding */ change)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(742);
-
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(363);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(742);
 
 
 
@@ -4893,16 +4891,10 @@ function tellOfGaps(pools, { log }) {
 async function change(steps, accept, surroundings) {
     surroundings.log.phase('Changing');
     const targets = steps.map(({ target }) => target);
-    try {
+    await (0,_undo_js__WEBPACK_IMPORTED_MODULE_2__/* .allOrNothing */ .G3)(targets, surroundings, async () => {
         await changeWhatever(steps, surroundings);
         accept();
-    }
-    catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || surroundings.cancelled.aborted) {
-            throw error;
-        }
-        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_3__/* .undone */ .S)(error, targets, surroundings);
-    }
+    });
 }
 /**
  * Asks for admin states everywhere and reads back that they hold, and leaves as it is what has changed
@@ -4912,10 +4904,10 @@ async function change(steps, accept, surroundings) {
  */
 async function changeWhatever(steps, surroundings) {
     surroundings.cancelled.throwIfAborted();
-    await (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .askInRounds */ .cn)(steps, surroundings);
-    const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(steps.map(({ target }) => target));
-    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(pools, (pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .lookAgain */ .IK)(pool, surroundings));
-    (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .refuseIfNotHeld */ .aw)(steps);
+    await (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .askInRounds */ .cn)(steps, surroundings);
+    const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .poolsOf */ .Fo)(steps.map(({ target }) => target));
+    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, (pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .lookAgain */ .IK)(pool, surroundings));
+    (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .refuseIfNotHeld */ .aw)(steps);
 }
 
 
@@ -5458,15 +5450,7 @@ async function takeOut(pools, order, surroundings, onLook) {
 async function watchDraining(pools, atStake, order, surroundings, onLook) {
     const draining = new Draining(pools, atStake, order, surroundings);
     const judge = (seen) => draining.judge(seen);
-    try {
-        return await (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, surroundings, onLook);
-    }
-    catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || surroundings.cancelled.aborted) {
-            throw error;
-        }
-        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .S)(error, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
-    }
+    return (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .allOrNothing */ .G3)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings, () => (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, surroundings, onLook));
 }
 /** Judges whether all targets are drained, and asks again for states that were lost meanwhile. */
 class Draining {
@@ -5502,7 +5486,7 @@ class Draining {
 async function onTimeUp(pools, order, outcome, surroundings, onLook) {
     const failure = notDrained(pools, order, outcome);
     if (order.onTimeout === 'restore') {
-        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .S)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
+        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .SF)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
     }
     // To go on, or to kill, takes certainty that the servers are out of rotation.
     const isOut = outcome.blind === undefined && (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).every(({ now }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now));
@@ -5560,7 +5544,8 @@ function notDrained(pools, { wait, maxSessions, state }, outcome) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   S: () => (/* binding */ undone)
+/* harmony export */   G3: () => (/* binding */ allOrNothing),
+/* harmony export */   SF: () => (/* binding */ undone)
 /* harmony export */ });
 /* unused harmony export undo */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
@@ -5621,6 +5606,23 @@ async function putBack(pool, targets, surroundings) {
 function isBack({ before, now, certain }, failed) {
     const proven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now) !== undefined;
     return certain && proven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before) ?? 'ready');
+}
+/**
+ * Does something to targets all or nothing: when it fails, what had changed is put back. A cancelled run
+ * stops where it is: nothing is put back.
+ *
+ * @throws HaproxyError of the failure, telling whether everything could be put back
+ */
+async function allOrNothing(targets, surroundings, deed) {
+    try {
+        return await deed();
+    }
+    catch (error) {
+        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || surroundings.cancelled.aborted) {
+            throw error;
+        }
+        throw await undone(error, targets, surroundings);
+    }
 }
 /** Puts back what had changed and makes of the failure one that says what became of that. */
 async function undone(failure, targets, surroundings) {

@@ -1,8 +1,7 @@
-import { HaproxyError } from '../haproxy/errors.ts'
 import { askInRounds, lookAgain, poolsOf, refuseIfNotHeld, type Step } from './ask.ts'
 import { everywhere } from './everywhere.ts'
 import type { Surroundings } from './surroundings.ts'
-import { undone } from './undo.ts'
+import { allOrNothing } from './undo.ts'
 
 /**
  * Asks for admin states everywhere and reads back that they hold. All or nothing: when anything fails,
@@ -19,15 +18,10 @@ export async function change(
 ): Promise<void> {
   surroundings.log.phase('Changing')
   const targets = steps.map(({ target }) => target)
-  try {
+  await allOrNothing(targets, surroundings, async () => {
     await changeWhatever(steps, surroundings)
     accept()
-  } catch (error) {
-    if (!(error instanceof HaproxyError) || surroundings.cancelled.aborted) {
-      throw error
-    }
-    throw await undone(error, targets, surroundings)
-  }
+  })
 }
 
 /**

@@ -9,7 +9,7 @@ import { guard, poolsAtStake } from './guard.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
 import { Reask } from './reask.ts'
 import type { Surroundings } from './surroundings.ts'
-import { undone } from './undo.ts'
+import { allOrNothing, undone } from './undo.ts'
 import {
   type Judgement,
   type OnLook,
@@ -85,14 +85,9 @@ async function watchDraining(
 ): Promise<Outcome> {
   const draining = new Draining(pools, atStake, order, surroundings)
   const judge = (seen: readonly Pool[]): Promise<Judgement> => draining.judge(seen)
-  try {
-    return await watch(pools, order.wait, judge, surroundings, onLook)
-  } catch (error) {
-    if (!(error instanceof HaproxyError) || surroundings.cancelled.aborted) {
-      throw error
-    }
-    throw await undone(error, targetsOf(pools), surroundings)
-  }
+  return allOrNothing(targetsOf(pools), surroundings, () =>
+    watch(pools, order.wait, judge, surroundings, onLook)
+  )
 }
 
 /** Judges whether all targets are drained, and asks again for states that were lost meanwhile. */

@@ -62,6 +62,27 @@ function isBack({ before, now, certain }: Target, failed: boolean): boolean {
   return certain && proven && canBe(now, shownAdminState(before) ?? 'ready')
 }
 
+/**
+ * Does something to targets all or nothing: when it fails, what had changed is put back. A cancelled run
+ * stops where it is: nothing is put back.
+ *
+ * @throws HaproxyError of the failure, telling whether everything could be put back
+ */
+export async function allOrNothing<T>(
+  targets: readonly Target[],
+  surroundings: Surroundings,
+  deed: () => Promise<T>
+): Promise<T> {
+  try {
+    return await deed()
+  } catch (error) {
+    if (!(error instanceof HaproxyError) || surroundings.cancelled.aborted) {
+      throw error
+    }
+    throw await undone(error, targets, surroundings)
+  }
+}
+
 /** Puts back what had changed and makes of the failure one that says what became of that. */
 export async function undone(
   failure: HaproxyError,
