@@ -4,6 +4,8 @@ export default {
   ...createDefaultEsmPreset(),
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
+  // Where script/mutate keeps copies of everything while it runs.
+  modulePathIgnorePatterns: ['<rootDir>/.cache/'],
   // ts-jest rewrites the imports of .ts files to .js, which only exist once somebody emits them.
   moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'] },
   // Most of a test's time here is spent waiting for HAProxy's own health checks, not computing.

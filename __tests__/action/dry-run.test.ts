@@ -141,8 +141,8 @@ test('an unknown backend is red and nothing is posted', async () => {
 })
 
 test('wrong credentials are red', async () => {
-  const one = await stage({ users: { username: 'deploy', password: 'right' } })
-  const login = { username: 'deploy', password: 'wrong' }
+  const one = await stage({ users: { username: 'deploy', password: 'battery-right' } })
+  const login = { username: 'deploy', password: 'battery-wrong' }
   expectRefused(
     await runAction(inputsFor([one], { action: 'maint', ...login })),
     'the user name or the password was not accepted'

@@ -3,7 +3,7 @@ import { type Farm, startFarm } from '../support/farm.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
-const users = { username: 'admin', password: 'secret-word' }
+const users = { username: 'admin', password: 'staple-battery' }
 
 let farm: Farm
 let readOnly: Farm
@@ -44,7 +44,7 @@ async function expectUntouched(result: ActionResult, on: Farm = farm): Promise<v
 
 describe('what HAProxy refuses', () => {
   test('a wrong password', async () => {
-    const result = await run({ password: 'wrong-word' })
+    const result = await run({ password: 'wrong-battery' })
     await expectUntouched(result)
     expect(result.lastLine).toBe(
       `Could not read the statistics page ${farm.statsUrl}: the user name or the password was not accepted (HTTP 401). ` +
@@ -216,12 +216,12 @@ describe('bad inputs', () => {
 
   test('a password in a URL that cannot be read is not printed', async () => {
     const result = await run({
-      'stats-url': 'http://admin:top/secret@lb/admin',
+      'stats-url': 'http://admin:top/staple-battery@lb/admin',
       username: '',
       password: ''
     })
     await expectUntouched(result)
-    expect(result.output).not.toContain('secret')
+    expect(result.output).not.toContain('staple')
   })
 })
 
@@ -232,7 +232,7 @@ describe('URLs as people paste them', () => {
     ['with a slash at its end', (url: string) => `${url}/`],
     ['with a scope', (url: string) => `${url}?scope=nothing`],
     ['with a fragment', (url: string) => `${url}#top`],
-    ['with user name and password', (url: string) => url.replace('//', '//admin:secret-word@')]
+    ['with user name and password', (url: string) => url.replace('//', '//admin:staple-battery@')]
   ])('%s', async (_, paste) => {
     const result = await run({ 'stats-url': paste(farm.statsUrl), action: 'status' })
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })

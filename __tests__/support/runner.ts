@@ -1,13 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,6 +8,7 @@ import { inputVariables, readDeclaredInputs } from './action-inputs.ts'
 import { readCommandFile } from './command-file.ts'
 import { leash } from './leash.ts'
 import { type Annotation, readLog } from './runner-log.ts'
+import { leaksIn, secretsOf } from './secrets.ts'
 import { until } from './until.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -90,7 +83,10 @@ export interface RunningAction {
   cancel(): Promise<ActionResult>
 }
 
-/** Runs the built action to its end, as the runner runs a step. */
+/**
+ * Runs the built action to its end, as the runner runs a step. Like all runs it throws when anything that
+ * the action wrote, the command files included, shows a secret that it was given.
+ */
 export async function runAction(
   inputs: Readonly<Record<string, string>>,
   options: ActionOptions = {}
@@ -115,6 +111,7 @@ export function startAction(
   const declared = readDeclaredInputs(join(root, 'action.yml'))
   const variables = inputVariables(declared, inputs, options.jobStatus ?? 'success')
   const nodePath = options.nodePath ?? findNode24()
+  const secrets = secretsOf(inputs, options.env ?? {})
   const step = new StepFiles()
   const child = spawn(nodePath, [options.bundle ?? join(root, 'dist/index.js')], {
     cwd: options.workspace ?? step.workspace,
@@ -129,7 +126,7 @@ export function startAction(
   })
   child.stdin.end()
   leash(child)
-  return new Run(child, step, options)
+  return new Run(child, step, options, secrets)
 }
 
 class Run implements RunningAction {
@@ -137,16 +134,22 @@ class Run implements RunningAction {
   readonly #child: ChildProcess
   readonly #options: ActionOptions
   readonly #step: StepFiles
-  readonly #chunks: Buffer[] = []
+  readonly #secrets: readonly string[]
   readonly #lines: string[] = []
   readonly #startedAt = performance.now()
   #output = ''
   #closed = false
   #hung = false
 
-  constructor(child: ChildProcess, step: StepFiles, options: ActionOptions) {
+  constructor(
+    child: ChildProcess,
+    step: StepFiles,
+    options: ActionOptions,
+    secrets: readonly string[]
+  ) {
     this.#child = child
     this.#step = step
+    this.#secrets = secrets
     this.#options = options
     this.#collect(child.stdout)
     this.#collect(child.stderr)
@@ -183,12 +186,11 @@ class Run implements RunningAction {
     return this.done
   }
 
-  /** Bytes for the capture, text for the eye, and whole lines of each stream for the runner. */
+  /** Text for the eye, and whole lines of each stream for the runner. */
   #collect(stream: NodeJS.ReadableStream | null): void {
     const decoder = new TextDecoder()
     let rest = ''
     stream?.on('data', (chunk: Buffer) => {
-      this.#chunks.push(chunk)
       const text = decoder.decode(chunk, { stream: true })
       this.#output += text
       const parts = (rest + text).split(/\r?\n/)
@@ -198,6 +200,13 @@ class Run implements RunningAction {
     stream?.on('end', () => {
       if (rest !== '') this.#lines.push(rest)
     })
+  }
+
+  /** No run of any test may show a secret, in whatever form. */
+  #refuseLeaks(files: readonly string[]): void {
+    const leaks = leaksIn([this.#output, ...files].join('\n'), this.#secrets)
+    if (leaks.length > 0)
+      throw new Error(`The run showed a secret as ${leaks.join(' and ')}:\n${this.#output}`)
   }
 
   async #finish(): Promise<ActionResult> {
@@ -214,7 +223,7 @@ class Run implements RunningAction {
     clearTimeout(limit)
     this.#closed = true
     const files = this.#step.take()
-    capture([...this.#chunks, ...Object.values(files).map((text) => Buffer.from(text))])
+    this.#refuseLeaks(Object.values(files))
     if (this.#hung)
       throw new Error(`The run hung for ${limitMs} ms and was killed:\n${this.#output}`)
 
@@ -337,10 +346,4 @@ function closed(child: ChildProcess): Promise<[number | null, NodeJS.Signals | n
       resolve([code, signal])
     })
   })
-}
-
-/** For a search over all that a test suite made the action write; see README.md. */
-function capture(chunks: readonly Buffer[]): void {
-  const file = process.env['CAPTURE_FILE']
-  if (file !== undefined && file !== '') appendFileSync(file, Buffer.concat(chunks))
 }
