@@ -26,12 +26,15 @@ export interface FaultStage {
   readonly stop: () => Promise<void>
 }
 
+const users = { username: 'deploy', password: 'faulty battery staple' }
+
 /** Starts a stage on which so many cases can run at once. */
 export async function startFaultStage(lanes: number): Promise<FaultStage> {
   const ports = await freePorts(lanes)
   const names = ports.map((_, index) => `s${index + 1}`)
   const farm = await startFarm({
     servers: ['a', 'b'],
+    users,
     extra: (applications) =>
       names.flatMap((name, index) => laneLines(name, ports[index] ?? 0, applications)).join('\n')
   })
@@ -121,6 +124,8 @@ async function attemptCase(one: Case, lane: Lane): Promise<Attempt> {
     lane.middleman.reset()
     lane.middleman.fault = plan
     const result = await runAction(inputsOf(one, lane), {
+      // Shows the wire too, where secrets would be.
+      debug: true,
       // A run that is still there then has hung, however busy the machine is.
       limitMs: deadlineMs + 20_000
     })
@@ -170,6 +175,7 @@ function inputsOf(one: Case, lane: Lane): Record<string, string> {
     'stats-url': lane.middleman.through(lane.farm.statsUrl),
     backend: lane.name,
     server: 'a',
+    ...users,
     action,
     'request-timeout': `${fault.requestTimeoutMs ?? REQUEST_TIMEOUT}ms`,
     'wait-timeout': `${waitTimeoutOf(one)}ms`,

@@ -33,7 +33,7 @@ export interface ActionOptions {
   readonly debug?: boolean
   /** The working directory; a new empty one unless told. */
   readonly workspace?: string
-  /** The bundle to run; `dist/index.js` unless told. */
+  /** The bundle to run; unless told the one of the variable BUNDLE, or `dist/index.js`. */
   readonly bundle?: string
   /** The Node to run it on; a Node 24 unless told. */
   readonly nodePath?: string
@@ -113,11 +113,12 @@ export function startAction(
   const nodePath = options.nodePath ?? findNode24()
   const secrets = secretsOf(inputs, options.env ?? {})
   const step = new StepFiles()
-  const child = spawn(nodePath, [options.bundle ?? join(root, 'dist/index.js')], {
+  const child = spawn(nodePath, [options.bundle ?? builtBundle()], {
     cwd: options.workspace ?? step.workspace,
     env: {
       ...baseEnvironment(step),
       ...(options.debug === true ? { RUNNER_DEBUG: '1' } : {}),
+      ...coverage(),
       ...options.env,
       ...variables,
       ...prefixed('STATE_', options.state ?? {})
@@ -320,6 +321,16 @@ function baseEnvironment(step: StepFiles): Record<string, string> {
     RUNNER_WORKSPACE: step.workspace,
     ...step.paths
   }
+}
+
+function builtBundle(): string {
+  return process.env['BUNDLE'] ?? join(root, 'dist/index.js')
+}
+
+/** Has Node write what of the bundle was reached into the directory of the variable BUNDLE_COVERAGE. */
+function coverage(): Record<string, string> {
+  const directory = process.env['BUNDLE_COVERAGE']
+  return directory === undefined ? {} : { NODE_V8_COVERAGE: directory }
 }
 
 function prefixed(
