@@ -1,5 +1,5 @@
 import { listenForCancel } from './cancellation.ts'
-import { type AdminState, canBe, isUp } from './haproxy/server.ts'
+import { type AdminState, canBe, isUp, shownAdminState } from './haproxy/server.ts'
 import type { StatsPage } from './haproxy/stats-page.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { type Intent, type IntendedPool, readIntent } from './intent.ts'
@@ -21,7 +21,7 @@ const GLANCE = { timeoutMs: 5_000, intervalMs: 500, settleMs: 0 }
 export async function post(): Promise<void> {
   const intent = readIntent()
   if (intent === undefined || intent.pools.length === 0) {
-    log.info('Nothing to put back: this step has left no server out of rotation.')
+    log.info('Nothing to put back: this step took no server out of rotation.')
     return
   }
   if (intent.restore === 'never') {
@@ -115,7 +115,14 @@ async function findWhatIsLeft(
     log.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`)
   }
   if (moved.length > 0) {
-    log.info(`Leaving alone what somebody has changed since: ${statesOf(moved)}.`)
+    const told = `Leaving alone what is no longer in ${state} (a later step or somebody has changed it): ${statesOf(moved)}.`
+    if (moved.every(({ before }) => shownAdminState(before) !== undefined)) {
+      log.info(told)
+    } else {
+      log.warning(
+        `${told} What is DOWN may be held in drain, out of rotation: choose READY once it is well.`
+      )
+    }
   }
   const names = left.map(({ before }) => before.name)
   return { pool: new Pool(page, backend, names, seen), previous }

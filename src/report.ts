@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
 import { HaproxyError } from './haproxy/errors.ts'
-import { isDrained, isOutOfRotation, isUp } from './haproxy/server.ts'
+import { isOutOfRotation, isUp } from './haproxy/server.ts'
 import { harmless } from './harmless.ts'
 import { InputError } from './input-reader.ts'
 import type { Inputs } from './inputs.ts'
@@ -9,6 +9,7 @@ import { setOutputs } from './outputs.ts'
 import { namesOf, seenAs, statesOf } from './rotation/describe.ts'
 import { formatDuration } from './rotation/duration.ts'
 import { isChanged, isMoved, type Pool, type Target, targetsOf, wasAsked } from './rotation/pool.ts'
+import { hasDrained } from './rotation/take-out.ts'
 import type { OnLook } from './rotation/watch.ts'
 import { type Sample, writeSummary } from './summary.ts'
 
@@ -94,7 +95,9 @@ export class Report {
   /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
   failed(error: unknown): void {
     const targets = this.#targets
-    const states = targets.length > 0 ? `Now ${statesOf(targets)}.` : ''
+    const seen = statesOf(targets)
+    const isTold = error instanceof HaproxyError && error.message.includes(seen)
+    const states = isTold || seen === '' ? '' : `Now ${seen}.`
     const untouched = !targets.some(wasAsked)
     const advice = error instanceof HaproxyError ? error.advice : ''
     const changed = untouched ? 'Nothing was changed.' : ''
@@ -132,12 +135,17 @@ export class Report {
         if (!wait) {
           return `Out of rotation: ${states}${before}. Not waited for sessions to end.`
         }
-        if (!targets.every(({ now }) => isDrained(now, maxSessions))) {
+        if (!targets.every((target) => hasDrained(target, maxSessions))) {
           return `Out of rotation but not drained: ${states}${waited}.`
         }
-        return this.pools.some(({ reloads }) => reloads > 0)
-          ? `Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
-              'that its old process still serves are not shown.'
+        if (this.pools.some(({ reloads }) => reloads > 0)) {
+          return (
+            `Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
+            'that its old process still serves are not shown; its `hard-stop-after` ends them.'
+          )
+        }
+        return this.#sessionsLeft() > 0
+          ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
           : `Safe to stop: ${states}${before}${waited}.`
       case 'ready':
         return wait && targets.every(({ now }) => isUp(now))
@@ -153,6 +161,10 @@ export class Report {
   /** What becomes of servers that a failed step leaves out of rotation. */
   #giveBack(): string {
     const { action, restore } = this.#inputs
+    const held = this.#targets.filter(({ asked, undone }) => asked === 'drain' && !undone)
+    if (action === 'ready' && held.length > 0) {
+      return `In drain load balancing sends no user to ${namesOf(held)}, and it stays there until somebody asks for ready.`
+    }
     const out = this.#targets.filter(isMoved)
     if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
       return ''

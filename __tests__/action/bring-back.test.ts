@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
+import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction, startAction } from '../support/runner.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
 
@@ -76,7 +77,12 @@ describe.each(['maint', 'drain'] as const)('from %s', (state) => {
     expect(application.served).toBe(served)
     expect(result.lastLine).toContain('Not up within 2s: web/app1 on')
     expect(result.lastLine).toContain('its last check says L7STS/503: Not Today')
-    expect(result.lastLine).toMatch(/Now web\/app1 on \S+ is DOWN\. In drain it meets no user/)
+    expect(result.lastLine).toMatch(
+      /Now web\/app1 on \S+ is DOWN, asked for drain\. Look at the application/
+    )
+    expect(result.lastLine).toMatch(
+      /In drain load balancing sends no user to web\/app1 on \S+, and it stays there until/
+    )
     application.health = 200
     await farm.until(async () => (await farm.status('app1')) === 'DRAIN')
     expect(traffic?.failures).toEqual([])
@@ -157,6 +163,49 @@ test('a server without a check is ready at once, with a notice that nobody knows
       message: `web/app1 on ${farm.statsUrl} has no health check: HAProxy sends it traffic without knowing that it is well.`
     }
   ])
+})
+
+describe('a server that is checked in one backend and not in another', () => {
+  let apiPort: number
+  const both = { backend: 'web api' }
+  beforeEach(async () => {
+    apiPort = await freePort()
+    await stage({
+      extra: (applications) =>
+        [
+          'frontend api-users',
+          `  bind 127.0.0.1:${apiPort}`,
+          '  default_backend api',
+          'backend api',
+          ...applications.map(({ name, port }) => `  server ${name} 127.0.0.1:${port}`)
+        ].join('\n')
+    })
+    await takeOut('maint')
+    expect(await ready({ action: 'maint', ...both })).toMatchObject({ exitCode: 0 })
+  })
+
+  test('meets no user anywhere while its check fails', async () => {
+    const application = farm.app('app1')
+    application.health = 503
+    const served = application.served
+    const users = startTraffic(`http://127.0.0.1:${apiPort}`, { workers: 2, pauseMs: 5 })
+    const result = await ready({ ...both, 'wait-timeout': '2s' })
+    await users.stop()
+    expect(result).toMatchObject({ exitCode: 1, outputs: { status: 'DOWN, MAINT' } })
+    expect(application.served).toBe(served)
+    expect(users.failures).toEqual([])
+  })
+
+  test('is ready in both once the check has passed', async () => {
+    const result = await ready(both)
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP, no check' } })
+    const asked = result.lines.filter((line) => /asking for|Asking for/.test(line))
+    expect(asked.map((line) => /(drain|ready): (\S+)/.exec(line)?.slice(1))).toEqual([
+      ['drain', 'web/app1'],
+      ['ready', 'web/app1'],
+      ['ready', 'api/app1']
+    ])
+  })
 })
 
 describe('with fall 1, where health is full at once', () => {

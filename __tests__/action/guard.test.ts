@@ -53,8 +53,8 @@ test.each(['drain', 'maint'])(
     expect(wire.requests.map(({ method }) => method)).toEqual(['GET'])
     expect(result.lastLine).toContain('it has no other servers')
     expect(result.lastLine).toContain('Nothing was changed')
-    // The two ways out.
-    expect(result.lastLine).toContain('Bring another server back first')
+    // The ways out.
+    expect(result.lastLine).toContain('Add a server')
     expect(result.lastLine).toContain('lower min-up')
     expect(result.state['intent']).toBeUndefined()
   }

@@ -19,7 +19,7 @@ const ADVICE = {
   'tls-expired': 'Renew the certificate of the statistics page.',
   'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
   'tls-client-certificate':
-    'The page asks for a client certificate; give a client certificate and its key.',
+    'Give a client certificate and its key that the page accepts: signed by an authority of its `ca-file`, and not expired.',
   'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
   'tls-failed': 'Check the certificates, and that the port speaks TLS.',
   'proxy-refused':
@@ -59,7 +59,8 @@ const ADVICE = {
   undrivable: '',
   'guard-refused':
     'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
-  'did-not-hold': 'An agent check, another operator or a reload of HAProxy may have changed it.',
+  'did-not-hold':
+    'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
   'not-drained': '',
   'not-up': '',
   'not-everywhere': '',

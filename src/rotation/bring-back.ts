@@ -5,7 +5,7 @@ import { change, changeWhatever } from './change.ts'
 import { seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
-import { Returning } from './returning.ts'
+import { Returning, vouchersOf } from './returning.ts'
 import type { Surroundings } from './surroundings.ts'
 import { type OnLook, type Outcome, type Rhythm, watch, whyNotMet } from './watch.ts'
 
@@ -23,21 +23,29 @@ export interface BringBack {
 }
 
 /**
- * What must be asked for to bring a target back, before the wait that may ask for `ready` at its end.
+ * What must be asked for to bring a target back that is not ready, before the wait that may ask for `ready`
+ * at its end.
  *
  * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
  * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
  * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
  * it evidently serves, and stays in drain only while its checks fail; nor a server that is `DOWN`, which
  * must earn its way up in any case.
+ *
+ * Where it has no check nothing is known of it, so it stays what it is while a check of the same server in
+ * another backend can still vouch for it.
  */
-export function wayBack(before: Server, { throughDrain, wait }: BringBack): AdminState[] {
+export function wayBack(
+  before: Server,
+  { throughDrain, wait }: BringBack,
+  isVouchedFor: boolean
+): AdminState[] {
   const shown = shownAdminState(before)
-  if (shown === 'ready') {
-    return []
-  }
-  if (!throughDrain || wait === undefined || !before.hasHealth) {
+  if (!throughDrain || wait === undefined) {
     return ['ready']
+  }
+  if (!before.hasHealth) {
+    return isVouchedFor ? [] : ['ready']
   }
   if (shown === 'maint') {
     return ['drain']
@@ -48,11 +56,14 @@ export function wayBack(before: Server, { throughDrain, wait }: BringBack): Admi
   return shown === 'drain' ? ['maint', 'drain'] : ['ready']
 }
 
-/** What must be asked for to bring targets back; nothing for those that are ready already. */
+/** What must be asked for to bring targets back; no step for those that are ready already. */
 export function stepsBack(targets: readonly Target[], order: BringBack): Step[] {
   return targets
-    .map((target) => ({ target, states: wayBack(target.before, order) }))
-    .filter(({ states }) => states.length > 0)
+    .filter(({ before }) => shownAdminState(before) !== 'ready')
+    .map((target) => ({
+      target,
+      states: wayBack(target.before, order, vouchersOf(target, targets).length > 0)
+    }))
 }
 
 /**
@@ -99,14 +110,16 @@ function notUp(pools: readonly Pool[], { timeoutMs }: Rhythm, outcome: Outcome):
     const { check } = target.now
     return `${target.fullName} is ${seenAs(target)}${check && `, its last check says ${check}`}`
   })
-  const kept = down.some(({ asked }) => asked === 'drain')
-    ? 'In drain it meets no user of load balancing. '
-    : ''
+  const isUntold =
+    down.length > 0 && down.every(({ asked, now }) => asked === 'drain' && now.fullHealth)
+  const advice = isUntold
+    ? 'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
+    : 'Look at the application and its health check, then ask for ready again.'
   return new HaproxyError(
     'not-up',
     `Not up within ${formatDuration(timeoutMs)}: ${whyNotMet(seen, outcome)}`,
     {
-      advice: `${kept}Look at the application and its health check, then ask for ready again.`,
+      advice: outcome.blind?.advice ?? advice,
       cause: outcome.blind
     }
   )

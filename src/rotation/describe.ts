@@ -1,3 +1,4 @@
+import { shownAdminState } from '../haproxy/server.ts'
 import type { Target } from './pool.ts'
 
 /** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
@@ -5,7 +6,7 @@ export function namesOf(targets: readonly Target[]): string {
   const pages = Map.groupBy(targets, ({ pool }) => pool.page.name)
   return [...pages]
     .map(([page, on]) => `${on.map(({ name }) => name).join(', ')} on ${page}`)
-    .join(', ')
+    .join(' and ')
 }
 
 /** What a target was last seen to be: `MAINT with 3 sessions, 1 queued`. */
@@ -13,7 +14,8 @@ export function seenAs({ now }: Target): string {
   const sessions = now.sessions > 0 ? [count(now.sessions, 'session')] : []
   const queue = now.queue > 0 ? [`${now.queue} queued`] : []
   const load = [...sessions, ...queue].join(', ')
-  return load === '' ? now.status : `${now.status} with ${load}`
+  const status = now.status === 'no check' ? 'ready (no check)' : now.status
+  return load === '' ? status : `${status} with ${load}`
 }
 
 /**
@@ -23,13 +25,19 @@ export function seenAs({ now }: Target): string {
 export function statesOf(targets: readonly Target[]): string {
   const states = Map.groupBy(targets, (target) => {
     if (target.certain) {
-      return `${target.undone ? 'put back, ' : ''}${seenAs(target)}`
+      return `${target.undone ? 'put back, ' : ''}${seenAs(target)}${hidden(target)}`
     }
     return `not known to be ${target.asked ?? 'as before'} (last seen ${seenAs(target)})`
   })
   return [...states]
     .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
     .join('; ')
+}
+
+/** A state that this run asked for and that a status such as `DOWN` hides. */
+function hidden({ asked, undone, now }: Target): string {
+  const isHidden = asked !== undefined && !undone && shownAdminState(now) === undefined
+  return isHidden ? `, asked for ${asked}` : ''
 }
 
 /** `1 session`, `2 sessions`. */

@@ -166,16 +166,14 @@ export function refuseUnknownStatus(targets: readonly Target[]): void {
 export function refuseUndrivable(targets: readonly Target[]): void {
   const reasons = targets.flatMap((target) => undrivable(target, targets) ?? [])
   if (reasons.length > 0) {
-    throw new HaproxyError('undrivable', reasons.join(' '), {
-      advice: 'Nothing that this page can be asked for would change that.'
-    })
+    throw new HaproxyError('undrivable', reasons.join(' '))
   }
 }
 
 function undrivable(target: Target, all: readonly Target[]): string | undefined {
   const { status, tracked } = target.before
   if (status === 'MAINT (resolution)') {
-    return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that.`
+    return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`
   }
   const follows = /^MAINT \(via (.*)\)$/.exec(status)?.[1]
   const led = all.some(({ name, pool }) => name === follows && pool.page === target.pool.page)

@@ -19,13 +19,19 @@ export function poolsAtStake(pools: readonly Pool[]): Pool[] {
 export function guard(pools: readonly Pool[], minUp: number): void {
   const refusals = pools.flatMap((pool) => refusal(pool, minUp) ?? [])
   if (refusals.length > 0) {
-    throw new HaproxyError('guard-refused', refusals.join(' '))
+    const canGrow = pools.some((pool) => othersOf(pool).some((server) => !isServing(server)))
+    throw new HaproxyError('guard-refused', refusals.join(' '), {
+      ...(!canGrow && {
+        advice:
+          'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
+      })
+    })
   }
 }
 
 function refusal(pool: Pool, minUp: number): string | undefined {
-  const taken = new Set(pool.targets.map(({ before }) => before.name))
-  const others = pool.servers.filter(({ name }) => !taken.has(name))
+  const taken = pool.targets.map(({ before }) => before.name)
+  const others = othersOf(pool)
   const serving = others.filter(isServing)
   if (serving.length >= minUp) {
     return undefined
@@ -33,10 +39,16 @@ function refusal(pool: Pool, minUp: number): string | undefined {
   const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : ''
   const not = others.filter((server) => !isServing(server)).map(whyNotServing)
   return (
-    `Without ${[...taken].join(', ')} the backend ${pool.name} would have ${serving.length} serving ` +
+    `Without ${taken.join(', ')} the backend ${pool.name} would have ${serving.length} serving ` +
     `${serving.length === 1 ? 'server' : 'servers'}${counted}, and min-up asks for ${minUp}; ` +
-    (not.length > 0 ? `not counted: ${not.join(', ')}.` : 'it has no other servers.')
+    (not.length > 0
+      ? `not counted: ${not.join(', ')}.`
+      : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`)
   )
+}
+
+function othersOf({ servers, targets }: Pool): Server[] {
+  return servers.filter(({ name }) => !targets.some(({ before }) => before.name === name))
 }
 
 function whyNotServing({ name, status, weight }: Server): string {

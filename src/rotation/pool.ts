@@ -10,6 +10,8 @@ export class Target {
   readonly before: Server
   /** As it was last seen. */
   now: Server
+  /** How many sessions came to it between the last two looks; below 0 when a reload hides that. */
+  arrived = 0
   /** Whether `now` is true: false from a change, or a look that failed, until the server is seen again. */
   certain = true
   /** The last admin state that this run asked for and that HAProxy set, or may have. */
@@ -96,12 +98,14 @@ export class Pool {
     }
     const snapshot = await this.page.look(limits, this.backend)
     const servers = serversOf(snapshot, this.backend)
-    if (countersFell(this.#totals, snapshot.totals)) {
+    const [before, after] = [this.#totals, snapshot.totals]
+    if (countersFell(before, after)) {
       this.reloads += 1
     }
-    this.#totals = snapshot.totals
+    this.#totals = after
     for (const target of this.targets) {
       target.see(servers.find(({ name }) => name === target.before.name))
+      target.arrived = (after.get(target.name) ?? 0) - (before.get(target.name) ?? 0)
     }
     this.servers = servers
   }

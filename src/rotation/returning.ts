@@ -14,8 +14,11 @@ const UNTOLD_CHECK = 5_000
 
 /** One target on its way back. */
 interface Journey {
-  /** In `check` it is in drain and must pass its health check; in `up` it was asked to be ready. */
-  stage: 'check' | 'up'
+  /**
+   * In `check` it is in drain and must pass its health check; in `vouchers` it has none and stays what it
+   * is until the checks of the same server elsewhere have passed; in `up` it was asked to be ready.
+   */
+  stage: 'check' | 'vouchers' | 'up'
   /** Whether it left maint, so that what HAProxy knew of its health before counts for nothing. */
   readonly leftMaint: boolean
   /** Whether its health was seen on its way since then: a full one is then of a fresh check. */
@@ -40,7 +43,7 @@ export class Returning {
   ) {
     const asked = new Map(steps.map(({ target, states }) => [target, states]))
     this.#journeys = new Map(
-      targetsOf(pools).map((target) => [target, departure(target, asked.get(target) ?? [])])
+      targetsOf(pools).map((target) => [target, departure(target, asked.get(target))])
     )
     this.#holdMs = Math.max(UNTOLD_CHECK, settleMs)
     this.#reask = new Reask(surroundings)
@@ -62,34 +65,29 @@ export class Returning {
 
   /** Asks for `ready` for all that still wait for their check. */
   async readyAnyway(): Promise<void> {
-    const waiting = [...this.#journeys].filter(([, { stage }]) => stage === 'check')
+    const waiting = [...this.#journeys].filter(([, { stage }]) => stage !== 'up')
     const steps = waiting.map(([target]) => ({ target, states: ['ready'] as const }))
     await changeWhatever(steps, this.#surroundings)
   }
 
   /** @returns whether a target was sent on, so that a look at once may see it up */
   async #moveOn(pool: Pool): Promise<boolean> {
-    const lost: Record<Journey['stage'], Target[]> = { check: [], up: [] }
+    const lost: Record<'drain' | 'ready', Target[]> = { drain: [], ready: [] }
     const passed: Target[] = []
     for (const target of pool.targets) {
       const journey = this.#observe(target)
       const state = journey.stage === 'check' ? 'drain' : 'ready'
-      if (!canBe(target.now, state)) {
-        lost[journey.stage].push(target)
-      } else if (
-        journey.stage === 'check' &&
-        target.now.word === 'DRAIN' &&
-        target.now.fullHealth &&
-        this.#isFresh(journey)
-      ) {
+      if (this.#hasPassed(target, journey)) {
         passed.push(target)
+      } else if (journey.stage !== 'vouchers' && !canBe(target.now, state)) {
+        lost[state].push(target)
       }
     }
-    if (lost.check.length > 0) {
-      await this.#reask.ask(pool, 'drain', lost.check)
+    if (lost.drain.length > 0) {
+      await this.#reask.ask(pool, 'drain', lost.drain)
     }
-    if (lost.up.length > 0) {
-      await this.#reask.ask(pool, 'ready', lost.up)
+    if (lost.ready.length > 0) {
+      await this.#reask.ask(pool, 'ready', lost.ready)
     }
     if (passed.length > 0) {
       this.#surroundings.log.info(`Its health check passed; asking for ready: ${namesOf(passed)}.`)
@@ -99,6 +97,20 @@ export class Returning {
       }
     }
     return false
+  }
+
+  #hasPassed(target: Target, journey: Journey): boolean {
+    const { now } = target
+    switch (journey.stage) {
+      case 'check':
+        return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(journey)
+      case 'vouchers':
+        return vouchersOf(target, [...this.#journeys.keys()]).every(
+          (voucher) => this.#journey(voucher).stage === 'up' && isUp(voucher.now)
+        )
+      case 'up':
+        return false
+    }
   }
 
   #observe(target: Target): Journey {
@@ -136,10 +148,16 @@ export class Returning {
   }
 }
 
-function departure({ before }: Target, states: readonly AdminState[]): Journey {
+/** The same server in other backends, where its health is checked. */
+export function vouchersOf({ before }: Target, targets: readonly Target[]): Target[] {
+  return targets.filter((target) => target.before.name === before.name && target.before.hasHealth)
+}
+
+function departure({ before }: Target, states: readonly AdminState[] | undefined): Journey {
+  const stage = states?.length === 0 ? 'vouchers' : states?.at(-1) === 'drain' ? 'check' : 'up'
   return {
-    stage: states.at(-1) === 'drain' ? 'check' : 'up',
-    leftMaint: before.hasHealth && (before.word === 'MAINT' || states.includes('maint')),
+    stage,
+    leftMaint: before.hasHealth && (before.word === 'MAINT' || states?.includes('maint') === true),
     sawPartial: false,
     fullSince: undefined
   }

@@ -3,12 +3,12 @@ import { canBe, isDrained, isOutOfRotation, shownAdminState } from '../haproxy/s
 import type { Step } from './ask.ts'
 import { change } from './change.ts'
 import { everywhere } from './everywhere.ts'
-import { seenAs } from './describe.ts'
+import { count, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { guard, poolsAtStake } from './guard.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
 import { Reask } from './reask.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Log, Surroundings } from './surroundings.ts'
 import { allOrNothing, undone } from './undo.ts'
 import {
   type Judgement,
@@ -75,6 +75,15 @@ export async function takeOut(
 
 type Waiting = TakeOut & { readonly wait: Rhythm }
 
+/**
+ * Whether a target is drained: out of rotation, and with no more sessions than may remain. Where none may,
+ * none may have come since the look before either: in drain the short requests of pinned clients go on and
+ * would fall between two looks.
+ */
+export function hasDrained({ now, arrived }: Target, maxSessions: number): boolean {
+  return isDrained(now, maxSessions) && (maxSessions > 0 || arrived <= 0)
+}
+
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
 async function watchDraining(
   pools: readonly Pool[],
@@ -96,6 +105,9 @@ class Draining {
   readonly #atStake: readonly Pool[]
   readonly #order: TakeOut
   readonly #reask: Reask
+  readonly #log: Log
+  readonly #visited = new Set<Target>()
+  #isFirst = true
 
   constructor(
     pools: readonly Pool[],
@@ -107,6 +119,7 @@ class Draining {
     this.#atStake = atStake
     this.#order = order
     this.#reask = new Reask(surroundings)
+    this.#log = surroundings.log
   }
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
@@ -119,8 +132,27 @@ class Draining {
         guard([pool], this.#order.minUp)
       }
     })
-    const met = this.#targets.every((target) => isDrained(target.now, this.#order.maxSessions))
+    if (this.#isFirst) {
+      // What came before the wait came when the servers were in rotation.
+      this.#isFirst = false
+      this.#targets.forEach((target) => (target.arrived = 0))
+    }
+    this.#tellOfVisitors()
+    const met = this.#targets.every((target) => hasDrained(target, this.#order.maxSessions))
     return { met, acted: false }
+  }
+
+  #tellOfVisitors(): void {
+    const { maxSessions } = this.#order
+    for (const target of this.#targets) {
+      const isVisited = isDrained(target.now, maxSessions) && !hasDrained(target, maxSessions)
+      if (isVisited && !this.#visited.has(target)) {
+        this.#visited.add(target)
+        this.#log.info(
+          `New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`
+        )
+      }
+    }
   }
 
   /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
@@ -196,8 +228,12 @@ function notDrained(
   { wait, maxSessions, state }: Waiting,
   outcome: Outcome
 ): HaproxyError {
-  const left = targetsOf(pools).filter(({ now }) => !isDrained(now, maxSessions))
-  const seen = left.map((target) => `${target.fullName} is ${seenAs(target)}`)
+  const left = targetsOf(pools).filter((target) => !hasDrained(target, maxSessions))
+  const seen = left.map((target) => {
+    const visits =
+      target.arrived > 0 ? `, and ${count(target.arrived, 'new session')} came to it` : ''
+    return `${target.fullName} is ${seenAs(target)}${visits}`
+  })
   const sticky =
     state === 'drain'
       ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
@@ -206,7 +242,10 @@ function notDrained(
     'not-drained',
     `Not drained within ${formatDuration(wait.timeoutMs)}: ${whyNotMet(seen, outcome)}`,
     {
-      advice: `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
+      advice:
+        outcome.blind?.advice ??
+        'Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown); ' +
+          `action: ready brings it back.${sticky}`,
       cause: outcome.blind
     }
   )

@@ -31,10 +31,12 @@ export interface Outcome {
   readonly blind: HaproxyError | undefined
 }
 
-/** Why a wait ended without success: what was seen, and that it may be old. */
+/** Why a wait ended without success: what was seen, or that nothing could be seen any more. */
 export function whyNotMet(seen: readonly string[], { blind }: Outcome): string {
-  const last = blind === undefined ? '' : ` The last look failed: ${blind.message}`
-  return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.${last}`
+  if (blind !== undefined) {
+    return `the end could not be seen. ${blind.message}`
+  }
+  return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.`
 }
 
 /** Pauses after failed looks grow up to this, in milliseconds. */
@@ -142,6 +144,9 @@ class Witness {
       if (!this.#told.has(message) && remainingMs > 0) {
         log.info(`${message} Going on for up to ${formatDuration(remainingMs)}.`)
       }
+    }
+    if (this.#told.size > 0 && messages.size === 0) {
+      log.info('The statistics page can be read again.')
     }
     this.#told = messages
     for (const pool of this.seen) {
