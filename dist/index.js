@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 728:
+/***/ 400:
 /***/ (function(module, __unused_webpack_exports, __nccwpck_require__) {
 
 /* @license
@@ -1894,15 +1894,15 @@ License: MIT
 
 /***/ }),
 
-/***/ 770:
+/***/ 258:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-module.exports = __nccwpck_require__(218);
+module.exports = __nccwpck_require__(877);
 
 
 /***/ }),
 
-/***/ 218:
+/***/ 877:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
@@ -2174,13 +2174,13 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 632:
+/***/ 799:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F: () => (/* binding */ listenForCancel)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
 
 /** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
 const GRACE = 4_000;
@@ -2205,7 +2205,7 @@ function listenForCancel() {
 
 /***/ }),
 
-/***/ 202:
+/***/ 561:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2227,7 +2227,7 @@ const ADVICE = {
     'tls-unknown-issuer': 'If the certificate comes from a private authority, give its certificate as the CA certificate.',
     'tls-expired': 'Renew the certificate of the statistics page.',
     'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
-    'tls-client-certificate': 'The page asks for a client certificate; give a client certificate and its key.',
+    'tls-client-certificate': 'Give a client certificate and its key that the page accepts: signed by an authority of its `ca-file`, and not expired.',
     'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
     'tls-failed': 'Check the certificates, and that the port speaks TLS.',
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
@@ -2257,7 +2257,7 @@ const ADVICE = {
     'unknown-server': 'Check the spelling; names are case-sensitive.',
     undrivable: '',
     'guard-refused': 'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
-    'did-not-hold': 'An agent check, another operator or a reload of HAProxy may have changed it.',
+    'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
     'not-drained': '',
     'not-up': '',
     'not-everywhere': '',
@@ -2312,7 +2312,7 @@ function changedNothing(error) {
 
 /***/ }),
 
-/***/ 30:
+/***/ 329:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2391,7 +2391,7 @@ function isUp(server) {
 
 /***/ }),
 
-/***/ 60:
+/***/ 360:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2403,12 +2403,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var haproxy_errors = __nccwpck_require__(202);
-// EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
-var papaparse = __nccwpck_require__(728);
+var haproxy_errors = __nccwpck_require__(561);
+// EXTERNAL MODULE: ../../work/main/node_modules/papaparse/papaparse.js
+var papaparse = __nccwpck_require__(400);
 var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
+var server = __nccwpck_require__(329);
 ;// CONCATENATED MODULE: ./src/haproxy/csv.ts
 
 
@@ -2552,9 +2552,9 @@ function recognise(text) {
 }
 
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
-var lib = __nccwpck_require__(769);
+var stats_url = __nccwpck_require__(3);
+// EXTERNAL MODULE: ../../work/main/node_modules/@actions/http-client/lib/index.js + 2 modules
+var lib = __nccwpck_require__(465);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(598);
 ;// CONCATENATED MODULE: external "node:net"
@@ -2980,7 +2980,7 @@ function destination(location) {
 
 /***/ }),
 
-/***/ 126:
+/***/ 3:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3041,7 +3041,7 @@ function csvAddress(url, backend) {
 
 /***/ }),
 
-/***/ 616:
+/***/ 643:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3074,13 +3074,13 @@ function harmlessHtml(text) {
 
 /***/ }),
 
-/***/ 407:
+/***/ 890:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(358);
-/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(661);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(679);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(257);
+/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(814);
 
 
 
@@ -3099,7 +3099,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 425:
+/***/ 126:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3110,8 +3110,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   Hh: () => (/* binding */ UNAVAILABLE)
 });
 
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: ../../work/main/node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(679);
 ;// CONCATENATED MODULE: ./src/defaults.ts
 /** Every input with its default as action.yml gives it; an empty value always means the default. */
 const DEFAULTS = {
@@ -3140,7 +3140,7 @@ const DEFAULTS = {
 };
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(969);
 ;// CONCATENATED MODULE: ./src/input-reader.ts
 
 
@@ -3230,7 +3230,7 @@ class InputReader {
 
 /***/ }),
 
-/***/ 422:
+/***/ 57:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3239,8 +3239,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   K: () => (/* binding */ readInputs)
 });
 
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: ../../work/main/node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(679);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(598);
 ;// CONCATENATED MODULE: external "node:fs"
@@ -3248,11 +3248,11 @@ const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(311);
 // EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 4 modules
-var stats_page = __nccwpck_require__(60);
+var stats_page = __nccwpck_require__(360);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
+var stats_url = __nccwpck_require__(3);
 // EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(425);
+var input_reader = __nccwpck_require__(126);
 ;// CONCATENATED MODULE: ./src/access.ts
 
 
@@ -3399,9 +3399,9 @@ function check(reader, name, use) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(969);
 // EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(626);
+var take_out = __nccwpck_require__(479);
 ;// CONCATENATED MODULE: ./src/inputs.ts
 
 
@@ -3494,15 +3494,15 @@ function readAction(reader) {
 
 /***/ }),
 
-/***/ 609:
+/***/ 53:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   C: () => (/* binding */ saveIntent),
 /* harmony export */   N: () => (/* binding */ readIntent)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(679);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(329);
 
 
 const KEY = 'intent';
@@ -3524,7 +3524,7 @@ function readIntent() {
 
 /***/ }),
 
-/***/ 6:
+/***/ 304:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3532,8 +3532,8 @@ function readIntent() {
 /* harmony export */   Yz: () => (/* binding */ debug),
 /* harmony export */   zN: () => (/* binding */ endPhase)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _harmless_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(616);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(679);
+/* harmony import */ var _harmless_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(643);
 
 
 let phaseIsOpen = false;
@@ -3569,7 +3569,7 @@ function debug(text) {
 
 /***/ }),
 
-/***/ 358:
+/***/ 257:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3579,27 +3579,27 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/cancellation.ts
-var cancellation = __nccwpck_require__(632);
+var cancellation = __nccwpck_require__(799);
 // EXTERNAL MODULE: ./src/inputs.ts + 2 modules
-var inputs = __nccwpck_require__(422);
+var inputs = __nccwpck_require__(57);
 // EXTERNAL MODULE: ./src/pages.ts
-var pages = __nccwpck_require__(887);
+var pages = __nccwpck_require__(230);
 // EXTERNAL MODULE: ./src/intent.ts
-var intent = __nccwpck_require__(609);
+var intent = __nccwpck_require__(53);
 // EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(6);
+var log = __nccwpck_require__(304);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 1 modules
-var bring_back = __nccwpck_require__(543);
+var bring_back = __nccwpck_require__(697);
 // EXTERNAL MODULE: ./src/rotation/everywhere.ts
-var everywhere = __nccwpck_require__(750);
+var everywhere = __nccwpck_require__(763);
 // EXTERNAL MODULE: ./src/rotation/persist.ts
-var persist = __nccwpck_require__(458);
+var persist = __nccwpck_require__(569);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(898);
+var pool = __nccwpck_require__(343);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
+var describe = __nccwpck_require__(80);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(561);
 ;// CONCATENATED MODULE: ./src/rotation/command.ts
 
 
@@ -3621,7 +3621,7 @@ async function command(pools, name, surroundings) {
     });
 }
 
-;// CONCATENATED MODULE: ./node_modules/leven/index.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
 
@@ -3921,15 +3921,13 @@ function refuseUnknownStatus(targets) {
 function refuseUndrivable(targets) {
     const reasons = targets.flatMap((target) => undrivable(target, targets) ?? []);
     if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('undrivable', reasons.join(' '), {
-            advice: 'Nothing that this page can be asked for would change that.'
-        });
+        throw new errors/* HaproxyError */.Q('undrivable', reasons.join(' '));
     }
 }
 function undrivable(target, all) {
     const { status, tracked } = target.before;
     if (status === 'MAINT (resolution)') {
-        return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that.`;
+        return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
     }
     const follows = /^MAINT \(via (.*)\)$/.exec(status)?.[1];
     const led = all.some(({ name, pool }) => name === follows && pool.page === target.pool.page);
@@ -3940,7 +3938,7 @@ function undrivable(target, all) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
+var guard = __nccwpck_require__(324);
 ;// CONCATENATED MODULE: ./src/rotation/rehearse.ts
 
 
@@ -3951,7 +3949,7 @@ async function rehearse(pools, surroundings) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(626);
+var take_out = __nccwpck_require__(479);
 ;// CONCATENATED MODULE: ./src/perform.ts
 
 
@@ -4031,7 +4029,7 @@ function told(steps, end) {
 }
 
 // EXTERNAL MODULE: ./src/report.ts + 2 modules
-var src_report = __nccwpck_require__(315);
+var src_report = __nccwpck_require__(226);
 ;// CONCATENATED MODULE: ./src/rotation/look-once-more.ts
 
 /** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
@@ -4049,7 +4047,7 @@ async function lookOnceMore(pools, { over }) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/surroundings.ts + 1 modules
-var rotation_surroundings = __nccwpck_require__(364);
+var rotation_surroundings = __nccwpck_require__(206);
 ;// CONCATENATED MODULE: ./src/main.ts
 
 
@@ -4090,16 +4088,16 @@ async function run(inputs, surroundings) {
 
 /***/ }),
 
-/***/ 887:
+/***/ 230:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60);
-/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(360);
+/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(304);
 
 
 
@@ -4122,26 +4120,26 @@ function warnOfUnverifiedTls({ transport, instances }) {
 
 /***/ }),
 
-/***/ 661:
+/***/ 814:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
-/* harmony import */ var _cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(632);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(30);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(422);
-/* harmony import */ var _intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(609);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(887);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(315);
-/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(543);
-/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(396);
-/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(225);
-/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(750);
-/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(458);
-/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(898);
-/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(364);
+/* harmony import */ var _cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(799);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(329);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(57);
+/* harmony import */ var _intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(230);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(304);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(226);
+/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(697);
+/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(881);
+/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(80);
+/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(763);
+/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(569);
+/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(343);
+/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(206);
 
 
 
@@ -4162,7 +4160,7 @@ const GLANCE = { timeoutMs: 5_000, intervalMs: 500, settleMs: 0 };
 async function post() {
     const intent = (0,_intent_js__WEBPACK_IMPORTED_MODULE_2__/* .readIntent */ .N)();
     if (intent === undefined || intent.pools.length === 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step has left no server out of rotation.');
+        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step took no server out of rotation.');
         return;
     }
     if (intent.restore === 'never') {
@@ -4225,7 +4223,13 @@ async function findWhatIsLeft(page, { url, backend, previous, servers }, state, 
         _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`);
     }
     if (moved.length > 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Leaving alone what somebody has changed since: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}.`);
+        const told = `Leaving alone what is no longer in ${state} (changed by a later step or by somebody else): ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}.`;
+        if (moved.every(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .shownAdminState */ .Yy)(before) !== undefined)) {
+            _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(told);
+        }
+        else {
+            _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`${told} What is DOWN may be held in drain, out of rotation: choose READY once it is well.`);
+        }
     }
     const names = left.map(({ before }) => before.name);
     return { pool: new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, names, seen), previous };
@@ -4264,7 +4268,7 @@ function told(pools) {
 
 /***/ }),
 
-/***/ 315:
+/***/ 226:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4274,20 +4278,20 @@ __nccwpck_require__.d(__webpack_exports__, {
   x: () => (/* binding */ reportFailure)
 });
 
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: ../../work/main/node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(679);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(561);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
+var server = __nccwpck_require__(329);
 // EXTERNAL MODULE: ./src/harmless.ts
-var harmless = __nccwpck_require__(616);
+var harmless = __nccwpck_require__(643);
 // EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(425);
+var input_reader = __nccwpck_require__(126);
 // EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(6);
+var log = __nccwpck_require__(304);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
-var rotation_pool = __nccwpck_require__(898);
+var rotation_pool = __nccwpck_require__(343);
 ;// CONCATENATED MODULE: ./src/outputs.ts
 
 
@@ -4325,9 +4329,11 @@ function resultOf(target) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
+var describe = __nccwpck_require__(80);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(969);
+// EXTERNAL MODULE: ./src/rotation/take-out.ts
+var take_out = __nccwpck_require__(479);
 ;// CONCATENATED MODULE: ./src/summary.ts
 
 
@@ -4415,6 +4421,7 @@ function chart(samples) {
 
 
 
+
 /**
  * Says what went wrong, as the step's last line, and has the step fail.
  *
@@ -4489,7 +4496,9 @@ class Report {
     /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
     failed(error) {
         const targets = this.#targets;
-        const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
+        const seen = (0,describe/* statesOf */.kY)(targets);
+        const isTold = error instanceof errors/* HaproxyError */.Q && error.message.includes(seen);
+        const states = isTold || seen === '' ? '' : `Now ${seen}.`;
         const untouched = !targets.some(rotation_pool/* wasAsked */.gg);
         const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
         const changed = untouched ? 'Nothing was changed.' : '';
@@ -4524,12 +4533,15 @@ class Report {
                 if (!wait) {
                     return `Out of rotation: ${states}${before}. Not waited for sessions to end.`;
                 }
-                if (!targets.every(({ now }) => (0,server/* isDrained */.wx)(now, maxSessions))) {
+                if (!targets.every((target) => (0,take_out/* hasDrained */.Yo)(target, maxSessions))) {
                     return `Out of rotation but not drained: ${states}${waited}.`;
                 }
-                return this.pools.some(({ reloads }) => reloads > 0)
-                    ? `Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
-                        'that its old process still serves are not shown.'
+                if (this.pools.some(({ reloads }) => reloads > 0)) {
+                    return (`Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
+                        'that its old process still serves are not shown; its `hard-stop-after` ends them.');
+                }
+                return this.#sessionsLeft() > 0
+                    ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
                     : `Safe to stop: ${states}${before}${waited}.`;
             case 'ready':
                 return wait && targets.every(({ now }) => (0,server/* isUp */.ie)(now))
@@ -4544,6 +4556,10 @@ class Report {
     /** What becomes of servers that a failed step leaves out of rotation. */
     #giveBack() {
         const { action, restore } = this.#inputs;
+        const held = this.#targets.filter(({ asked, undone }) => asked === 'drain' && !undone);
+        if (action === 'ready' && held.length > 0) {
+            return `In drain load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)}, and it stays there until somebody asks for ready.`;
+        }
         const out = this.#targets.filter(rotation_pool/* isMoved */.yu);
         if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
             return '';
@@ -4563,7 +4579,7 @@ function phrase(target) {
 
 /***/ }),
 
-/***/ 363:
+/***/ 328:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -4572,11 +4588,11 @@ function phrase(target) {
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
 /* harmony export */   cn: () => (/* binding */ askInRounds)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(30);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(329);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(80);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(763);
+/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(569);
 
 
 
@@ -4629,7 +4645,7 @@ function refuseIfNotHeld(steps) {
 
 /***/ }),
 
-/***/ 543:
+/***/ 697:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4642,21 +4658,21 @@ __nccwpck_require__.d(__webpack_exports__, {
 // UNUSED EXPORTS: wayBack
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(561);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
+var server = __nccwpck_require__(329);
 // EXTERNAL MODULE: ./src/rotation/change.ts
-var change = __nccwpck_require__(396);
+var change = __nccwpck_require__(881);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
+var describe = __nccwpck_require__(80);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(969);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(898);
+var pool = __nccwpck_require__(343);
 // EXTERNAL MODULE: ./src/rotation/everywhere.ts
-var everywhere = __nccwpck_require__(750);
+var everywhere = __nccwpck_require__(763);
 // EXTERNAL MODULE: ./src/rotation/reask.ts
-var reask = __nccwpck_require__(696);
+var reask = __nccwpck_require__(855);
 ;// CONCATENATED MODULE: ./src/rotation/returning.ts
 
 
@@ -4676,7 +4692,7 @@ class Returning {
     #toldOfHold = false;
     constructor(pools, steps, { settleMs }, surroundings) {
         const asked = new Map(steps.map(({ target, states }) => [target, states]));
-        this.#journeys = new Map((0,pool/* targetsOf */.QR)(pools).map((target) => [target, departure(target, asked.get(target) ?? [])]));
+        this.#journeys = new Map((0,pool/* targetsOf */.QR)(pools).map((target) => [target, departure(target, asked.get(target))]));
         this.#holdMs = Math.max(UNTOLD_CHECK, settleMs);
         this.#reask = new reask/* Reask */.$(surroundings);
         this.#surroundings = surroundings;
@@ -4693,32 +4709,29 @@ class Returning {
     }
     /** Asks for `ready` for all that still wait for their check. */
     async readyAnyway() {
-        const waiting = [...this.#journeys].filter(([, { stage }]) => stage === 'check');
+        const waiting = [...this.#journeys].filter(([, { stage }]) => stage !== 'up');
         const steps = waiting.map(([target]) => ({ target, states: ['ready'] }));
         await (0,change/* changeWhatever */.B)(steps, this.#surroundings);
     }
     /** @returns whether a target was sent on, so that a look at once may see it up */
     async #moveOn(pool) {
-        const lost = { check: [], up: [] };
+        const lost = { drain: [], ready: [] };
         const passed = [];
         for (const target of pool.targets) {
             const journey = this.#observe(target);
             const state = journey.stage === 'check' ? 'drain' : 'ready';
-            if (!(0,server/* canBe */.gF)(target.now, state)) {
-                lost[journey.stage].push(target);
-            }
-            else if (journey.stage === 'check' &&
-                target.now.word === 'DRAIN' &&
-                target.now.fullHealth &&
-                this.#isFresh(journey)) {
+            if (this.#hasPassed(target, journey)) {
                 passed.push(target);
             }
+            else if (journey.stage !== 'vouchers' && !(0,server/* canBe */.gF)(target.now, state)) {
+                lost[state].push(target);
+            }
         }
-        if (lost.check.length > 0) {
-            await this.#reask.ask(pool, 'drain', lost.check);
+        if (lost.drain.length > 0) {
+            await this.#reask.ask(pool, 'drain', lost.drain);
         }
-        if (lost.up.length > 0) {
-            await this.#reask.ask(pool, 'ready', lost.up);
+        if (lost.ready.length > 0) {
+            await this.#reask.ask(pool, 'ready', lost.ready);
         }
         if (passed.length > 0) {
             this.#surroundings.log.info(`Its health check passed; asking for ready: ${(0,describe/* namesOf */.eZ)(passed)}.`);
@@ -4728,6 +4741,17 @@ class Returning {
             }
         }
         return false;
+    }
+    #hasPassed(target, journey) {
+        const { now } = target;
+        switch (journey.stage) {
+            case 'check':
+                return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(journey);
+            case 'vouchers':
+                return vouchersOf(target, [...this.#journeys.keys()]).every((voucher) => this.#journey(voucher).stage === 'up' && (0,server/* isUp */.ie)(voucher.now));
+            case 'up':
+                return false;
+        }
     }
     #observe(target) {
         const journey = this.#journey(target);
@@ -4759,17 +4783,22 @@ class Returning {
         return journey;
     }
 }
+/** The same server in other backends, where its health is checked. */
+function vouchersOf({ before }, targets) {
+    return targets.filter((target) => target.before.name === before.name && target.before.hasHealth);
+}
 function departure({ before }, states) {
+    const stage = states?.length === 0 ? 'vouchers' : states?.at(-1) === 'drain' ? 'check' : 'up';
     return {
-        stage: states.at(-1) === 'drain' ? 'check' : 'up',
-        leftMaint: before.hasHealth && (before.word === 'MAINT' || states.includes('maint')),
+        stage,
+        leftMaint: before.hasHealth && (before.word === 'MAINT' || states?.includes('maint') === true),
         sawPartial: false,
         fullSince: undefined
     };
 }
 
 // EXTERNAL MODULE: ./src/rotation/watch.ts
-var watch = __nccwpck_require__(625);
+var watch = __nccwpck_require__(402);
 ;// CONCATENATED MODULE: ./src/rotation/bring-back.ts
 
 
@@ -4780,21 +4809,25 @@ var watch = __nccwpck_require__(625);
 
 
 /**
- * What must be asked for to bring a target back, before the wait that may ask for `ready` at its end.
+ * What must be asked for to bring a target back that is not ready, before the wait that may ask for `ready`
+ * at its end.
  *
  * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
  * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
  * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
  * it evidently serves, and stays in drain only while its checks fail; nor a server that is `DOWN`, which
  * must earn its way up in any case.
+ *
+ * Where it has no check nothing is known of it, so it stays what it is while a check of the same server in
+ * another backend can still vouch for it.
  */
-function wayBack(before, { throughDrain, wait }) {
+function wayBack(before, { throughDrain, wait }, isVouchedFor) {
     const shown = (0,server/* shownAdminState */.Yy)(before);
-    if (shown === 'ready') {
-        return [];
-    }
-    if (!throughDrain || wait === undefined || !before.hasHealth) {
+    if (!throughDrain || wait === undefined) {
         return ['ready'];
+    }
+    if (!before.hasHealth) {
+        return isVouchedFor ? [] : ['ready'];
     }
     if (shown === 'maint') {
         return ['drain'];
@@ -4804,11 +4837,14 @@ function wayBack(before, { throughDrain, wait }) {
     }
     return shown === 'drain' ? ['maint', 'drain'] : ['ready'];
 }
-/** What must be asked for to bring targets back; nothing for those that are ready already. */
+/** What must be asked for to bring targets back; no step for those that are ready already. */
 function stepsBack(targets, order) {
     return targets
-        .map((target) => ({ target, states: wayBack(target.before, order) }))
-        .filter(({ states }) => states.length > 0);
+        .filter(({ before }) => (0,server/* shownAdminState */.Yy)(before) !== 'ready')
+        .map((target) => ({
+        target,
+        states: wayBack(target.before, order, vouchersOf(target, targets).length > 0)
+    }));
 }
 /**
  * Brings servers back into rotation and waits until they are up.
@@ -4843,11 +4879,12 @@ function notUp(pools, { timeoutMs }, outcome) {
         const { check } = target.now;
         return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${check && `, its last check says ${check}`}`;
     });
-    const kept = down.some(({ asked }) => asked === 'drain')
-        ? 'In drain it meets no user of load balancing. '
-        : '';
+    const isUntold = down.length > 0 && down.every(({ asked, now }) => asked === 'drain' && now.fullHealth);
+    const advice = isUntold
+        ? 'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
+        : 'Look at the application and its health check, then ask for ready again.';
     return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,watch/* whyNotMet */.E)(seen, outcome)}`, {
-        advice: `${kept}Look at the application and its health check, then ask for ready again.`,
+        advice: outcome.blind?.advice ?? advice,
         cause: outcome.blind
     });
 }
@@ -4867,16 +4904,16 @@ function tellOfGaps(pools, { log }) {
 
 /***/ }),
 
-/***/ 396:
+/***/ 881:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B: () => (/* binding */ changeWhatever),
 /* harmony export */   Z: () => (/* binding */ change)
 /* harmony export */ });
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(363);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(742);
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(328);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(763);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(549);
 
 
 
@@ -4913,28 +4950,31 @@ async function changeWhatever(steps, surroundings) {
 
 /***/ }),
 
-/***/ 225:
+/***/ 80:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   U9: () => (/* binding */ count),
 /* harmony export */   eZ: () => (/* binding */ namesOf),
 /* harmony export */   kY: () => (/* binding */ statesOf),
 /* harmony export */   ke: () => (/* binding */ seenAs)
 /* harmony export */ });
-/* unused harmony export count */
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(329);
+
 /** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
 function namesOf(targets) {
     const pages = Map.groupBy(targets, ({ pool }) => pool.page.name);
     return [...pages]
         .map(([page, on]) => `${on.map(({ name }) => name).join(', ')} on ${page}`)
-        .join(', ');
+        .join(' and ');
 }
 /** What a target was last seen to be: `MAINT with 3 sessions, 1 queued`. */
 function seenAs({ now }) {
     const sessions = now.sessions > 0 ? [count(now.sessions, 'session')] : [];
     const queue = now.queue > 0 ? [`${now.queue} queued`] : [];
     const load = [...sessions, ...queue].join(', ');
-    return load === '' ? now.status : `${now.status} with ${load}`;
+    const status = now.status === 'no check' ? 'ready (no check)' : now.status;
+    return load === '' ? status : `${status} with ${load}`;
 }
 /**
  * The state that every target is in, in as few sentences as it takes: targets in the same state are told
@@ -4943,13 +4983,18 @@ function seenAs({ now }) {
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
         if (target.certain) {
-            return `${target.undone ? 'put back, ' : ''}${seenAs(target)}`;
+            return `${target.undone ? 'put back, ' : ''}${seenAs(target)}${hidden(target)}`;
         }
         return `not known to be ${target.asked ?? 'as before'} (last seen ${seenAs(target)})`;
     });
     return [...states]
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
         .join('; ');
+}
+/** A state that this run asked for and that a status such as `DOWN` hides. */
+function hidden({ asked, undone, now }) {
+    const isHidden = asked !== undefined && !undone && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) === undefined;
+    return isHidden ? `, asked for ${asked}` : '';
 }
 /** `1 session`, `2 sessions`. */
 function count(amount, what) {
@@ -4959,7 +5004,7 @@ function count(amount, what) {
 
 /***/ }),
 
-/***/ 676:
+/***/ 969:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5001,13 +5046,13 @@ function formatDuration(ms) {
 
 /***/ }),
 
-/***/ 750:
+/***/ 763:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   f: () => (/* binding */ everywhere)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
 
 /**
  * Does something for all at once and lets all of them end, so that nothing goes on behind a failure.
@@ -5034,15 +5079,15 @@ async function everywhere(all, deed) {
 
 /***/ }),
 
-/***/ 807:
+/***/ 324:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   X: () => (/* binding */ poolsAtStake),
 /* harmony export */   a: () => (/* binding */ guard)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(329);
 
 
 /**
@@ -5061,21 +5106,31 @@ function poolsAtStake(pools) {
 function guard(pools, minUp) {
     const refusals = pools.flatMap((pool) => refusal(pool, minUp) ?? []);
     if (refusals.length > 0) {
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', refusals.join(' '));
+        const canGrow = pools.some((pool) => othersOf(pool).some((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isServing */ .PA)(server)));
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', refusals.join(' '), {
+            ...(!canGrow && {
+                advice: 'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
+            })
+        });
     }
 }
 function refusal(pool, minUp) {
-    const taken = new Set(pool.targets.map(({ before }) => before.name));
-    const others = pool.servers.filter(({ name }) => !taken.has(name));
+    const taken = pool.targets.map(({ before }) => before.name);
+    const others = othersOf(pool);
     const serving = others.filter(_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isServing */ .PA);
     if (serving.length >= minUp) {
         return undefined;
     }
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = others.filter((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isServing */ .PA)(server)).map(whyNotServing);
-    return (`Without ${[...taken].join(', ')} the backend ${pool.name} would have ${serving.length} serving ` +
+    return (`Without ${taken.join(', ')} the backend ${pool.name} would have ${serving.length} serving ` +
         `${serving.length === 1 ? 'server' : 'servers'}${counted}, and min-up asks for ${minUp}; ` +
-        (not.length > 0 ? `not counted: ${not.join(', ')}.` : 'it has no other servers.'));
+        (not.length > 0
+            ? `not counted: ${not.join(', ')}.`
+            : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
+}
+function othersOf({ servers, targets }) {
+    return servers.filter(({ name }) => !targets.some(({ before }) => before.name === name));
 }
 function whyNotServing({ name, status, weight }) {
     return `${name} (${status}${weight === 0 ? ', weight 0' : ''})`;
@@ -5084,13 +5139,13 @@ function whyNotServing({ name, status, weight }) {
 
 /***/ }),
 
-/***/ 458:
+/***/ 569:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Z: () => (/* binding */ persist)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
 
 /** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
 const PAUSES = [250, 1_000, 2_500];
@@ -5117,7 +5172,7 @@ async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) =
 
 /***/ }),
 
-/***/ 898:
+/***/ 343:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5128,8 +5183,8 @@ async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) =
 /* harmony export */   yu: () => (/* binding */ isMoved)
 /* harmony export */ });
 /* unused harmony export Target */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(329);
 
 
 /** One server in one backend on one HAProxy that this run is about. */
@@ -5139,6 +5194,8 @@ class Target {
     before;
     /** As it was last seen. */
     now;
+    /** How many sessions came to it between the last two looks; below 0 when a reload hides that. */
+    arrived = 0;
     /** Whether `now` is true: false from a change, or a look that failed, until the server is seen again. */
     certain = true;
     /** The last admin state that this run asked for and that HAProxy set, or may have. */
@@ -5217,12 +5274,14 @@ class Pool {
         }
         const snapshot = await this.page.look(limits, this.backend);
         const servers = serversOf(snapshot, this.backend);
-        if (countersFell(this.#totals, snapshot.totals)) {
+        const [before, after] = [this.#totals, snapshot.totals];
+        if (countersFell(before, after)) {
             this.reloads += 1;
         }
-        this.#totals = snapshot.totals;
+        this.#totals = after;
         for (const target of this.targets) {
             target.see(servers.find(({ name }) => name === target.before.name));
+            target.arrived = (after.get(target.name) ?? 0) - (before.get(target.name) ?? 0);
         }
         this.servers = servers;
     }
@@ -5292,15 +5351,15 @@ function isChanged(target) {
 
 /***/ }),
 
-/***/ 696:
+/***/ 855:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $: () => (/* binding */ Reask),
 /* harmony export */   q: () => (/* binding */ askUnlessAway)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(225);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(80);
 
 
 const MOST = 3;
@@ -5357,7 +5416,7 @@ async function askUnlessAway(pool, state, targets, { log, over }) {
 
 /***/ }),
 
-/***/ 364:
+/***/ 206:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5383,25 +5442,26 @@ const systemClock = {
 
 /***/ }),
 
-/***/ 626:
+/***/ 479:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Qj: () => (/* binding */ ON_TIMEOUT),
+/* harmony export */   Yo: () => (/* binding */ hasDrained),
 /* harmony export */   gu: () => (/* binding */ takeOut),
 /* harmony export */   q8: () => (/* binding */ stepsOut)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
-/* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(225);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(676);
-/* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(807);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(898);
-/* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(696);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(742);
-/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(625);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(329);
+/* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(881);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(763);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(80);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(969);
+/* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(324);
+/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(343);
+/* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(855);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(549);
+/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(402);
 
 
 
@@ -5446,6 +5506,14 @@ async function takeOut(pools, order, surroundings, onLook) {
         await onTimeUp(pools, waiting, outcome, surroundings, onLook);
     }
 }
+/**
+ * Whether a target is drained: out of rotation, and with no more sessions than may remain. Where none may,
+ * none may have come since the look before either: in drain the short requests of pinned clients go on and
+ * would fall between two looks.
+ */
+function hasDrained({ now, arrived }, maxSessions) {
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived <= 0);
+}
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
 async function watchDraining(pools, atStake, order, surroundings, onLook) {
     const draining = new Draining(pools, atStake, order, surroundings);
@@ -5458,11 +5526,15 @@ class Draining {
     #atStake;
     #order;
     #reask;
+    #log;
+    #visited = new Set();
+    #isFirst = true;
     constructor(pools, atStake, order, surroundings) {
         this.#targets = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools);
         this.#atStake = atStake;
         this.#order = order;
         this.#reask = new _reask_js__WEBPACK_IMPORTED_MODULE_6__/* .Reask */ .$(surroundings);
+        this.#log = surroundings.log;
     }
     async judge(seen) {
         await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
@@ -5475,8 +5547,24 @@ class Draining {
                 (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .guard */ .a)([pool], this.#order.minUp);
             }
         });
-        const met = this.#targets.every((target) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(target.now, this.#order.maxSessions));
+        if (this.#isFirst) {
+            // What came before the wait came when the servers were in rotation.
+            this.#isFirst = false;
+            this.#targets.forEach((target) => (target.arrived = 0));
+        }
+        this.#tellOfVisitors();
+        const met = this.#targets.every((target) => hasDrained(target, this.#order.maxSessions));
         return { met, acted: false };
+    }
+    #tellOfVisitors() {
+        const { maxSessions } = this.#order;
+        for (const target of this.#targets) {
+            const isVisited = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(target.now, maxSessions) && !hasDrained(target, maxSessions);
+            if (isVisited && !this.#visited.has(target)) {
+                this.#visited.add(target);
+                this.#log.info(`New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`);
+            }
+        }
     }
     /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
     #holds({ now }) {
@@ -5526,13 +5614,18 @@ async function waitAfterKill(pools, order, surroundings, onLook) {
     }
 }
 function notDrained(pools, { wait, maxSessions, state }, outcome) {
-    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions));
-    const seen = left.map((target) => `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .seenAs */ .ke)(target)}`);
+    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter((target) => !hasDrained(target, maxSessions));
+    const seen = left.map((target) => {
+        const visits = target.arrived > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .count */ .U9)(target.arrived, 'new session')} came to it` : '';
+        return `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .seenAs */ .ke)(target)}${visits}`;
+    });
     const sticky = state === 'drain'
         ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
         : '';
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-drained', `Not drained within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(wait.timeoutMs)}: ${(0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotMet */ .E)(seen, outcome)}`, {
-        advice: `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
+        advice: outcome.blind?.advice ??
+            'Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown); ' +
+                `action: ready brings it back.${sticky}`,
         cause: outcome.blind
     });
 }
@@ -5540,7 +5633,7 @@ function notDrained(pools, { wait, maxSessions, state }, outcome) {
 
 /***/ }),
 
-/***/ 742:
+/***/ 549:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5548,12 +5641,12 @@ function notDrained(pools, { wait, maxSessions, state }, outcome) {
 /* harmony export */   SF: () => (/* binding */ undone)
 /* harmony export */ });
 /* unused harmony export undo */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(898);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(329);
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(328);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(80);
+/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(569);
+/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(343);
 
 
 
@@ -5651,21 +5744,23 @@ async function undone(failure, targets, surroundings) {
 
 /***/ }),
 
-/***/ 625:
+/***/ 402:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E: () => (/* binding */ whyNotMet),
 /* harmony export */   w: () => (/* binding */ watch)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(969);
 
 
-/** Why a wait ended without success: what was seen, and that it may be old. */
+/** Why a wait ended without success: what was seen, or that nothing could be seen any more. */
 function whyNotMet(seen, { blind }) {
-    const last = blind === undefined ? '' : ` The last look failed: ${blind.message}`;
-    return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.${last}`;
+    if (blind !== undefined) {
+        return `it could not be seen at the end. ${blind.message}`;
+    }
+    return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.`;
 }
 /** Pauses after failed looks grow up to this, in milliseconds. */
 const LONGEST_PAUSE = 10_000;
@@ -5759,6 +5854,9 @@ class Witness {
                 log.info(`${message} Going on for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(remainingMs)}.`);
             }
         }
+        if (this.#told.size > 0 && messages.size === 0) {
+            log.info('The statistics page can be read again.');
+        }
         this.#told = messages;
         for (const pool of this.seen) {
             if (pool.reloads !== this.#reloads.get(pool)) {
@@ -5843,7 +5941,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 79:
+/***/ 679:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5869,7 +5967,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/utils.js
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
 /**
@@ -5905,7 +6003,7 @@ function toCommandProperties(annotationProperties) {
     };
 }
 //# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/command.js
 
 
 /**
@@ -6001,7 +6099,7 @@ function escapeProperty(s) {
 const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
 ;// CONCATENATED MODULE: external "fs"
 const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/file-command.js
 // For internal use, subject to change.
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
@@ -6038,9 +6136,9 @@ function file_command_prepareKeyValueMessage(key, value) {
 //# sourceMappingURL=file-command.js.map
 ;// CONCATENATED MODULE: external "path"
 const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
-var lib = __nccwpck_require__(769);
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/auth.js
+// EXTERNAL MODULE: ../../work/main/node_modules/@actions/http-client/lib/index.js + 2 modules
+var lib = __nccwpck_require__(465);
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/http-client/lib/auth.js
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6116,7 +6214,7 @@ class PersonalAccessTokenCredentialHandler {
     }
 }
 //# sourceMappingURL=auth.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/oidc-utils.js
 var oidc_utils_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6190,7 +6288,7 @@ class oidc_utils_OidcClient {
     }
 }
 //# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/summary.js
 var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6471,7 +6569,7 @@ const _summary = new Summary();
 const markdownSummary = (/* unused pure expression or super */ null && (_summary));
 const summary = _summary;
 //# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/path-utils.js
 
 /**
  * toPosixPath converts the given path to the posix form. On Windows, \\ will be
@@ -6513,7 +6611,7 @@ var external_events_ = __nccwpck_require__(434);
 const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
 // EXTERNAL MODULE: external "assert"
 var external_assert_ = __nccwpck_require__(613);
-;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/io/lib/io-util.js
 var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6693,7 +6791,7 @@ function getCmdPath() {
     return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
 }
 //# sourceMappingURL=io-util.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/io/lib/io.js
 var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6967,7 +7065,7 @@ function io_copyFile(srcFile, destFile, force) {
 //# sourceMappingURL=io.js.map
 ;// CONCATENATED MODULE: external "timers"
 const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
-;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/exec/lib/toolrunner.js
 var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7555,7 +7653,7 @@ class ExecState extends external_events_.EventEmitter {
     }
 }
 //# sourceMappingURL=toolrunner.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/exec/lib/exec.js
 var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7635,7 +7733,7 @@ function getExecOutput(commandLine, args, options) {
     });
 }
 //# sourceMappingURL=exec.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/platform.js
 var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7700,7 +7798,7 @@ function getDetails() {
     });
 }
 //# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/core.js
 var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -8021,7 +8119,7 @@ function getIDToken(aud) {
 
 /***/ }),
 
-/***/ 769:
+/***/ 465:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -8038,7 +8136,7 @@ var external_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_
 // EXTERNAL MODULE: external "https"
 var external_https_ = __nccwpck_require__(692);
 var external_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_https_, 2);
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/proxy.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/http-client/lib/proxy.js
 function getProxyUrl(reqUrl) {
     const usingSsl = reqUrl.protocol === 'https:';
     if (checkBypass(reqUrl)) {
@@ -8129,8 +8227,8 @@ class DecodedURL extends URL {
     }
 }
 //# sourceMappingURL=proxy.js.map
-// EXTERNAL MODULE: ./node_modules/tunnel/index.js
-var tunnel = __nccwpck_require__(770);
+// EXTERNAL MODULE: ../../work/main/node_modules/tunnel/index.js
+var tunnel = __nccwpck_require__(258);
 ;// CONCATENATED MODULE: ./src/left-out/undici.ts
 /**
  * Stands in for undici in the bundle (tsconfig.json, `paths`). The toolkit's HTTP client imports it for one
@@ -8141,7 +8239,7 @@ function ProxyAgent() {
     throw new Error('undici is left out of this bundle.');
 }
 
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/index.js
+;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/http-client/lib/index.js
 /* eslint-disable @typescript-eslint/no-explicit-any */
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -9021,6 +9119,6 @@ const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCa
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(407);
+/******/ var __webpack_exports__ = __nccwpck_require__(890);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

@@ -115,7 +115,7 @@ async function findWhatIsLeft(
     log.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`)
   }
   if (moved.length > 0) {
-    const told = `Leaving alone what is no longer in ${state} (a later step or somebody has changed it): ${statesOf(moved)}.`
+    const told = `Leaving alone what is no longer in ${state} (changed by a later step or by somebody else): ${statesOf(moved)}.`
     if (moved.every(({ before }) => shownAdminState(before) !== undefined)) {
       log.info(told)
     } else {

@@ -34,7 +34,7 @@ export interface Outcome {
 /** Why a wait ended without success: what was seen, or that nothing could be seen any more. */
 export function whyNotMet(seen: readonly string[], { blind }: Outcome): string {
   if (blind !== undefined) {
-    return `the end could not be seen. ${blind.message}`
+    return `it could not be seen at the end. ${blind.message}`
   }
   return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.`
 }
