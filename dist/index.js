@@ -2417,7 +2417,6 @@ const HEADER = '# pxname,';
 const KINDS = ['frontend', 'backend', 'server', 'listener'];
 // Present in every version from 1.5 on (measured). All others are read as empty where they are missing.
 const NEEDED = [
-    'pxname',
     'svname',
     'qcur',
     'scur',
@@ -2537,7 +2536,7 @@ function checkResult(cell) {
     return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
 }
 function recognise(text) {
-    const start = text.slice(0, 1024).trimStart().toLowerCase();
+    const start = text.trimStart().slice(0, 1024).toLowerCase();
     if (start === '') {
         return 'empty';
     }
@@ -2612,13 +2611,18 @@ const MEANINGS = [
 /** Puts what Node reports of a failed exchange into words and names its problem. */
 function explainFailure(error, failure) {
     const { doing, url, phase, timedOutMs } = failure;
-    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${what}.`, { cause: error });
+    const { code = '', message = '' } = error;
+    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${what}.`, {
+        cause: error,
+        // The name server was away, and says nothing of the name.
+        ...(code === 'EAI_AGAIN' && { transient: true })
+    });
     if (timedOutMs !== undefined) {
         return seen('timed-out', `no complete answer within ${timedOutMs} ms (${phase})`);
     }
-    const { code = '', message = '' } = error;
-    if (message.startsWith('tunneling socket could not be established')) {
-        return seen('proxy-refused', `the proxy did not connect (${message.split(', ').at(-1) ?? ''})`);
+    const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
+    if (refusal !== undefined) {
+        return seen('proxy-refused', `the proxy did not connect (${refusal})`);
     }
     if (message === 'got illegal response body from proxy') {
         return seen('proxy-refused', 'the proxy did not answer as one that connects');
@@ -2627,7 +2631,7 @@ function explainFailure(error, failure) {
         return seen('truncated', 'the answer broke off');
     }
     // An alert of TLS 1.2 comes as EPROTO, and only its message names it.
-    const alert = /alert [a-z ]*/.exec(message)?.[0].trim().replaceAll(' ', '_').toUpperCase() ?? '';
+    const alert = /alert [a-z ]*/.exec(message)?.[0].replaceAll(' ', '_').toUpperCase() ?? '';
     const name = code === 'EPROTO' && alert !== '' ? alert : code;
     const meaning = MEANINGS.find(([pattern]) => pattern.test(name));
     if (meaning === undefined) {
@@ -2663,7 +2667,7 @@ async function exchange(request, settings) {
     const timer = setTimeout(() => {
         deadline.abort();
     }, timeoutMs);
-    const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings, url.protocol === 'https:');
+    const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings, url);
     const client = new lib/* HttpClient */.Qq('haproxy-server-state', [taming], {
         allowRedirects: false,
         allowRetries: false,
@@ -2707,9 +2711,6 @@ async function read(message, doing) {
         }
         chunks.push(chunk);
     }
-    if (!message.complete) {
-        throw new haproxy_errors/* HaproxyError */.Q('truncated', `${doing}: the answer broke off after ${size} bytes.`);
-    }
     return Buffer.concat(chunks).toString();
 }
 /**
@@ -2730,11 +2731,11 @@ class Taming {
     phase = 'connecting';
     #signal;
     #settings;
-    #isTls;
-    constructor(signal, settings, isTls) {
+    #url;
+    constructor(signal, settings, url) {
         this.#signal = signal;
         this.#settings = settings;
-        this.#isTls = isTls;
+        this.#url = url;
     }
     prepareRequest(options) {
         const tls = this.#tlsOptions();
@@ -2748,7 +2749,7 @@ class Taming {
             this.#followTunnel(agent);
         }
         else {
-            options.host = options.host?.replace(/^\[|\]$/g, '') ?? null;
+            options.host = options.host?.replace(/[[\]]/g, '') ?? null;
             this.#followConnection(agent);
         }
     }
@@ -2756,9 +2757,10 @@ class Taming {
         const { ca, clientCertificate, clientKey } = this.#settings;
         return {
             ...(ca !== undefined && { ca: [...(0,external_node_tls_.getCACertificates)('default'), ca] }),
-            ...(clientCertificate !== undefined && { cert: clientCertificate }),
-            ...(clientKey !== undefined && { key: clientKey }),
-            checkServerIdentity: checkIdentity
+            cert: clientCertificate,
+            key: clientKey,
+            // The host that is handed over is cut at its first colon when the connection goes through a proxy.
+            checkServerIdentity: (_, certificate) => checkIdentity(this.#url.hostname.replace(/[[\]]/g, ''), certificate)
         };
     }
     /** Notes when the connection stands, so that a time-out can say what it was waiting for. */
@@ -2766,7 +2768,7 @@ class Taming {
         const create = agent.createConnection.bind(agent);
         agent.createConnection = (options, callback) => {
             const socket = create(options, callback);
-            socket?.once(this.#isTls ? 'secureConnect' : 'connect', () => {
+            socket?.once(this.#url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
                 this.phase = 'waiting for the answer';
             });
             return socket;
@@ -2973,7 +2975,7 @@ function refusal({ status, location, body }, doing) {
 /** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
 function destination(location) {
     const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
-    const place = location.replace(/[;?#].*$/s, '').replace(/\/\/[^/]*@/, '//');
+    const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//');
     return `${place}${verdict}`;
 }
 
@@ -3003,7 +3005,7 @@ function parseStatsUrl(text) {
     }
     const url = URL.parse(text);
     // Behind an unencoded / (or \\) in a password, the rest of it would be taken for the path, and be shown.
-    if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/.test(text)) {
+    if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/s.test(text)) {
         throw new Error('it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password');
     }
     const userinfo = url.username === '' ? undefined : userinfoOf(url);
@@ -4821,7 +4823,7 @@ var watch = __nccwpck_require__(402);
  * Where it has no check nothing is known of it, so it stays what it is while a check of the same server in
  * another backend can still vouch for it.
  */
-function wayBack(before, { throughDrain, wait }, isVouchedFor) {
+function wayBack(before, { throughDrain, wait }, isVouchedFor = false) {
     const shown = (0,server/* shownAdminState */.Yy)(before);
     if (!throughDrain || wait === undefined) {
         return ['ready'];

@@ -257,6 +257,15 @@ describe('a row of a server', () => {
     expect(serverOf(row).check).toBe(expected)
   })
 
+  test.each([
+    ['', false],
+    ['L7OK', false],
+    ['* L7OK', true],
+    ['* L4CON', true]
+  ])('with the check status "%s" is being checked: %s', (check_status, expected) => {
+    expect(serverOf({ check_status }).checking).toBe(expected)
+  })
+
   // The words of check_status, manual 9.1, and what each says of the last check.
   test.each([
     ['', false],
@@ -453,6 +462,7 @@ describe('an answer that is not the page', () => {
     ['a JSON document', ' [{"objType":"Server"}]'],
     ['an HTML page', '<!DOCTYPE html><title>HAProxy</title>'],
     ['an HTML page', '\n <html><body># pxname,</body></html>'],
+    ['an HTML page', `${' '.repeat(2_000)}<html>`],
     ['an HTML page', '<HEAD><TITLE>x</TITLE></HEAD>'],
     ['an HTML page', '<body>x'],
     ['an HTML page', '<?xml version="1.0"?><html>'],
@@ -463,6 +473,7 @@ describe('an answer that is not the page', () => {
     ['a login page (HTML)', `<html>${' '.repeat(65_517)}type=password`],
     ['an HTML page', `<html>${' '.repeat(65_518)}type=password`],
     ['something else', 'type=password'],
+    ['something else', 'stats = [{"objType":"Server"}]'],
     ['something else', '<div>x</div>'],
     ['something else', 'x <html>'],
     ['something else', '# pxname'],

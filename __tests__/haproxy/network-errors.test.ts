@@ -68,22 +68,96 @@ describe('a failure of the network', () => {
     ['ERR_OSSL_BAD_DECRYPT', 'tls-failed', 'there is no TLS connection to lb:8404'],
     ['HPE_INVALID_CONSTANT', 'not-http', 'what lb:8404 answers is not HTTP'],
     ['HPE_HEADER_OVERFLOW', 'not-http', 'what lb:8404 answers is not HTTP'],
-    ['EACCES', 'unreachable', 'the request failed (EACCES)'],
-    ['XECONNREFUSED', 'unreachable', 'the request failed (XECONNREFUSED)'],
-    ['ECONNREFUSEDX', 'unreachable', 'the request failed (ECONNREFUSEDX)'],
-    ['XENOTFOUND', 'unreachable', 'the request failed (XENOTFOUND)'],
-    ['XEPROTO', 'unreachable', 'the request failed (XEPROTO)'],
-    ['XHPE_', 'unreachable', 'the request failed (XHPE_)'],
-    ['XEAI_', 'unreachable', 'the request failed (XEAI_)'],
-    ['XETIMEDOUT', 'unreachable', 'the request failed (XETIMEDOUT)'],
-    ['XECONNRESET', 'unreachable', 'the request failed (XECONNRESET)'],
-    ['XEHOSTUNREACH', 'unreachable', 'the request failed (XEHOSTUNREACH)']
+    ['EACCES', 'unreachable', 'the request failed (EACCES)']
   ])('with the code %s is %s', (code, problem, seen) => {
     const error = failure(code)
     const explained = explain(error)
     expect(explained.problem).toBe(problem)
     expect(explained.message).toBe(`Could not do it: ${seen}.`)
     expect(explained.cause).toBe(error)
+  })
+
+  // A code that was never seen must not be explained by one that it happens to contain.
+  test.each([
+    'XENOTFOUND',
+    'ENOTFOUNDX',
+    'XEAI_AGAIN',
+    'XECONNREFUSED',
+    'ECONNREFUSEDX',
+    'XEHOSTUNREACH',
+    'EHOSTUNREACHX',
+    'XETIMEDOUT',
+    'ETIMEDOUTX',
+    'XECONNRESET',
+    'ECONNRESETX',
+    'XEPIPE',
+    'EPIPEX',
+    'XEPROTO',
+    'EPROTOX',
+    'XCERT_HAS_EXPIRED',
+    'XCERT_REVOKED',
+    'XERR_TLS_CERT_ALTNAME_INVALID',
+    'XERR_SSL_NO_PROTOCOLS_AVAILABLE',
+    'XALERT_INTERNAL_ERROR',
+    'XHPE_INVALID_CONSTANT'
+  ])('with the unheard-of code %s is told by that code', (code) => {
+    const { problem, message } = explain(failure(code))
+    expect([problem, message]).toEqual([
+      'unreachable',
+      `Could not do it: the request failed (${code}).`
+    ])
+  })
+
+  test.each([
+    ['CERT_HAS_EXPIREDX', 'the certificate of lb:8404 is not valid'],
+    ['ERR_TLS_CERT_ALTNAME_INVALIDX', 'there is no TLS connection to lb:8404'],
+    ['CERT_NOT_YET_VALID', 'the certificate of lb:8404 is not valid'],
+    ['INVALID_PURPOSE', 'the certificate of lb:8404 is not valid'],
+    ['UNABLE_TO_GET_CRL', 'the certificate of lb:8404 is not valid'],
+    ['HOSTNAME_MISMATCH', 'the certificate of lb:8404 is not valid'],
+    ['PATH_LENGTH_EXCEEDED', 'the certificate of lb:8404 is not valid'],
+    ['CRL_HAS_EXPIRED', 'the certificate of lb:8404 is not valid']
+  ])('with the code %s of TLS that has no case of its own is a failure of TLS', (code, seen) => {
+    const { problem, message } = explain(failure(code))
+    expect([problem, message]).toEqual(['tls-failed', `Could not do it: ${seen}.`])
+  })
+
+  test.each([
+    ['EAI_AGAIN', true],
+    ['ENOTFOUND', false]
+  ])('of the name server with %s may pass: %s', (code, transient) => {
+    const explained = explain(failure(code))
+    expect([explained.problem, explained.transient]).toEqual(['host-not-found', transient])
+  })
+
+  // Alerts of TLS 1.2, as Node 24 reports them.
+  test.each<[string, Problem, string]>([
+    ...[
+      'sslv3 alert bad certificate',
+      'sslv3 alert certificate expired',
+      'sslv3 alert certificate unknown',
+      'tlsv1 alert unknown ca'
+    ].map((said): [string, Problem, string] => [
+      said,
+      'tls-client-certificate',
+      'lb:8404 did not accept the client certificate'
+    ]),
+    [
+      'sslv3 alert handshake failure',
+      'tls-client-certificate',
+      'lb:8404 broke off the TLS handshake, as it does when it wants a client certificate'
+    ],
+    ['tlsv1 alert internal error', 'tls-failed', 'there is no TLS connection to lb:8404'],
+    ['tlsv1 alert protocol version', 'tls-failed', 'there is no TLS connection to lb:8404']
+  ])('of which OpenSSL says %s is told by that', (said, problem, seen) => {
+    const where = '../deps/openssl/openssl/ssl/record/rec_layer_s3.c:916:SSL alert number 42'
+    const message = `write EPROTO 80CB:error:0A000412:SSL routines:ssl3_read_bytes:${said}:${where}:\n`
+    const explained = explain(failure('EPROTO', message))
+    expect([explained.problem, explained.message]).toEqual([problem, `Could not do it: ${seen}.`])
+  })
+
+  test('with a code that says enough is not told by its words', () => {
+    expect(explain(failure('ECONNRESET', 'after a tlsv1 alert unknown ca')).problem).toBe('reset')
   })
 
   // None of these passes by itself, and none has to do with a route.
@@ -104,6 +178,10 @@ describe('a failure of the network', () => {
     expect(explain(new Error('')).message).toBe(
       'Could not do it: the request failed (for an unknown reason).'
     )
+  })
+
+  test('that is no error at all is told too', () => {
+    expect(explain({}).message).toBe('Could not do it: the request failed (for an unknown reason).')
   })
 
   test('behind a deadline is a time-out, whatever Node says, in the phase that it was in', () => {
@@ -130,6 +208,10 @@ describe('a failure of the network', () => {
     [
       'tunneling socket could not be established, cause=connect ECONNREFUSED 127.0.0.1:1',
       'cause=connect ECONNREFUSED 127.0.0.1:1'
+    ],
+    [
+      'tunneling socket could not be established, cause=self-signed certificate, or so',
+      'cause=self-signed certificate, or so'
     ]
   ])('of the proxy is told as such: %s', (said, told) => {
     const { problem, message } = explain(
@@ -138,5 +220,16 @@ describe('a failure of the network', () => {
     )
     expect(problem).toBe('proxy-refused')
     expect(message).toBe(`Could not do it: the proxy did not connect (${told}).`)
+  })
+
+  test('of a proxy that says more than that the tunnel stands is told as such', () => {
+    const { problem, message } = explain(
+      failure('ECONNRESET', 'got illegal response body from proxy'),
+      'connecting through the proxy'
+    )
+    expect([problem, message]).toEqual([
+      'proxy-refused',
+      'Could not do it: the proxy did not answer as one that connects.'
+    ])
   })
 })

@@ -134,6 +134,8 @@ const MEANINGS: readonly Meaning[] = [
   { status: 'MAINT', word: 'MAINT', partial: false, ...MAINT, up: false },
   { status: 'MAINT (via be/srv)', word: 'MAINT', partial: false, ...MAINT, up: false },
   { status: 'MAINT (via web1/2nd)', word: 'MAINT', partial: false, ...MAINT, up: false },
+  // A backend and a server may be named by numbers.
+  { status: 'MAINT (via 1/3)', word: 'MAINT', partial: false, ...MAINT, up: false },
   { status: 'MAINT (resolution)', word: 'MAINT', partial: false, ...MAINT, up: false },
   { status: 'NOLB', word: 'NOLB', partial: false, ...HIDDEN, up: false },
   { status: 'NOLB 2/3', word: 'NOLB', partial: true, ...HIDDEN, up: false },

@@ -39,6 +39,9 @@ describe('a pasted stats URL', () => {
     ['http://lb/admin?scope=web', 'http://lb/admin'],
     ['http://lb/admin?scope=', 'http://lb/admin'],
     ['http://lb/admin?', 'http://lb/admin'],
+    ['http://lb/admin?scope=web&', 'http://lb/admin'],
+    ['http://lb/haproxy?stats&&scope=web&', 'http://lb/haproxy?stats'],
+    ['http://lb/haproxy?scope=web&&stats', 'http://lb/haproxy?stats'],
     ['http://lb/admin#top', 'http://lb/admin'],
     ['http://lb/admin;csv#top', 'http://lb/admin'],
     ['http://lb/haproxy?stats', 'http://lb/haproxy?stats'],
@@ -141,7 +144,8 @@ describe('a password that begins with digits and is not percent-encoded', () => 
   test.each([
     'http://joe:1234/s3cret@lb/admin',
     'http://joe:1234?s3cret@lb/admin',
-    'http://joe:1234#s3cret@lb/admin'
+    'http://joe:1234#s3cret@lb/admin',
+    'http://joe:1234/\ns3cret@lb/admin'
   ])('is refused instead of being taken for a port: %s', (text) => {
     expect(() => parseStatsUrl(text)).toThrow('percent-encode')
   })

@@ -115,7 +115,8 @@ describe('a request to HAProxy', () => {
       'content-length': String(form.body.length),
       'content-type': 'application/x-www-form-urlencoded',
       host: `127.0.0.1:${String(middleman.port)}`,
-      'user-agent': 'haproxy-server-state'
+      // On a runner of GitHub, the client adds what the runner is busy with.
+      'user-agent': expect.stringMatching(/^haproxy-server-state( |$)/)
     })
   })
 
@@ -231,6 +232,21 @@ describe('a request to HAProxy', () => {
       `Could not do it: ${new URL(farm.statsUrl).host} does not answer in TLS.`
     ])
   })
+
+  // A timer that is left behind keeps the whole step from ending until it fires. Other timers come and
+  // go meanwhile, but not as many.
+  test.each(['answer', 'reset-before'] as const)(
+    'that ends before its deadline leaves no timer behind it (%s)',
+    async (kind) => {
+      const timers = (): number =>
+        process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+      middleman.fault = () => ({ kind, bytes: httpAnswer(200) })
+      const before = timers()
+      const attempts = Array.from({ length: 20 }, () => fetchFrom(url()))
+      await Promise.allSettled(attempts)
+      expect(timers()).toBeLessThan(before + attempts.length / 2)
+    }
+  )
 
   describe('that is ended early', () => {
     const reason = new Error('the reason')
@@ -516,14 +532,22 @@ describe('TLS', () => {
     expect((await fetchFrom(url, { ca: authority.cert })).body).toBe('ok')
   })
 
-  test('to an IPv6 literal verifies that address', async () => {
-    const six = await authority.issue('IP:::1')
+  test.each([
+    ['that address', 'IP:::1', undefined],
+    ['another one', 'IP:::2', 'tls-wrong-name'],
+    ['a name', 'DNS:localhost', 'tls-wrong-name']
+  ])('to an IPv6 literal verifies the address (made out for %s)', async (_, names, expected) => {
+    const six = await authority.issue(names)
     const server = createTlsServer(six, (socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
     })
     const { port } = await keep(listen(server, '::1'))
-    const url = `https://[::1]:${String(port)}/`
-    expect((await fetchFrom(url, { ca: authority.cert })).body).toBe('ok')
+    const answer = fetchFrom(`https://[::1]:${String(port)}/`, { ca: authority.cert })
+    if (expected === undefined) {
+      expect((await answer).body).toBe('ok')
+    } else {
+      expect((await failureIn(answer)).problem).toBe(expected)
+    }
   })
 
   test('leaves the client certificate to a page that asks for it', async () => {
@@ -541,6 +565,15 @@ describe('TLS', () => {
     expect(await problemAt(`https://127.0.0.1:${String(port)}/`)).toEqual([
       'tls-not-spoken',
       'Could not do it: HOST does not answer in TLS.'
+    ])
+  })
+
+  test('whose page does not answer is waited for at the deadline', async () => {
+    const { port } = await keep(listen(createTlsServer(identity, (socket) => socket.resume())))
+    const settings = { ca: authority.cert, timeoutMs: 1_000 }
+    expect(await problemAt(`https://127.0.0.1:${String(port)}/`, settings)).toEqual([
+      'timed-out',
+      'Could not do it: no complete answer within 1000 ms (waiting for the answer).'
     ])
   })
 
@@ -618,6 +651,20 @@ describe('TLS', () => {
       expect((await fetchFrom(url, { ca: authority.cert })).body).toBe('ok')
       expect((await failureIn(fetchFrom(url))).problem).toBe('tls-unknown-issuer')
       expect((await fetchFrom(url, { verifyTls: false })).body).toBe('ok')
+    })
+
+    test.each([
+      ['that address', 'IP:2001:db8::1', undefined],
+      ['another one', 'IP:2001:db8::2', 'tls-wrong-name']
+    ])('to an IPv6 literal is made out for %s', async (_, names, expected) => {
+      const target = new URL(await serve(await authority.issue(names)))
+      await startProxy({ to: Number(target.port) })
+      const answer = fetchFrom('https://[2001:db8::1]/admin', { ca: authority.cert })
+      if (expected === undefined) {
+        expect((await answer).body).toBe('ok')
+      } else {
+        expect((await failureIn(answer)).problem).toBe(expected)
+      }
     })
 
     test('shows the client certificate to HAProxy', async () => {
@@ -729,6 +776,15 @@ describe('a proxy from the environment', () => {
     expect([problem, message]).toEqual([
       'proxy-refused',
       `Could not do it: the proxy did not connect (statusCode=${String(status)}).`
+    ])
+  })
+
+  test('that goes on where the tunnel should begin is named as the cause', async () => {
+    await startProxy({ answer: 'HTTP/1.1 200 OK\r\n\r\n<html>' })
+    const { problem, message } = await failureIn(fetchFrom('http://haproxy.test/admin'))
+    expect([problem, message]).toEqual([
+      'proxy-refused',
+      'Could not do it: the proxy did not answer as one that connects.'
     ])
   })
 

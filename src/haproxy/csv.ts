@@ -23,7 +23,6 @@ const HEADER = '# pxname,'
 const KINDS = ['frontend', 'backend', 'server', 'listener'] as const
 // Present in every version from 1.5 on (measured). All others are read as empty where they are missing.
 const NEEDED = [
-  'pxname',
   'svname',
   'qcur',
   'scur',
@@ -149,7 +148,7 @@ function checkResult(cell: (column: string) => string): string {
 }
 
 function recognise(text: string): string {
-  const start = text.slice(0, 1024).trimStart().toLowerCase()
+  const start = text.trimStart().slice(0, 1024).toLowerCase()
   if (start === '') {
     return 'empty'
   }

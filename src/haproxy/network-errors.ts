@@ -66,14 +66,19 @@ const MEANINGS: readonly Meaning[] = [
 /** Puts what Node reports of a failed exchange into words and names its problem. */
 export function explainFailure(error: unknown, failure: Failure): HaproxyError {
   const { doing, url, phase, timedOutMs } = failure
+  const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>
   const seen = (problem: Problem, what: string): HaproxyError =>
-    new HaproxyError(problem, `${doing}: ${what}.`, { cause: error })
+    new HaproxyError(problem, `${doing}: ${what}.`, {
+      cause: error,
+      // The name server was away, and says nothing of the name.
+      ...(code === 'EAI_AGAIN' && { transient: true })
+    })
   if (timedOutMs !== undefined) {
     return seen('timed-out', `no complete answer within ${timedOutMs} ms (${phase})`)
   }
-  const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>
-  if (message.startsWith('tunneling socket could not be established')) {
-    return seen('proxy-refused', `the proxy did not connect (${message.split(', ').at(-1) ?? ''})`)
+  const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1]
+  if (refusal !== undefined) {
+    return seen('proxy-refused', `the proxy did not connect (${refusal})`)
   }
   if (message === 'got illegal response body from proxy') {
     return seen('proxy-refused', 'the proxy did not answer as one that connects')
@@ -82,7 +87,7 @@ export function explainFailure(error: unknown, failure: Failure): HaproxyError {
     return seen('truncated', 'the answer broke off')
   }
   // An alert of TLS 1.2 comes as EPROTO, and only its message names it.
-  const alert = /alert [a-z ]*/.exec(message)?.[0].trim().replaceAll(' ', '_').toUpperCase() ?? ''
+  const alert = /alert [a-z ]*/.exec(message)?.[0].replaceAll(' ', '_').toUpperCase() ?? ''
   const name = code === 'EPROTO' && alert !== '' ? alert : code
   const meaning = MEANINGS.find(([pattern]) => pattern.test(name))
   if (meaning === undefined) {

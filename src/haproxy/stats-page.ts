@@ -238,6 +238,6 @@ function refusal({ status, location, body }: Answer, doing: string): HaproxyErro
 /** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
 function destination(location: string): string {
   const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? ''
-  const place = location.replace(/[;?#].*$/s, '').replace(/\/\/[^/]*@/, '//')
+  const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//')
   return `${place}${verdict}`
 }

@@ -30,7 +30,7 @@ export function parseStatsUrl(text: string): StatsUrl {
   }
   const url = URL.parse(text)
   // Behind an unencoded / (or \\) in a password, the rest of it would be taken for the path, and be shown.
-  if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/.test(text)) {
+  if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/s.test(text)) {
     throw new Error(
       'it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password'
     )

@@ -61,11 +61,7 @@ export async function exchange(request: Request, settings: TransportSettings): P
   const timer = setTimeout(() => {
     deadline.abort()
   }, timeoutMs)
-  const taming = new Taming(
-    AbortSignal.any([signal, deadline.signal]),
-    settings,
-    url.protocol === 'https:'
-  )
+  const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings, url)
   const client = new HttpClient('haproxy-server-state', [taming], {
     allowRedirects: false,
     allowRetries: false,
@@ -108,9 +104,6 @@ async function read(message: IncomingMessage, doing: string): Promise<string> {
     }
     chunks.push(chunk)
   }
-  if (!message.complete) {
-    throw new HaproxyError('truncated', `${doing}: the answer broke off after ${size} bytes.`)
-  }
   return Buffer.concat(chunks).toString()
 }
 
@@ -140,12 +133,12 @@ class Taming implements RequestHandler {
   phase: Phase = 'connecting'
   readonly #signal: AbortSignal
   readonly #settings: TransportSettings
-  readonly #isTls: boolean
+  readonly #url: URL
 
-  constructor(signal: AbortSignal, settings: TransportSettings, isTls: boolean) {
+  constructor(signal: AbortSignal, settings: TransportSettings, url: URL) {
     this.#signal = signal
     this.#settings = settings
-    this.#isTls = isTls
+    this.#url = url
   }
 
   prepareRequest(options: RequestOptions): void {
@@ -159,7 +152,7 @@ class Taming implements RequestHandler {
       this.phase = 'connecting through the proxy'
       this.#followTunnel(agent)
     } else {
-      options.host = options.host?.replace(/^\[|\]$/g, '') ?? null
+      options.host = options.host?.replace(/[[\]]/g, '') ?? null
       this.#followConnection(agent)
     }
   }
@@ -168,9 +161,11 @@ class Taming implements RequestHandler {
     const { ca, clientCertificate, clientKey } = this.#settings
     return {
       ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
-      ...(clientCertificate !== undefined && { cert: clientCertificate }),
-      ...(clientKey !== undefined && { key: clientKey }),
-      checkServerIdentity: checkIdentity
+      cert: clientCertificate,
+      key: clientKey,
+      // The host that is handed over is cut at its first colon when the connection goes through a proxy.
+      checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+        checkIdentity(this.#url.hostname.replace(/[[\]]/g, ''), certificate)
     }
   }
 
@@ -179,7 +174,7 @@ class Taming implements RequestHandler {
     const create = agent.createConnection.bind(agent)
     agent.createConnection = (options, callback) => {
       const socket = create(options, callback)
-      socket?.once(this.#isTls ? 'secureConnect' : 'connect', () => {
+      socket?.once(this.#url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
         this.phase = 'waiting for the answer'
       })
       return socket

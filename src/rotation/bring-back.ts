@@ -38,7 +38,7 @@ export interface BringBack {
 export function wayBack(
   before: Server,
   { throughDrain, wait }: BringBack,
-  isVouchedFor: boolean
+  isVouchedFor = false
 ): AdminState[] {
   const shown = shownAdminState(before)
   if (!throughDrain || wait === undefined) {
