@@ -9,7 +9,8 @@ export default {
       testMatch: [
         '<rootDir>/__tests__/*.test.ts',
         '<rootDir>/__tests__/haproxy/*.test.ts',
-        '<rootDir>/__tests__/rotation/*.test.ts'
+        '<rootDir>/__tests__/rotation/*.test.ts',
+        '<rootDir>/__tests__/step/*.test.ts'
       ]
     }
   },

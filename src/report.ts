@@ -170,7 +170,7 @@ export class Report {
       return ''
     }
     return restore === 'never'
-      ? `The post step will not bring ${namesOf(out)} back (restore: never).`
+      ? `The post step will not bring ${namesOf(out)} back (restore: never); action: ready does.`
       : `The post step will bring ${namesOf(out)} back (restore: ${restore}).`
   }
 }

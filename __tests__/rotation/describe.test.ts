@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { count, namesOf, seenAs, statesOf } from '../../src/rotation/describe.ts'
 import { type Pool, type Target, targetsOf } from '../../src/rotation/pool.ts'
 import type { Row } from '../haproxy/page-text.ts'
+import { NO_CHECK } from './admin.ts'
 import { ToyPage } from './stage.ts'
 
 let first: ToyPage
@@ -54,7 +55,7 @@ describe('names', () => {
       targets([{ svname: 'a' }], second)
     ])
     const mixed = [...one.slice(0, 1), ...two, ...one.slice(1)]
-    expect(short(namesOf(mixed))).toBe('web/a, web/b on P1, web/a on P2')
+    expect(short(namesOf(mixed))).toBe('web/a, web/b on P1 and web/a on P2')
   })
 
   test('of a target alone are the same in its own words', async () => {
@@ -111,6 +112,25 @@ describe('states', () => {
     const one = await target()
     one.certain = false
     expect(short(statesOf([one]))).toBe('web/a on P1 is not known to be as before (last seen UP)')
+  })
+
+  test.each([
+    ['drain', 'DOWN', false, 'web/a on P1 is DOWN, asked for drain'],
+    ['maint', 'NOLB', false, 'web/a on P1 is NOLB, asked for maint'],
+    ['drain', 'DRAIN', false, 'web/a on P1 is DRAIN'],
+    ['ready', 'DOWN', false, 'web/a on P1 is DOWN'],
+    ['drain', 'DOWN', true, 'web/a on P1 is put back, DOWN']
+  ] as const)(
+    'of which %s was asked and %s is shown tell what that hides (put back: %s)',
+    async (asked, status, undone, expected) => {
+      const one = await target({ status })
+      Object.assign(one, { asked, undone })
+      expect(short(statesOf([one]))).toBe(expected)
+    }
+  )
+
+  test('of a server without a check say that it is ready', async () => {
+    expect(short(statesOf([await target(NO_CHECK)]))).toBe('web/a on P1 is ready (no check)')
   })
 
   test('that were put back are said to be', async () => {

@@ -17,8 +17,12 @@ async function poolOf(names: readonly string[], rows: readonly Row[]): Promise<P
   return toy.pool(names)
 }
 
-/** What the guard says about taking out server a; '' when it lets it pass. */
-async function verdict(rows: readonly Row[], minUp: number, names = ['a']): Promise<string> {
+/** What the guard says about taking out server a; undefined when it lets it pass. */
+async function verdict(
+  rows: readonly Row[],
+  minUp: number,
+  names = ['a']
+): Promise<string | undefined> {
   const pool = await poolOf(names, [...names.map((svname) => ({ svname })), ...rows])
   try {
     guard([pool], minUp)
@@ -29,7 +33,7 @@ async function verdict(rows: readonly Row[], minUp: number, names = ['a']): Prom
     expect(problem).toBe('guard-refused')
     return message.replaceAll(pool.page.name, 'PAGE')
   }
-  return ''
+  return undefined
 }
 
 describe('the guard', () => {
@@ -37,11 +41,11 @@ describe('the guard', () => {
     ['b is up', 'UP'],
     ['b has no check', 'no check']
   ])('lets a server go while %s', async (_, status) => {
-    expect(await verdict([{ svname: 'b', status }], 1)).toBe('')
+    expect(await verdict([{ svname: 'b', status }], 1)).toBeUndefined()
   })
 
   test('counts a backup server', async () => {
-    expect(await verdict([{ svname: 'b', bck: '1' }], 1)).toBe('')
+    expect(await verdict([{ svname: 'b', bck: '1' }], 1)).toBeUndefined()
   })
 
   test.each([
@@ -79,16 +83,21 @@ describe('the guard', () => {
     )
   })
 
-  test.each([
-    [0, ''],
-    [1, ''],
-    [2, ''],
+  test.each<[number, string | undefined]>([
+    [0, undefined],
+    [1, undefined],
+    [2, undefined],
     [
       3,
-      'Without a the backend web on PAGE would have 2 serving servers (b, c), and min-up asks for 3; not counted: d (DOWN).'
+      'Without a the backend web on PAGE would have 2 serving servers (b, c), and min-up asks for 3; not counted: d (DOWN), e (MAINT).'
     ]
   ])('that asks for %i of two serving servers says "%s"', async (minUp, expected) => {
-    const rows = [{ svname: 'b' }, { svname: 'c' }, { svname: 'd', status: 'DOWN' }]
+    const rows = [
+      { svname: 'b' },
+      { svname: 'c' },
+      { svname: 'd', status: 'DOWN' },
+      { svname: 'e', status: 'MAINT' }
+    ]
     expect(await verdict(rows, minUp)).toBe(expected)
   })
 
@@ -99,7 +108,7 @@ describe('the guard', () => {
   })
 
   test('is off at 0, even for the last server', async () => {
-    expect(await verdict([], 0)).toBe('')
+    expect(await verdict([], 0)).toBeUndefined()
   })
 
   test('names every pool that would lose too much, and none that would not', async () => {

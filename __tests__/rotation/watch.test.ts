@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 import type { Pool } from '../../src/rotation/pool.ts'
 import { type Outcome, type Rhythm, watch, whyNotMet } from '../../src/rotation/watch.ts'
-import { Stage, ToyPage } from './stage.ts'
+import { failureIn } from '../haproxy/failure.ts'
+import { Stage, ToyPage, type Trouble } from './stage.ts'
 
 const RHYTHM: Rhythm = { timeoutMs: 10_000, intervalMs: 1_000, settleMs: 2_000 }
 const START = 5_000
@@ -57,7 +58,7 @@ const UNMET = { met: false, blind: undefined }
 
 describe('a condition that holds from the beginning', () => {
   test('is believed after the settle time, over the looks in between', async () => {
-    expect(await wait(() => true)).toMatchObject(MET)
+    expect(await wait(() => true)).toEqual({ ...MET, elapsedMs: 2_000 })
     expect(looks).toEqual([1_000, 2_000])
     expect(told).toEqual([
       [0, 10_000],
@@ -110,7 +111,7 @@ describe('a condition that comes later', () => {
   })
 
   test('never is given up at the deadline, with a last look at that moment', async () => {
-    expect(await wait(() => false, { timeoutMs: 2_500 })).toMatchObject(UNMET)
+    expect(await wait(() => false, { timeoutMs: 2_500 })).toEqual({ ...UNMET, elapsedMs: 2_500 })
     expect(looks).toEqual([1_000, 2_000, 2_500])
     expect(told).toEqual([
       [0, 2_500],
@@ -262,13 +263,15 @@ describe('a look that fails', () => {
     expect(looks).toEqual([20_000, 40_000, 60_000, 80_000])
   })
 
-  test('is told once as long as it is the same, with the time that is left', async () => {
+  test('is told once as long as it is the same, with the time that is left, and that it is over', async () => {
     fail(1, 2, 4)
     await wait(() => false, { timeoutMs: 10_000 })
     expect(looks).toEqual([1_000, 3_000, 7_000, 8_000, 10_000])
     expect(stage.lines).toEqual([
       `info: ${FAILED()} Going on for up to 9s.`,
-      `info: ${FAILED()} Going on for up to 2s.`
+      'info: The statistics page can be read again.',
+      `info: ${FAILED()} Going on for up to 2s.`,
+      'info: The statistics page can be read again.'
     ])
   })
 
@@ -284,6 +287,17 @@ describe('a look that fails', () => {
     fail(1)
     expect(await wait(() => false, { timeoutMs: 2_000 })).toMatchObject(UNMET)
     expect(looks).toEqual([1_000, 2_000])
+  })
+
+  test.each<[string, Trouble | undefined, string]>([
+    ['the password is wrong', { status: 401 }, 'unauthorized'],
+    ['the client is not welcome', { status: 403 }, 'forbidden'],
+    ['several processes answer, each for itself', undefined, 'several-processes']
+  ])('where %s ends the wait', async (_, trouble, problem) => {
+    toy.rows = [{ svname: 'a', pid: '2' }]
+    toy.before = () => trouble
+    expect((await failureIn(wait(() => true))).problem).toBe(problem)
+    expect(toy.asked).toHaveLength(1)
   })
 
   test('because a target is gone says so', async () => {
@@ -430,8 +444,8 @@ describe('why it was not so in time', () => {
     [['a is UP'], undefined, 'a is UP.'],
     [['a is UP', 'b is DRAIN'], undefined, 'a is UP; b is DRAIN.'],
     [[], undefined, 'it was so, but not for the whole settle time.'],
-    [['a is UP'], blind, 'a is UP. The last look failed: It was reset.'],
-    [[], blind, 'it was so, but not for the whole settle time. The last look failed: It was reset.']
+    [['a is UP'], blind, 'it could not be seen at the end. It was reset.'],
+    [[], blind, 'it could not be seen at the end. It was reset.']
   ])('with %j seen and %s', (seen, error, expected) => {
     expect(whyNotMet(seen, { met: false, elapsedMs: 1, blind: error })).toBe(expected)
   })

@@ -34,10 +34,10 @@ export function statesOf(targets: readonly Target[]): string {
     .join('; ')
 }
 
-/** A state that this run asked for and that a status such as `DOWN` hides. */
+/** That this run asked to have it out of rotation, where a status such as `DOWN` hides that. */
 function hidden({ asked, undone, now }: Target): string {
-  const isHidden = asked !== undefined && !undone && shownAdminState(now) === undefined
-  return isHidden ? `, asked for ${asked}` : ''
+  const isOut = asked !== undefined && asked !== 'ready' && !undone
+  return isOut && shownAdminState(now) === undefined ? `, asked for ${asked}` : ''
 }
 
 /** `1 session`, `2 sessions`. */

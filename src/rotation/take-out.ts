@@ -244,8 +244,7 @@ function notDrained(
     {
       advice:
         outcome.blind?.advice ??
-        'Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown); ' +
-          `action: ready brings it back.${sticky}`,
+        `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
       cause: outcome.blind
     }
   )

@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals'
+import { HaproxyError } from '../../src/haproxy/errors.ts'
+import { everywhere } from '../../src/rotation/everywhere.ts'
+import { failureIn } from '../haproxy/failure.ts'
+
+const reset = new HaproxyError('reset', 'It was reset.')
+const denied = new HaproxyError('DENY', 'It was denied.', { advice: 'Allow it.' })
+const mistake = new TypeError('a mistake')
+
+/** Does nothing but what is given: an error is thrown, anything else returned. */
+function doing(...results: readonly (string | Error)[]): Promise<string[]> {
+  return everywhere(results, (result) =>
+    result instanceof Error ? Promise.reject(result) : Promise.resolve(result)
+  )
+}
+
+describe('what is done everywhere', () => {
+  test('gives what each gave, in their order', async () => {
+    const slow = Promise.withResolvers<string>()
+    const results = everywhere(['a', 'b'], async (one) => {
+      if (one === 'a') {
+        return slow.promise
+      }
+      slow.resolve('late')
+      return Promise.resolve('early')
+    })
+    expect(await results).toEqual(['late', 'early'])
+  })
+
+  test('nowhere gives nothing', async () => {
+    expect(await doing()).toEqual([])
+  })
+
+  test('is begun for all at once', async () => {
+    const begun: string[] = []
+    const all = everywhere(['a', 'b'], (one) => {
+      begun.push(one)
+      return Promise.resolve()
+    })
+    expect(begun).toEqual(['a', 'b'])
+    await all
+  })
+
+  test('has ended for all when it fails for one', async () => {
+    const ended: string[] = []
+    const gate = Promise.withResolvers<undefined>()
+    const all = everywhere(['bad', 'good'], async (one) => {
+      if (one === 'bad') {
+        throw reset
+      }
+      await gate.promise
+      ended.push(one)
+    })
+    gate.resolve(undefined)
+    await expect(all).rejects.toBe(reset)
+    expect(ended).toEqual(['good'])
+  })
+
+  test.each([
+    ['a failure', reset],
+    ['a mistake of ours', mistake]
+  ])('and fails once fails with it: %s', async (_, error) => {
+    await expect(doing('a', error, 'b')).rejects.toBe(error)
+  })
+
+  test('and fails twice fails with the first, and the messages of both', async () => {
+    const { problem, message, advice, cause } = await failureIn(doing(denied, 'a', reset))
+    expect([problem, message, advice]).toEqual([
+      'DENY',
+      'It was denied. It was reset.',
+      'Allow it.'
+    ])
+    expect((cause as AggregateError).errors).toEqual([denied, reset])
+  })
+
+  test('and fails twice in the same words says them once', async () => {
+    const { message } = await failureIn(doing(reset, new HaproxyError('reset', 'It was reset.')))
+    expect(message).toBe('It was reset.')
+  })
+
+  test('and fails by a mistake of ours first fails with that alone', async () => {
+    await expect(doing(mistake, reset)).rejects.toBe(mistake)
+  })
+})
