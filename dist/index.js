@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 400:
+/***/ 728:
 /***/ (function(module, __unused_webpack_exports, __nccwpck_require__) {
 
 /* @license
@@ -1894,15 +1894,15 @@ License: MIT
 
 /***/ }),
 
-/***/ 258:
+/***/ 770:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-module.exports = __nccwpck_require__(877);
+module.exports = __nccwpck_require__(218);
 
 
 /***/ }),
 
-/***/ 877:
+/***/ 218:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
@@ -2174,13 +2174,13 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 799:
+/***/ 632:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F: () => (/* binding */ listenForCancel)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
 /** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
 const GRACE = 4_000;
@@ -2205,7 +2205,7 @@ function listenForCancel() {
 
 /***/ }),
 
-/***/ 561:
+/***/ 202:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2312,7 +2312,7 @@ function changedNothing(error) {
 
 /***/ }),
 
-/***/ 329:
+/***/ 30:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2391,7 +2391,7 @@ function isUp(server) {
 
 /***/ }),
 
-/***/ 360:
+/***/ 60:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2403,12 +2403,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var haproxy_errors = __nccwpck_require__(561);
-// EXTERNAL MODULE: ../../work/main/node_modules/papaparse/papaparse.js
-var papaparse = __nccwpck_require__(400);
+var haproxy_errors = __nccwpck_require__(202);
+// EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
+var papaparse = __nccwpck_require__(728);
 var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(329);
+var server = __nccwpck_require__(30);
 ;// CONCATENATED MODULE: ./src/haproxy/csv.ts
 
 
@@ -2551,9 +2551,9 @@ function recognise(text) {
 }
 
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(3);
-// EXTERNAL MODULE: ../../work/main/node_modules/@actions/http-client/lib/index.js + 2 modules
-var lib = __nccwpck_require__(465);
+var stats_url = __nccwpck_require__(126);
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
+var lib = __nccwpck_require__(769);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(598);
 ;// CONCATENATED MODULE: external "node:net"
@@ -2982,7 +2982,7 @@ function destination(location) {
 
 /***/ }),
 
-/***/ 3:
+/***/ 126:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3043,7 +3043,7 @@ function csvAddress(url, backend) {
 
 /***/ }),
 
-/***/ 643:
+/***/ 616:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3076,13 +3076,13 @@ function harmlessHtml(text) {
 
 /***/ }),
 
-/***/ 890:
+/***/ 407:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(679);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(257);
-/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(814);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(358);
+/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(661);
 
 
 
@@ -3101,7 +3101,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 126:
+/***/ 425:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3112,8 +3112,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   Hh: () => (/* binding */ UNAVAILABLE)
 });
 
-// EXTERNAL MODULE: ../../work/main/node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(679);
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
 ;// CONCATENATED MODULE: ./src/defaults.ts
 /** Every input with its default as action.yml gives it; an empty value always means the default. */
 const DEFAULTS = {
@@ -3142,7 +3142,7 @@ const DEFAULTS = {
 };
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(969);
+var duration = __nccwpck_require__(676);
 ;// CONCATENATED MODULE: ./src/input-reader.ts
 
 
@@ -3232,7 +3232,7 @@ class InputReader {
 
 /***/ }),
 
-/***/ 57:
+/***/ 422:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3241,8 +3241,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   K: () => (/* binding */ readInputs)
 });
 
-// EXTERNAL MODULE: ../../work/main/node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(679);
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(598);
 ;// CONCATENATED MODULE: external "node:fs"
@@ -3250,11 +3250,11 @@ const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(311);
 // EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 4 modules
-var stats_page = __nccwpck_require__(360);
+var stats_page = __nccwpck_require__(60);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(3);
+var stats_url = __nccwpck_require__(126);
 // EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(126);
+var input_reader = __nccwpck_require__(425);
 ;// CONCATENATED MODULE: ./src/access.ts
 
 
@@ -3401,9 +3401,9 @@ function check(reader, name, use) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(969);
+var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(479);
+var take_out = __nccwpck_require__(626);
 ;// CONCATENATED MODULE: ./src/inputs.ts
 
 
@@ -3496,15 +3496,15 @@ function readAction(reader) {
 
 /***/ }),
 
-/***/ 53:
+/***/ 609:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   C: () => (/* binding */ saveIntent),
 /* harmony export */   N: () => (/* binding */ readIntent)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(679);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(329);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
 
 
 const KEY = 'intent';
@@ -3526,7 +3526,7 @@ function readIntent() {
 
 /***/ }),
 
-/***/ 304:
+/***/ 6:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3534,8 +3534,8 @@ function readIntent() {
 /* harmony export */   Yz: () => (/* binding */ debug),
 /* harmony export */   zN: () => (/* binding */ endPhase)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(679);
-/* harmony import */ var _harmless_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(643);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _harmless_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(616);
 
 
 let phaseIsOpen = false;
@@ -3571,7 +3571,7 @@ function debug(text) {
 
 /***/ }),
 
-/***/ 257:
+/***/ 358:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3581,27 +3581,27 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/cancellation.ts
-var cancellation = __nccwpck_require__(799);
+var cancellation = __nccwpck_require__(632);
 // EXTERNAL MODULE: ./src/inputs.ts + 2 modules
-var inputs = __nccwpck_require__(57);
+var inputs = __nccwpck_require__(422);
 // EXTERNAL MODULE: ./src/pages.ts
-var pages = __nccwpck_require__(230);
+var pages = __nccwpck_require__(887);
 // EXTERNAL MODULE: ./src/intent.ts
-var intent = __nccwpck_require__(53);
+var intent = __nccwpck_require__(609);
 // EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(304);
+var log = __nccwpck_require__(6);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 1 modules
-var bring_back = __nccwpck_require__(697);
+var bring_back = __nccwpck_require__(543);
 // EXTERNAL MODULE: ./src/rotation/everywhere.ts
-var everywhere = __nccwpck_require__(763);
+var everywhere = __nccwpck_require__(750);
 // EXTERNAL MODULE: ./src/rotation/persist.ts
-var persist = __nccwpck_require__(569);
+var persist = __nccwpck_require__(458);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(343);
+var pool = __nccwpck_require__(898);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(80);
+var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(561);
+var errors = __nccwpck_require__(202);
 ;// CONCATENATED MODULE: ./src/rotation/command.ts
 
 
@@ -3623,7 +3623,7 @@ async function command(pools, name, surroundings) {
     });
 }
 
-;// CONCATENATED MODULE: ../../work/main/node_modules/leven/index.js
+;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
 
@@ -3940,7 +3940,7 @@ function undrivable(target, all) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(324);
+var guard = __nccwpck_require__(807);
 ;// CONCATENATED MODULE: ./src/rotation/rehearse.ts
 
 
@@ -3951,7 +3951,7 @@ async function rehearse(pools, surroundings) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(479);
+var take_out = __nccwpck_require__(626);
 ;// CONCATENATED MODULE: ./src/perform.ts
 
 
@@ -4031,7 +4031,7 @@ function told(steps, end) {
 }
 
 // EXTERNAL MODULE: ./src/report.ts + 2 modules
-var src_report = __nccwpck_require__(226);
+var src_report = __nccwpck_require__(315);
 ;// CONCATENATED MODULE: ./src/rotation/look-once-more.ts
 
 /** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
@@ -4049,7 +4049,7 @@ async function lookOnceMore(pools, { over }) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/surroundings.ts + 1 modules
-var rotation_surroundings = __nccwpck_require__(206);
+var rotation_surroundings = __nccwpck_require__(364);
 ;// CONCATENATED MODULE: ./src/main.ts
 
 
@@ -4090,16 +4090,16 @@ async function run(inputs, surroundings) {
 
 /***/ }),
 
-/***/ 230:
+/***/ 887:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(360);
-/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(304);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60);
+/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6);
 
 
 
@@ -4122,26 +4122,26 @@ function warnOfUnverifiedTls({ transport, instances }) {
 
 /***/ }),
 
-/***/ 814:
+/***/ 661:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
-/* harmony import */ var _cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(799);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(329);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(57);
-/* harmony import */ var _intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(53);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(230);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(304);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(226);
-/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(697);
-/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(881);
-/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(80);
-/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(763);
-/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(569);
-/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(343);
-/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(206);
+/* harmony import */ var _cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(632);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(30);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(422);
+/* harmony import */ var _intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(609);
+/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(887);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(315);
+/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(543);
+/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(396);
+/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(225);
+/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(750);
+/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(458);
+/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(898);
+/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(364);
 
 
 
@@ -4270,7 +4270,7 @@ function told(pools) {
 
 /***/ }),
 
-/***/ 226:
+/***/ 315:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4280,20 +4280,20 @@ __nccwpck_require__.d(__webpack_exports__, {
   x: () => (/* binding */ reportFailure)
 });
 
-// EXTERNAL MODULE: ../../work/main/node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(679);
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(561);
+var errors = __nccwpck_require__(202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(329);
+var server = __nccwpck_require__(30);
 // EXTERNAL MODULE: ./src/harmless.ts
-var harmless = __nccwpck_require__(643);
+var harmless = __nccwpck_require__(616);
 // EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(126);
+var input_reader = __nccwpck_require__(425);
 // EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(304);
+var log = __nccwpck_require__(6);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
-var rotation_pool = __nccwpck_require__(343);
+var rotation_pool = __nccwpck_require__(898);
 ;// CONCATENATED MODULE: ./src/outputs.ts
 
 
@@ -4331,11 +4331,11 @@ function resultOf(target) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(80);
+var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(969);
+var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(479);
+var take_out = __nccwpck_require__(626);
 ;// CONCATENATED MODULE: ./src/summary.ts
 
 
@@ -4567,7 +4567,7 @@ class Report {
             return '';
         }
         return restore === 'never'
-            ? `The post step will not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never).`
+            ? `The post step will not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`
             : `The post step will bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: ${restore}).`;
     }
 }
@@ -4581,7 +4581,7 @@ function phrase(target) {
 
 /***/ }),
 
-/***/ 328:
+/***/ 363:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -4590,11 +4590,11 @@ function phrase(target) {
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
 /* harmony export */   cn: () => (/* binding */ askInRounds)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(329);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(80);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(763);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(569);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(30);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
+/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
 
 
 
@@ -4647,7 +4647,7 @@ function refuseIfNotHeld(steps) {
 
 /***/ }),
 
-/***/ 697:
+/***/ 543:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4660,21 +4660,21 @@ __nccwpck_require__.d(__webpack_exports__, {
 // UNUSED EXPORTS: wayBack
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(561);
+var errors = __nccwpck_require__(202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(329);
+var server = __nccwpck_require__(30);
 // EXTERNAL MODULE: ./src/rotation/change.ts
-var change = __nccwpck_require__(881);
+var change = __nccwpck_require__(396);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(80);
+var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(969);
+var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(343);
+var pool = __nccwpck_require__(898);
 // EXTERNAL MODULE: ./src/rotation/everywhere.ts
-var everywhere = __nccwpck_require__(763);
+var everywhere = __nccwpck_require__(750);
 // EXTERNAL MODULE: ./src/rotation/reask.ts
-var reask = __nccwpck_require__(855);
+var reask = __nccwpck_require__(696);
 ;// CONCATENATED MODULE: ./src/rotation/returning.ts
 
 
@@ -4800,7 +4800,7 @@ function departure({ before }, states) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/watch.ts
-var watch = __nccwpck_require__(402);
+var watch = __nccwpck_require__(625);
 ;// CONCATENATED MODULE: ./src/rotation/bring-back.ts
 
 
@@ -4906,16 +4906,16 @@ function tellOfGaps(pools, { log }) {
 
 /***/ }),
 
-/***/ 881:
+/***/ 396:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B: () => (/* binding */ changeWhatever),
 /* harmony export */   Z: () => (/* binding */ change)
 /* harmony export */ });
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(328);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(763);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(549);
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(363);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(742);
 
 
 
@@ -4952,7 +4952,7 @@ async function changeWhatever(steps, surroundings) {
 
 /***/ }),
 
-/***/ 80:
+/***/ 225:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -4961,7 +4961,7 @@ async function changeWhatever(steps, surroundings) {
 /* harmony export */   kY: () => (/* binding */ statesOf),
 /* harmony export */   ke: () => (/* binding */ seenAs)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(329);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
 
 /** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
 function namesOf(targets) {
@@ -4993,10 +4993,10 @@ function statesOf(targets) {
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
         .join('; ');
 }
-/** A state that this run asked for and that a status such as `DOWN` hides. */
+/** That this run asked to have it out of rotation, where a status such as `DOWN` hides that. */
 function hidden({ asked, undone, now }) {
-    const isHidden = asked !== undefined && !undone && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) === undefined;
-    return isHidden ? `, asked for ${asked}` : '';
+    const isOut = asked !== undefined && asked !== 'ready' && !undone;
+    return isOut && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) === undefined ? `, asked for ${asked}` : '';
 }
 /** `1 session`, `2 sessions`. */
 function count(amount, what) {
@@ -5006,7 +5006,7 @@ function count(amount, what) {
 
 /***/ }),
 
-/***/ 969:
+/***/ 676:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5048,13 +5048,13 @@ function formatDuration(ms) {
 
 /***/ }),
 
-/***/ 763:
+/***/ 750:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   f: () => (/* binding */ everywhere)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
 /**
  * Does something for all at once and lets all of them end, so that nothing goes on behind a failure.
@@ -5081,15 +5081,15 @@ async function everywhere(all, deed) {
 
 /***/ }),
 
-/***/ 324:
+/***/ 807:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   X: () => (/* binding */ poolsAtStake),
 /* harmony export */   a: () => (/* binding */ guard)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(329);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
 
 
 /**
@@ -5141,13 +5141,13 @@ function whyNotServing({ name, status, weight }) {
 
 /***/ }),
 
-/***/ 569:
+/***/ 458:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Z: () => (/* binding */ persist)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
 /** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
 const PAUSES = [250, 1_000, 2_500];
@@ -5174,7 +5174,7 @@ async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) =
 
 /***/ }),
 
-/***/ 343:
+/***/ 898:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5185,8 +5185,8 @@ async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) =
 /* harmony export */   yu: () => (/* binding */ isMoved)
 /* harmony export */ });
 /* unused harmony export Target */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(329);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
 
 
 /** One server in one backend on one HAProxy that this run is about. */
@@ -5353,15 +5353,15 @@ function isChanged(target) {
 
 /***/ }),
 
-/***/ 855:
+/***/ 696:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $: () => (/* binding */ Reask),
 /* harmony export */   q: () => (/* binding */ askUnlessAway)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(80);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(225);
 
 
 const MOST = 3;
@@ -5418,7 +5418,7 @@ async function askUnlessAway(pool, state, targets, { log, over }) {
 
 /***/ }),
 
-/***/ 206:
+/***/ 364:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5444,7 +5444,7 @@ const systemClock = {
 
 /***/ }),
 
-/***/ 479:
+/***/ 626:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5453,17 +5453,17 @@ const systemClock = {
 /* harmony export */   gu: () => (/* binding */ takeOut),
 /* harmony export */   q8: () => (/* binding */ stepsOut)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(329);
-/* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(881);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(763);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(80);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(969);
-/* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(324);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(343);
-/* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(855);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(549);
-/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(402);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
+/* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
+/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(225);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(676);
+/* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(807);
+/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(898);
+/* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(696);
+/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(742);
+/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(625);
 
 
 
@@ -5626,8 +5626,7 @@ function notDrained(pools, { wait, maxSessions, state }, outcome) {
         : '';
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-drained', `Not drained within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(wait.timeoutMs)}: ${(0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotMet */ .E)(seen, outcome)}`, {
         advice: outcome.blind?.advice ??
-            'Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown); ' +
-                `action: ready brings it back.${sticky}`,
+            `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
         cause: outcome.blind
     });
 }
@@ -5635,7 +5634,7 @@ function notDrained(pools, { wait, maxSessions, state }, outcome) {
 
 /***/ }),
 
-/***/ 549:
+/***/ 742:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5643,12 +5642,12 @@ function notDrained(pools, { wait, maxSessions, state }, outcome) {
 /* harmony export */   SF: () => (/* binding */ undone)
 /* harmony export */ });
 /* unused harmony export undo */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(329);
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(328);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(80);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(569);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(343);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
+/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
+/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
+/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(898);
 
 
 
@@ -5746,15 +5745,15 @@ async function undone(failure, targets, surroundings) {
 
 /***/ }),
 
-/***/ 402:
+/***/ 625:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E: () => (/* binding */ whyNotMet),
 /* harmony export */   w: () => (/* binding */ watch)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(561);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(969);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
 
 
 /** Why a wait ended without success: what was seen, or that nothing could be seen any more. */
@@ -5943,7 +5942,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 679:
+/***/ 79:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5969,7 +5968,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/utils.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
 /**
@@ -6005,7 +6004,7 @@ function toCommandProperties(annotationProperties) {
     };
 }
 //# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/command.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
 
 
 /**
@@ -6101,7 +6100,7 @@ function escapeProperty(s) {
 const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
 ;// CONCATENATED MODULE: external "fs"
 const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/file-command.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
 // For internal use, subject to change.
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
@@ -6138,9 +6137,9 @@ function file_command_prepareKeyValueMessage(key, value) {
 //# sourceMappingURL=file-command.js.map
 ;// CONCATENATED MODULE: external "path"
 const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
-// EXTERNAL MODULE: ../../work/main/node_modules/@actions/http-client/lib/index.js + 2 modules
-var lib = __nccwpck_require__(465);
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/http-client/lib/auth.js
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
+var lib = __nccwpck_require__(769);
+;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/auth.js
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6216,7 +6215,7 @@ class PersonalAccessTokenCredentialHandler {
     }
 }
 //# sourceMappingURL=auth.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/oidc-utils.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
 var oidc_utils_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6290,7 +6289,7 @@ class oidc_utils_OidcClient {
     }
 }
 //# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/summary.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
 var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6571,7 +6570,7 @@ const _summary = new Summary();
 const markdownSummary = (/* unused pure expression or super */ null && (_summary));
 const summary = _summary;
 //# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/path-utils.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
 
 /**
  * toPosixPath converts the given path to the posix form. On Windows, \\ will be
@@ -6613,7 +6612,7 @@ var external_events_ = __nccwpck_require__(434);
 const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
 // EXTERNAL MODULE: external "assert"
 var external_assert_ = __nccwpck_require__(613);
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/io/lib/io-util.js
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
 var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -6793,7 +6792,7 @@ function getCmdPath() {
     return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
 }
 //# sourceMappingURL=io-util.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/io/lib/io.js
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
 var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7067,7 +7066,7 @@ function io_copyFile(srcFile, destFile, force) {
 //# sourceMappingURL=io.js.map
 ;// CONCATENATED MODULE: external "timers"
 const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/exec/lib/toolrunner.js
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
 var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7655,7 +7654,7 @@ class ExecState extends external_events_.EventEmitter {
     }
 }
 //# sourceMappingURL=toolrunner.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/exec/lib/exec.js
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
 var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7735,7 +7734,7 @@ function getExecOutput(commandLine, args, options) {
     });
 }
 //# sourceMappingURL=exec.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/platform.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
 var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -7800,7 +7799,7 @@ function getDetails() {
     });
 }
 //# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/core/lib/core.js
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
 var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -8121,7 +8120,7 @@ function getIDToken(aud) {
 
 /***/ }),
 
-/***/ 465:
+/***/ 769:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -8138,7 +8137,7 @@ var external_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_
 // EXTERNAL MODULE: external "https"
 var external_https_ = __nccwpck_require__(692);
 var external_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_https_, 2);
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/http-client/lib/proxy.js
+;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/proxy.js
 function getProxyUrl(reqUrl) {
     const usingSsl = reqUrl.protocol === 'https:';
     if (checkBypass(reqUrl)) {
@@ -8229,8 +8228,8 @@ class DecodedURL extends URL {
     }
 }
 //# sourceMappingURL=proxy.js.map
-// EXTERNAL MODULE: ../../work/main/node_modules/tunnel/index.js
-var tunnel = __nccwpck_require__(258);
+// EXTERNAL MODULE: ./node_modules/tunnel/index.js
+var tunnel = __nccwpck_require__(770);
 ;// CONCATENATED MODULE: ./src/left-out/undici.ts
 /**
  * Stands in for undici in the bundle (tsconfig.json, `paths`). The toolkit's HTTP client imports it for one
@@ -8241,7 +8240,7 @@ function ProxyAgent() {
     throw new Error('undici is left out of this bundle.');
 }
 
-;// CONCATENATED MODULE: ../../work/main/node_modules/@actions/http-client/lib/index.js
+;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/index.js
 /* eslint-disable @typescript-eslint/no-explicit-any */
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -9121,6 +9120,6 @@ const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCa
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(890);
+/******/ var __webpack_exports__ = __nccwpck_require__(407);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 
