@@ -3849,7 +3849,7 @@ function findInBackend(page, backend, servers, snapshot) {
         const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : '';
         return new errors/* HaproxyError */.Q('unknown-server', `${what}${kind}; ${listOf('server', names, server)}`);
     });
-    return { pools: missing.length > 0 ? [] : [new pool/* Pool */.bC(page, backend, servers, snapshot)], missing };
+    return { pools: [new pool/* Pool */.bC(page, backend, servers, snapshot)], missing };
 }
 function findEverywhere(page, servers, snapshot) {
     const backends = new Set(snapshot.servers.filter(({ name }) => servers.includes(name)).map(({ backend }) => backend));
@@ -4706,7 +4706,7 @@ class Returning {
                 acted = true;
             }
         });
-        const met = [...this.#journeys].every(([target, journey]) => journey.stage === 'up' && (0,server/* isUp */.ie)(target.now) && this.#isFresh(journey));
+        const met = [...this.#journeys].every(([target, journey]) => journey.stage === 'up' && (0,server/* isUp */.ie)(target.now) && this.#isFresh(target, journey));
         return { met, acted };
     }
     /** Asks for `ready` for all that still wait for their check. */
@@ -4748,7 +4748,7 @@ class Returning {
         const { now } = target;
         switch (journey.stage) {
             case 'check':
-                return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(journey);
+                return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(target, journey);
             case 'vouchers':
                 return vouchersOf(target, [...this.#journeys.keys()]).every((voucher) => this.#journey(voucher).stage === 'up' && (0,server/* isUp */.ie)(voucher.now));
             case 'up':
@@ -4768,8 +4768,9 @@ class Returning {
         }
         return journey;
     }
-    #isFresh({ leftMaint, sawPartial, fullSince }) {
-        if (!leftMaint) {
+    #isFresh({ now }, { leftMaint, sawPartial, fullSince }) {
+        // Somebody may have switched its check off since: then there is none to wait for.
+        if (!leftMaint || now.word === 'no check') {
             return true;
         }
         if (fullSince === undefined) {
@@ -4867,10 +4868,10 @@ async function bringBack(pools, order, surroundings, onLook) {
     surroundings.log.phase('Waiting until up');
     const returning = new Returning(pools, steps, order.wait, surroundings);
     const outcome = await (0,watch/* watch */.w)(pools, order.wait, (seen) => returning.judge(seen), surroundings, onLook);
-    if (!outcome.met && order.unproven === 'fail') {
-        throw notUp(pools, order.wait, outcome);
-    }
     if (!outcome.met) {
+        if (order.unproven === 'fail') {
+            throw notUp(pools, order.wait, outcome);
+        }
         await returning.readyAnyway();
     }
     tellOfGaps(pools, surroundings);
@@ -5436,7 +5437,7 @@ const systemClock = {
     now: () => performance.now(),
     sleep: (ms, signal) => 
     // Timers count whole milliseconds and may fire within the last one.
-    (0,promises_namespaceObject.setTimeout)(ms > 0 ? Math.ceil(ms) + 1 : 0, undefined, { signal }).catch(() => {
+    (0,promises_namespaceObject.setTimeout)(Math.max(0, Math.ceil(ms) + 1), undefined, { signal }).catch(() => {
         signal.throwIfAborted();
     })
 };
@@ -5522,6 +5523,10 @@ async function watchDraining(pools, atStake, order, surroundings, onLook) {
     const judge = (seen) => draining.judge(seen);
     return (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .allOrNothing */ .G3)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings, () => (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, surroundings, onLook));
 }
+/** A server that was asked to drain and that somebody put into maint is further out than it need be. */
+function holds({ now }, state) {
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now) && (state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .canBe */ .gF)(now, 'maint'));
+}
 /** Judges whether all targets are drained, and asks again for states that were lost meanwhile. */
 class Draining {
     #targets;
@@ -5540,7 +5545,7 @@ class Draining {
     }
     async judge(seen) {
         await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
-            const lost = pool.targets.filter((target) => !this.#holds(target));
+            const lost = pool.targets.filter((target) => !holds(target, this.#order.state));
             if (lost.length > 0) {
                 await this.#reask.ask(pool, this.#order.state, lost);
             }
@@ -5555,7 +5560,8 @@ class Draining {
             this.#targets.forEach((target) => (target.arrived = 0));
         }
         this.#tellOfVisitors();
-        const met = this.#targets.every((target) => hasDrained(target, this.#order.maxSessions));
+        const { state, maxSessions } = this.#order;
+        const met = this.#targets.every((t) => holds(t, state) && hasDrained(t, maxSessions));
         return { met, acted: false };
     }
     #tellOfVisitors() {
@@ -5568,10 +5574,6 @@ class Draining {
             }
         }
     }
-    /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
-    #holds({ now }) {
-        return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now) && (this.#order.state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .canBe */ .gF)(now, 'maint'));
-    }
 }
 async function onTimeUp(pools, order, outcome, surroundings, onLook) {
     const failure = notDrained(pools, order, outcome);
@@ -5579,7 +5581,7 @@ async function onTimeUp(pools, order, outcome, surroundings, onLook) {
         throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .SF)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
     }
     // To go on, or to kill, takes certainty that the servers are out of rotation.
-    const isOut = outcome.blind === undefined && (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).every(({ now }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now));
+    const isOut = outcome.blind === undefined && (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).every((target) => holds(target, order.state));
     if (order.onTimeout === 'fail' || !isOut) {
         throw failure;
     }

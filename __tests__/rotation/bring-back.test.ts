@@ -353,6 +353,15 @@ test('a page that is away when a check has passed is asked for ready after the n
   expect(elapsed()).toBe(2_000)
 })
 
+test('a server whose check is switched off on its way back is up without one', async () => {
+  pass(2_000, 'DRAIN')
+  stage.at(3_000, () => {
+    first.show('a', NO_CHECK)
+  })
+  await bring([await poolOf(MAINT)])
+  expect(first.changes).toEqual(['drain web/a', 'ready web/a'])
+})
+
 describe('a server that has a check in one backend and none in another', () => {
   const API = { pxname: 'api', svname: 'a' }
 

@@ -228,6 +228,18 @@ describe('a state that is lost while waiting', () => {
     expect(first.changes).toEqual(['drain web/a', 'drain web/a'])
   })
 
+  test('again and again is never green, not even for a maint that shows as drain', async () => {
+    stage.clock.onWake = () => {
+      first.show('a', { status: 'DRAIN (agent)', scur: '0' })
+    }
+    const { problem, message } = await failure([await first.pool(['a'])], {
+      state: 'maint',
+      wait: { ...RHYTHM, settleMs: 0 }
+    })
+    expect(problem).toBe('did-not-hold')
+    expect(shortly(message)).toContain('web/a on P1 would not stay in maint: DRAIN (agent)')
+  })
+
   test('again and again has everything put back', async () => {
     const pools = [await first.pool(['a']), await second.pool(['a'])]
     for (const second of [1, 2, 3, 4]) {

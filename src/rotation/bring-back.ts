@@ -95,10 +95,10 @@ export async function bringBack(
     surroundings,
     onLook
   )
-  if (!outcome.met && order.unproven === 'fail') {
-    throw notUp(pools, order.wait, outcome)
-  }
   if (!outcome.met) {
+    if (order.unproven === 'fail') {
+      throw notUp(pools, order.wait, outcome)
+    }
     await returning.readyAnyway()
   }
   tellOfGaps(pools, surroundings)

@@ -78,7 +78,7 @@ function findInBackend(
         `${what}${kind}; ${listOf('server', names, server)}`
       )
     })
-  return { pools: missing.length > 0 ? [] : [new Pool(page, backend, servers, snapshot)], missing }
+  return { pools: [new Pool(page, backend, servers, snapshot)], missing }
 }
 
 function findEverywhere(page: StatsPage, servers: readonly string[], snapshot: Snapshot): Found {

@@ -58,7 +58,8 @@ export class Returning {
       }
     })
     const met = [...this.#journeys].every(
-      ([target, journey]) => journey.stage === 'up' && isUp(target.now) && this.#isFresh(journey)
+      ([target, journey]) =>
+        journey.stage === 'up' && isUp(target.now) && this.#isFresh(target, journey)
     )
     return { met, acted }
   }
@@ -103,7 +104,7 @@ export class Returning {
     const { now } = target
     switch (journey.stage) {
       case 'check':
-        return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(journey)
+        return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(target, journey)
       case 'vouchers':
         return vouchersOf(target, [...this.#journeys.keys()]).every(
           (voucher) => this.#journey(voucher).stage === 'up' && isUp(voucher.now)
@@ -129,8 +130,9 @@ export class Returning {
     return journey
   }
 
-  #isFresh({ leftMaint, sawPartial, fullSince }: Journey): boolean {
-    if (!leftMaint) {
+  #isFresh({ now }: Target, { leftMaint, sawPartial, fullSince }: Journey): boolean {
+    // Somebody may have switched its check off since: then there is none to wait for.
+    if (!leftMaint || now.word === 'no check') {
       return true
     }
     if (fullSince === undefined) {

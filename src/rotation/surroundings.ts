@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   sleep: (ms, signal) =>
     // Timers count whole milliseconds and may fire within the last one.
-    sleep(ms > 0 ? Math.ceil(ms) + 1 : 0, undefined, { signal }).catch(() => {
+    sleep(Math.max(0, Math.ceil(ms) + 1), undefined, { signal }).catch(() => {
       signal.throwIfAborted()
     })
 }

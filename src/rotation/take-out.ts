@@ -99,6 +99,11 @@ async function watchDraining(
   )
 }
 
+/** A server that was asked to drain and that somebody put into maint is further out than it need be. */
+function holds({ now }: Target, state: 'drain' | 'maint'): boolean {
+  return isOutOfRotation(now) && (state === 'drain' || canBe(now, 'maint'))
+}
+
 /** Judges whether all targets are drained, and asks again for states that were lost meanwhile. */
 class Draining {
   readonly #targets: readonly Target[]
@@ -124,7 +129,7 @@ class Draining {
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
     await everywhere(seen, async (pool) => {
-      const lost = pool.targets.filter((target) => !this.#holds(target))
+      const lost = pool.targets.filter((target) => !holds(target, this.#order.state))
       if (lost.length > 0) {
         await this.#reask.ask(pool, this.#order.state, lost)
       } else if (this.#reask.happened(pool) && this.#atStake.includes(pool)) {
@@ -138,7 +143,8 @@ class Draining {
       this.#targets.forEach((target) => (target.arrived = 0))
     }
     this.#tellOfVisitors()
-    const met = this.#targets.every((target) => hasDrained(target, this.#order.maxSessions))
+    const { state, maxSessions } = this.#order
+    const met = this.#targets.every((t) => holds(t, state) && hasDrained(t, maxSessions))
     return { met, acted: false }
   }
 
@@ -153,11 +159,6 @@ class Draining {
         )
       }
     }
-  }
-
-  /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
-  #holds({ now }: Target): boolean {
-    return isOutOfRotation(now) && (this.#order.state === 'drain' || canBe(now, 'maint'))
   }
 }
 
@@ -174,7 +175,7 @@ async function onTimeUp(
   }
   // To go on, or to kill, takes certainty that the servers are out of rotation.
   const isOut =
-    outcome.blind === undefined && targetsOf(pools).every(({ now }) => isOutOfRotation(now))
+    outcome.blind === undefined && targetsOf(pools).every((target) => holds(target, order.state))
   if (order.onTimeout === 'fail' || !isOut) {
     throw failure
   }
