@@ -9,6 +9,6 @@ export default {
   // ts-jest rewrites the imports of .ts files to .js, which only exist once somebody emits them.
   moduleNameMapper: { '^(\\.{1,2}/.+)\\.js$': ['$1.ts', '$1.js'] },
   // Most of a test's time here is spent waiting for HAProxy's own health checks, not computing.
-  maxWorkers: 4,
+  maxWorkers: 6,
   testTimeout: 60_000
 }

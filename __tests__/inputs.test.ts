@@ -545,6 +545,26 @@ describe('credentials', () => {
     ])
   })
 
+  test('without a user name are enough where every URL has one', () => {
+    expect(
+      credentials({ password: 'pw', 'stats-url': 'http://ann@lb1/a https://bob:secret@lb2/a' })
+    ).toEqual([
+      { username: '', password: 'pw' },
+      { username: 'ann', password: 'pw' },
+      { username: 'bob', password: 'secret' }
+    ])
+  })
+
+  // A @ behind the host is none of a user name.
+  test.each(['http://lb2/a', 'http://lb2/a@b', 'http://lb2?a@b'])(
+    'without a user name are refused where %s has none',
+    (url) => {
+      expect(problems({ password: 'pw', 'stats-url': `http://ann@lb1/a ${url}` })).toContain(
+        `username: it is empty although there is a password. ${UNAVAILABLE}`
+      )
+    }
+  )
+
   test.each(['', '\n'])('with the password %j are refused', (password) => {
     expect(problems({ username: 'joe', password })).toEqual([
       `password: it is empty although there is a user name. ${UNAVAILABLE}`
@@ -558,7 +578,9 @@ describe('credentials', () => {
   })
 
   test('with a colon in the user name of a URL are refused', () => {
-    expect(problems({ 'stats-url': 'http://a%3Ab:pw@lb/a' })).toHaveLength(1)
+    expect(problems({ 'stats-url': 'http://a%3Ab:pw@lb/a' })).toEqual([
+      'stats-url: the URL cannot be used: its user name has a colon, which HTTP Basic authentication cannot carry.'
+    ])
   })
 })
 
@@ -617,6 +639,11 @@ describe('a secret', () => {
 
   test('that is empty is not masked', () => {
     expect(problems({ 'stats-url': 'http://ann@lb/a' })).toEqual([
+      'stats-url: the URL cannot be used: it carries a user name, and there is no password for it.'
+    ])
+    expect(masks()).toEqual([])
+    expect(problems({ username: 'joe', 'stats-url': 'http://ann@lb/a' })).toEqual([
+      `password: it is empty although there is a user name. ${UNAVAILABLE}`,
       'stats-url: the URL cannot be used: it carries a user name, and there is no password for it.'
     ])
     expect(masks()).toEqual([])
@@ -704,6 +731,21 @@ describe('certificates', () => {
     ])
   })
 
+  test('that are bad and without their key are refused for both', () => {
+    const bad = '-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----'
+    expect(problems({ 'client-certificate': bad })).toEqual([
+      `client-key: a client certificate and its key go together. ${UNAVAILABLE}`,
+      expect.stringMatching(/^client-certificate: it cannot be used \(/)
+    ])
+  })
+
+  test('that are only a bad key are refused for what is missing', () => {
+    const bad = '-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----'
+    expect(problems({ 'client-key': bad })).toEqual([
+      `client-certificate: a client certificate and its key go together. ${UNAVAILABLE}`
+    ])
+  })
+
   test('that are only a key are refused, and the key is masked all the same', () => {
     expect(problems({ 'client-key': identity.key })).toEqual([
       `client-certificate: a client certificate and its key go together. ${UNAVAILABLE}`
@@ -738,7 +780,15 @@ describe('certificates', () => {
   })
 
   test('that are a key where the authority goes are refused', () => {
-    expect(problems({ 'ca-certificate': identity.key })).toHaveLength(1)
+    expect(problems({ 'ca-certificate': identity.key })).toEqual([
+      'ca-certificate: it cannot be used (it has no certificate). It must be PEM, and a key must be without a passphrase.'
+    ])
+  })
+
+  test('that are a file of something else are refused for what it is', () => {
+    expect(problems({ 'ca-certificate': file('text.pem', 'hello') })).toEqual([
+      'ca-certificate: it is a file that holds no PEM text.'
+    ])
   })
 
   test.each(['client-certificate', 'client-key'])(

@@ -2189,9 +2189,6 @@ function listenForCancel() {
     const cancelled = new AbortController();
     const over = new AbortController();
     const onSignal = (signal) => {
-        if (cancelled.signal.aborted) {
-            return;
-        }
         cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}).`));
         setTimeout(() => {
             over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}) and out of time.`));
@@ -3180,7 +3177,7 @@ class InputReader {
     /** A list of one or more, one per line or separated by commas or spaces. */
     list(name) {
         const list = this.text(name)
-            .split(/[\s,]+/)
+            .split(/[\s,]/)
             .filter((text) => text !== '');
         if (list.length === 0) {
             this.refuse(name, `it is empty. ${UNAVAILABLE}`);
@@ -4204,7 +4201,8 @@ function isDue({ restore, pools }, { jobStatus }) {
 async function putBack(url, intent, inputs, surroundings) {
     try {
         const page = (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
-        const found = await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__/* .everywhere */ .f)(intent.pools, (intended) => findWhatIsLeft(page, intended, intent.state, surroundings));
+        const all = await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__/* .everywhere */ .f)(intent.pools, (intended) => findWhatIsLeft(page, intended, intent.state, surroundings));
+        const found = all.filter(({ pool }) => pool.targets.length > 0);
         await giveBackToReady(found.filter(({ previous }) => previous === 'ready'), inputs, surroundings);
         for (const state of ['drain', 'maint']) {
             await giveBackTo(state, found.filter(({ previous }) => previous === state), surroundings);
@@ -4352,7 +4350,7 @@ async function writeSummary(summary) {
             .addHeading((0,harmless/* harmlessHtml */.T)(summary.title), 3)
             .addRaw(`<p>${(0,harmless/* harmlessHtml */.T)(summary.sentence)}</p>`, true)
             .addTable(table(summary))
-            .addRaw(chart(summary.samples), true)
+            .addRaw(chart(summary.samples))
             .write();
     }
     catch (error) {
@@ -4443,7 +4441,8 @@ function reportFailure(error, ...more) {
         core/* debug */.Yz((0,harmless/* harmless */.I)(error.stack ?? ''));
     }
     const message = error instanceof Error ? error.message : String(error);
-    return failWith([message, ...more].filter((part) => part !== '').join(' '));
+    const ended = /[.!?]$/.test(message) ? message : `${message}.`;
+    return failWith([ended, ...more].filter((part) => part !== '').join(' '));
 }
 function failWith(sentence) {
     core/* setFailed */.C1((0,harmless/* harmless */.I)(sentence));
@@ -4498,9 +4497,7 @@ class Report {
     /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
     failed(error) {
         const targets = this.#targets;
-        const seen = (0,describe/* statesOf */.kY)(targets);
-        const isTold = error instanceof errors/* HaproxyError */.Q && error.message.includes(seen);
-        const states = isTold || seen === '' ? '' : `Now ${seen}.`;
+        const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
         const untouched = !targets.some(rotation_pool/* wasAsked */.gg);
         const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
         const changed = untouched ? 'Nothing was changed.' : '';
@@ -4508,7 +4505,12 @@ class Report {
     }
     /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
     async publish() {
-        setOutputs(this.#targets, this.#waitedMs);
+        try {
+            setOutputs(this.#targets, this.#waitedMs);
+        }
+        catch (error) {
+            reportFailure(error, this.#sentence);
+        }
         await writeSummary({
             title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
             sentence: this.#sentence,
@@ -4546,7 +4548,7 @@ class Report {
                     ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
                     : `Safe to stop: ${states}${before}${waited}.`;
             case 'ready':
-                return wait && targets.every(({ now }) => (0,server/* isUp */.ie)(now))
+                return wait
                     ? `Back and taking traffic: ${states}${before}${waited}.`
                     : `Ready: ${states}${before}. Not waited until up.`;
             case 'status':
@@ -4560,7 +4562,7 @@ class Report {
         const { action, restore } = this.#inputs;
         const held = this.#targets.filter(({ asked, undone }) => asked === 'drain' && !undone);
         if (action === 'ready' && held.length > 0) {
-            return `In drain load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)}, and it stays there until somebody asks for ready.`;
+            return `Load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)} until somebody asks for ready.`;
         }
         const out = this.#targets.filter(rotation_pool/* isMoved */.yu);
         if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {

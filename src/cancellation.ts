@@ -16,9 +16,6 @@ export function listenForCancel(): Cancellation {
   const cancelled = new AbortController()
   const over = new AbortController()
   const onSignal = (signal: string): void => {
-    if (cancelled.signal.aborted) {
-      return
-    }
     cancelled.abort(new HaproxyError('cancelled', `Cancelled (${signal}).`))
     setTimeout(() => {
       over.abort(new HaproxyError('cancelled', `Cancelled (${signal}) and out of time.`))

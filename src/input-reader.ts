@@ -43,7 +43,7 @@ export class InputReader {
   /** A list of one or more, one per line or separated by commas or spaces. */
   list(name: InputName): string[] {
     const list = this.text(name)
-      .split(/[\s,]+/)
+      .split(/[\s,]/)
       .filter((text) => text !== '')
     if (list.length === 0) {
       this.refuse(name, `it is empty. ${UNAVAILABLE}`)

@@ -73,9 +73,10 @@ async function putBack(
 ): Promise<void> {
   try {
     const page = reopenPage(url, inputs)
-    const found = await everywhere(intent.pools, (intended) =>
+    const all = await everywhere(intent.pools, (intended) =>
       findWhatIsLeft(page, intended, intent.state, surroundings)
     )
+    const found = all.filter(({ pool }) => pool.targets.length > 0)
     await giveBackToReady(
       found.filter(({ previous }) => previous === 'ready'),
       inputs,

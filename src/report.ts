@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
 import { HaproxyError } from './haproxy/errors.ts'
-import { isOutOfRotation, isUp } from './haproxy/server.ts'
+import { isOutOfRotation } from './haproxy/server.ts'
 import { harmless } from './harmless.ts'
 import { InputError } from './input-reader.ts'
 import type { Inputs } from './inputs.ts'
@@ -32,7 +32,8 @@ export function reportFailure(error: unknown, ...more: readonly string[]): strin
     core.debug(harmless(error.stack ?? ''))
   }
   const message = error instanceof Error ? error.message : String(error)
-  return failWith([message, ...more].filter((part) => part !== '').join(' '))
+  const ended = /[.!?]$/.test(message) ? message : `${message}.`
+  return failWith([ended, ...more].filter((part) => part !== '').join(' '))
 }
 
 function failWith(sentence: string): string {
@@ -95,9 +96,7 @@ export class Report {
   /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
   failed(error: unknown): void {
     const targets = this.#targets
-    const seen = statesOf(targets)
-    const isTold = error instanceof HaproxyError && error.message.includes(seen)
-    const states = isTold || seen === '' ? '' : `Now ${seen}.`
+    const states = targets.length > 0 ? `Now ${statesOf(targets)}.` : ''
     const untouched = !targets.some(wasAsked)
     const advice = error instanceof HaproxyError ? error.advice : ''
     const changed = untouched ? 'Nothing was changed.' : ''
@@ -106,7 +105,11 @@ export class Report {
 
   /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
   async publish(): Promise<void> {
-    setOutputs(this.#targets, this.#waitedMs)
+    try {
+      setOutputs(this.#targets, this.#waitedMs)
+    } catch (error) {
+      reportFailure(error, this.#sentence)
+    }
     await writeSummary({
       title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
       sentence: this.#sentence,
@@ -148,7 +151,7 @@ export class Report {
           ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
           : `Safe to stop: ${states}${before}${waited}.`
       case 'ready':
-        return wait && targets.every(({ now }) => isUp(now))
+        return wait
           ? `Back and taking traffic: ${states}${before}${waited}.`
           : `Ready: ${states}${before}. Not waited until up.`
       case 'status':
@@ -163,7 +166,7 @@ export class Report {
     const { action, restore } = this.#inputs
     const held = this.#targets.filter(({ asked, undone }) => asked === 'drain' && !undone)
     if (action === 'ready' && held.length > 0) {
-      return `In drain load balancing sends no user to ${namesOf(held)}, and it stays there until somebody asks for ready.`
+      return `Load balancing sends no user to ${namesOf(held)} until somebody asks for ready.`
     }
     const out = this.#targets.filter(isMoved)
     if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {

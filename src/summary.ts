@@ -31,7 +31,7 @@ export async function writeSummary(summary: Summary): Promise<void> {
       .addHeading(harmlessHtml(summary.title), 3)
       .addRaw(`<p>${harmlessHtml(summary.sentence)}</p>`, true)
       .addTable(table(summary))
-      .addRaw(chart(summary.samples), true)
+      .addRaw(chart(summary.samples))
       .write()
   } catch (error) {
     log.info(`The job summary could not be written: ${String(error)}.`)

@@ -81,7 +81,7 @@ describe.each(['maint', 'drain'] as const)('from %s', (state) => {
       /Now web\/app1 on \S+ is DOWN, asked for drain\. Look at the application/
     )
     expect(result.lastLine).toMatch(
-      /In drain load balancing sends no user to web\/app1 on \S+, and it stays there until/
+      /Load balancing sends no user to web\/app1 on \S+ until somebody asks for ready/
     )
     application.health = 200
     await farm.until(async () => (await farm.status('app1')) === 'DRAIN')

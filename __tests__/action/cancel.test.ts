@@ -268,7 +268,7 @@ test('SIGINT on the way back of ready tells in which state the server was left',
   expect(tookMs).toBeLessThan(AT_ONCE)
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'true' } })
   expect(result.lastLine).toMatch(/web\/app1 on \S+ is (DRAIN|DOWN, asked for drain)/)
-  expect(result.lastLine).toContain('it stays there until somebody asks for ready')
+  expect(result.lastLine).toContain(' until somebody asks for ready.')
 })
 
 test('SIGINT while HAProxy is away ends the wait at once', async () => {

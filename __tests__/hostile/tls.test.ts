@@ -193,7 +193,11 @@ describe('mutual TLS', () => {
 
   test.each(['mutual', 'mutual12'] as const)('without a certificate: %s', async (page) => {
     const result = await run(urlOf(page), { 'ca-certificate': authority.cert })
-    await expectRed(result, /client certificate/, /give a client certificate and its key/)
+    await expectRed(
+      result,
+      /client certificate/,
+      /Give a client certificate and its key that the page accepts/
+    )
   })
 
   test.each(['mutual', 'mutual12'] as const)(

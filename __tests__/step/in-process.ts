@@ -70,7 +70,7 @@ export function runPost(
  */
 export async function inProcess(
   given: Given,
-  deed: () => Promise<void> | void,
+  deed: () => unknown,
   options: StepOptions = {}
 ): Promise<StepResult> {
   const { jobStatus = 'success', state = {}, env = {}, debug = false } = options

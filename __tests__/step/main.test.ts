@@ -138,7 +138,7 @@ describe('a wait until up', () => {
       'web/a on LB1 is DOWN, its last check says L7STS/503 (1s elapsed, 1s left).',
       'Error: Not up within 2s: web/a on LB1 is DOWN, its last check says L7STS/503. Now web/a on LB1 is DOWN, asked for drain. ' +
         'Look at the application and its health check, then ask for ready again. ' +
-        'In drain load balancing sends no user to web/a on LB1, and it stays there until somebody asks for ready.'
+        'Load balancing sends no user to web/a on LB1 until somebody asks for ready.'
     ])
   })
 })
@@ -233,7 +233,7 @@ test('a failure that is no fault of HAProxy tells the developers where it was', 
     debug: true
   })
   expect(result.lastLine).toBe(
-    'Missing file at path: /nowhere/state Nothing was changed. Now web/a on LB1 is UP.'
+    'Missing file at path: /nowhere/state. Nothing was changed. Now web/a on LB1 is UP.'
   )
   expect(result.log.at(-2)).toMatch(
     /^##\[debug\]Error: Missing file at path: \/nowhere\/state +at .*saveState/
@@ -254,5 +254,11 @@ test('a run whose outputs cannot be set is red', async () => {
     env: { GITHUB_OUTPUT: '/nowhere/output' }
   })
   expect(result.exitCode).toBe(1)
-  expect(result.lastLine).toBe('Missing file at path: /nowhere/output')
+  expect(result.lines.filter((line) => !line.startsWith('::debug::'))).toEqual([
+    '::group::Looking',
+    'Found: web/a on LB1 is UP.',
+    '::endgroup::',
+    'Seen: web/a on LB1 is UP.',
+    '::error::Missing file at path: /nowhere/output. Seen: web/a on LB1 is UP.'
+  ])
 })

@@ -181,6 +181,22 @@ describe('what somebody else did since', () => {
     expect(lb.requests).toEqual(['GET /admin;csv;scope=web'])
   })
 
+  test('is a warning where DOWN hides whether a server is held in drain', async () => {
+    const lb = await start(server('a'), server('b'), server('c'))
+    const post = await afterMain([lb], { server: 'a b', action: 'maint' }, () => {
+      lb.server('a').ask('ready')
+      lb.server('b').ask('drain')
+      lb.server('b').well = false
+      lb.server('b').check()
+    })
+    expect(post.log.slice(1)).toEqual([
+      'Warning: Leaving alone what is no longer in maint (changed by a later step or by somebody else): web/a on LB1 is UP 1/3; web/b on LB1 is DOWN. ' +
+        'What is DOWN may be held in drain, out of rotation: choose READY once it is well.'
+    ])
+    expect(post.exitCode).toBe(0)
+    expect(lb.posts).toEqual([])
+  })
+
   test('to one server keeps no other out', async () => {
     const lb = await start(server('a', { checked: false }), server('b'), server('c'))
     const post = await afterMain([lb], { server: 'a b', action: 'maint' }, () => {

@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { readInputs } from '../../src/inputs.ts'
 import { main } from '../../src/main.ts'
-import { reportFailure } from '../../src/report.ts'
+import { Report, reportFailure } from '../../src/report.ts'
 import { type Given, inProcess, runMain } from './in-process.ts'
 import { inputsFor, server, type Toy, type ToyServerOptions, toyStarter } from './toy.ts'
 
@@ -150,26 +151,28 @@ describe('the last line of a red step says what is so now, what to do and what t
       { cells: { status: 'MAINT (resolution)' } },
       { action: 'ready' },
       'web/a on LB1 is MAINT (resolution): HAProxy cannot resolve its host name, and only DNS can end that (`resolvers` in haproxy.cfg). ' +
-        'Nothing was changed.'
+        'Nothing was changed. Now web/a on LB1 is MAINT (resolution).'
     ],
     [
       'left out for good',
       { sessions: 1 },
       { action: 'drain', ...short },
-      `${left} ${late}${sticky} ` +
+      `${left} Now web/a on LB1 is DRAIN with 1 session. ${late}${sticky} ` +
         'The post step will not bring web/a on LB1 back (restore: never); action: ready does.'
     ],
     [
       'left out for now',
       { sessions: 1 },
       { action: 'drain', restore: 'failure', ...short },
-      `${left} ${late}${sticky} ` + 'The post step will bring web/a on LB1 back (restore: failure).'
+      `${left} Now web/a on LB1 is DRAIN with 1 session. ${late}${sticky} ` +
+        'The post step will bring web/a on LB1 back (restore: failure).'
     ],
     [
       'left out by an earlier step, which is nothing of this one’s',
       { sessions: 1, admin: 'maint' },
       { action: 'maint', restore: 'always', ...short },
-      'Not drained within 1s: web/a on LB1 is MAINT with 1 session. Nothing was changed. ' + late
+      'Not drained within 1s: web/a on LB1 is MAINT with 1 session. Nothing was changed. ' +
+        `Now web/a on LB1 is MAINT with 1 session. ${late}`
     ],
     [
       'put back',
@@ -190,7 +193,18 @@ describe('the last line of a red step says what is so now, what to do and what t
     expect(result.lastLine).toBe(
       'Not up within 1s: web/a on LB1 is DOWN, its last check says L7STS/503. Now web/a on LB1 is DOWN, asked for drain. ' +
         'Look at the application and its health check, then ask for ready again. ' +
-        'In drain load balancing sends no user to web/a on LB1, and it stays there until somebody asks for ready.'
+        'Load balancing sends no user to web/a on LB1 until somebody asks for ready.'
+    )
+  })
+
+  test('a server that was asked to be ready is not held in drain either', async () => {
+    const lb = await start(server('a', { admin: 'maint' }))
+    lb.server('a').well = false
+    const given = { action: 'ready', 'ready-through-drain': 'false', restore: 'always', ...short }
+    const result = await runMain(inputsFor([lb], given))
+    expect(result.lastLine).toBe(
+      'Not up within 1s: web/a on LB1 is DOWN, its last check says L7STS/503. Now web/a on LB1 is DOWN. ' +
+        'Look at the application and its health check, then ask for ready again.'
     )
   })
 
@@ -218,18 +232,31 @@ describe('the last line of a red step says what is so now, what to do and what t
   })
 })
 
+test('an unforeseen failure before any server was found says no more than it knows', async () => {
+  const { lastLine, outputs } = await inProcess(
+    inputsFor([], { 'stats-url': 'http://lb/admin', action: 'drain' }),
+    async () => {
+      const report = new Report(readInputs())
+      report.failed(new Error('Out of order.'))
+      await report.publish()
+    }
+  )
+  expect(lastLine).toBe('Out of order. Nothing was changed.')
+  expect(outputs['changed']).toBe('false')
+})
+
 test('what is thrown and is no error is told as it is', async () => {
   const { lastLine, exitCode } = await inProcess({}, () => {
     reportFailure('out of order', '', 'Try later.')
   })
-  expect([exitCode, lastLine]).toEqual([1, 'out of order Try later.'])
+  expect([exitCode, lastLine]).toEqual([1, 'out of order. Try later.'])
 })
 
 test('the last line is no command, whatever is in it', async () => {
   const { lines } = await inProcess({}, () => {
     reportFailure('a\n::notice::b ##[error]c')
   })
-  expect(lines).toEqual(['::error::a ::notice::b ## [error]c'])
+  expect(lines).toEqual(['::error::a ::notice::b ## [error]c.'])
 })
 
 describe('the outputs', () => {
