@@ -3960,26 +3960,32 @@ var take_out = __nccwpck_require__(626);
 
 
 
-/** Does what the action asks for. */
+/**
+ * Does what the action asks for.
+ *
+ * @returns whether what was waited for has come true; without a wait nothing has
+ */
 async function perform(inputs, pools, surroundings, onLook) {
     const { action } = inputs;
     refuseUnknownStatus((0,pool/* targetsOf */.QR)(pools));
     if (action === 'status') {
-        return;
+        return false;
     }
     refuseUndrivable((0,pool/* targetsOf */.QR)(pools));
     if (action === 'drain' || action === 'maint') {
-        await takeOutOf(pools, { ...inputs, action }, surroundings, onLook);
+        return takeOutOf(pools, { ...inputs, action }, surroundings, onLook);
     }
-    else if (action === 'ready') {
+    if (action === 'ready') {
         await bringBackTo(pools, inputs, surroundings, onLook);
+        return inputs.wait;
     }
-    else if (inputs.dryRun) {
+    if (inputs.dryRun) {
         await rehearseSteps(pools, `ask for ${action}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}`, surroundings);
     }
     else {
         await command(pools, action, surroundings);
     }
+    return false;
 }
 async function takeOutOf(pools, inputs, surroundings, onLook) {
     const { action, minUp, maxSessions, onTimeout } = inputs;
@@ -3987,14 +3993,14 @@ async function takeOutOf(pools, inputs, surroundings, onLook) {
     (0,guard/* guard */.a)((0,guard/* poolsAtStake */.X)(pools), minUp);
     if (inputs.dryRun) {
         await rehearseSteps(pools, told(steps), surroundings);
-        return;
+        return false;
     }
     const intended = steps.map(({ target }) => target);
     (0,intent/* saveIntent */.C)(inputs.restore, action, intended);
     try {
         const wait = inputs.wait ? inputs.rhythm : undefined;
         const order = { state: action, minUp, wait, maxSessions, onTimeout };
-        await (0,take_out/* takeOut */.gu)(pools, order, surroundings, onLook);
+        return await (0,take_out/* takeOut */.gu)(pools, order, surroundings, onLook);
     }
     finally {
         if (!intended.every(pool/* isMoved */.yu)) {
@@ -4072,8 +4078,7 @@ async function run(inputs, surroundings) {
     try {
         log/* log */.Rm.phase('Looking');
         report.found(await findPools({ ...inputs, pages: (0,pages/* openPages */.l)(inputs) }, surroundings));
-        await perform(inputs, report.pools, surroundings, report.onLook);
-        report.succeeded();
+        report.succeeded(await perform(inputs, report.pools, surroundings, report.onLook));
     }
     catch (error) {
         await lookOnceMore(report.pools, surroundings);
@@ -4332,8 +4337,6 @@ function resultOf(target) {
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(626);
 ;// CONCATENATED MODULE: ./src/summary.ts
 
 
@@ -4421,7 +4424,6 @@ function chart(samples) {
 
 
 
-
 /**
  * Says what went wrong, as the step's last line, and has the step fail.
  *
@@ -4488,10 +4490,14 @@ class Report {
             log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
-    /** Says in one sentence what was achieved, as the step's last line. */
-    succeeded() {
+    /**
+     * Says in one sentence what was achieved, as the step's last line.
+     *
+     * @param isMet whether what was waited for has come true
+     */
+    succeeded(isMet) {
         (0,log/* endPhase */.zN)();
-        this.#sentence = this.#achievement();
+        this.#sentence = this.#achievement(isMet);
         log/* log */.Rm.info(this.#sentence);
     }
     /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
@@ -4522,7 +4528,7 @@ class Report {
     #sessionsLeft() {
         return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
     }
-    #achievement() {
+    #achievement(isMet) {
         const { action, dryRun, wait, maxSessions } = this.#inputs;
         const targets = this.#targets;
         const states = (0,describe/* statesOf */.kY)(targets);
@@ -4537,20 +4543,24 @@ class Report {
                 if (!wait) {
                     return `Out of rotation: ${states}${before}. Not waited for sessions to end.`;
                 }
-                if (!targets.every((target) => (0,take_out/* hasDrained */.Yo)(target, maxSessions))) {
+                if (!isMet) {
                     return `Out of rotation but not drained: ${states}${waited}.`;
                 }
-                if (this.pools.some(({ reloads }) => reloads > 0)) {
-                    return (`Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
+                if (this.pools.some(({ reloads, hasForgotten }) => reloads > 0 || hasForgotten)) {
+                    const certainty = this.pools.some(({ reloads }) => reloads > 0) ? 'was' : 'may have been';
+                    return (`Drained as far as can be seen: ${states}${waited}. HAProxy ${certainty} reloaded meanwhile, and requests ` +
                         'that its old process still serves are not shown; its `hard-stop-after` ends them.');
                 }
-                return this.#sessionsLeft() > 0
+                return maxSessions > 0
                     ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
                     : `Safe to stop: ${states}${before}${waited}.`;
             case 'ready':
-                return wait
+                if (!isMet) {
+                    return `Ready: ${states}${before}. Not waited until up.`;
+                }
+                return targets.every(({ now }) => (0,server/* takesTraffic */.CS)(now))
                     ? `Back and taking traffic: ${states}${before}${waited}.`
-                    : `Ready: ${states}${before}. Not waited until up.`;
+                    : `Up, but with weight 0 no traffic comes: ${states}${before}${waited}.`;
             case 'status':
                 return `Seen: ${states}.`;
             default:
@@ -4560,7 +4570,7 @@ class Report {
     /** What becomes of servers that a failed step leaves out of rotation. */
     #giveBack() {
         const { action, restore } = this.#inputs;
-        const held = this.#targets.filter(({ asked, undone }) => asked === 'drain' && !undone);
+        const held = this.#targets.filter(isHeld);
         if (action === 'ready' && held.length > 0) {
             return `Load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)} until somebody asks for ready.`;
         }
@@ -4572,6 +4582,10 @@ class Report {
             ? `The post step will not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`
             : `The post step will bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: ${restore}).`;
     }
+}
+/** Whether a target is in the drain that this run asked for; a reload may have ended it unseen. */
+function isHeld({ asked, undone, certain, now, pool }) {
+    return asked === 'drain' && !undone && certain && (0,server/* isOutOfRotation */.W)(now) && pool.reloads === 0;
 }
 /** How a target is told of while it is waited for; sessions count only where they are to end. */
 function phrase(target) {
@@ -4719,23 +4733,22 @@ class Returning {
     }
     /** @returns whether a target was sent on, so that a look at once may see it up */
     async #moveOn(pool) {
-        const lost = { drain: [], ready: [] };
+        const lost = new Map();
         const passed = [];
+        const isInDoubt = this.#reask.mayHaveLost(pool);
         for (const target of pool.targets) {
             const journey = this.#observe(target);
-            const state = journey.stage === 'check' ? 'drain' : 'ready';
+            const state = stateIn(journey.stage, target);
+            const isHidden = isInDoubt && state !== 'ready' && (0,server/* shownAdminState */.Yy)(target.now) === undefined;
             if (this.#hasPassed(target, journey)) {
                 passed.push(target);
             }
-            else if (journey.stage !== 'vouchers' && !(0,server/* canBe */.gF)(target.now, state)) {
-                lost[state].push(target);
+            else if (isHidden || !(0,server/* canBe */.gF)(target.now, state)) {
+                lost.set(state, [...(lost.get(state) ?? []), target]);
             }
         }
-        if (lost.drain.length > 0) {
-            await this.#reask.ask(pool, 'drain', lost.drain);
-        }
-        if (lost.ready.length > 0) {
-            await this.#reask.ask(pool, 'ready', lost.ready);
+        for (const [state, targets] of lost) {
+            await this.#reask.ask(pool, state, targets);
         }
         if (passed.length > 0) {
             this.#surroundings.log.info(`Its health check passed; asking for ready: ${(0,describe/* namesOf */.eZ)(passed)}.`);
@@ -4752,7 +4765,7 @@ class Returning {
             case 'check':
                 return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(target, journey);
             case 'vouchers':
-                return vouchersOf(target, [...this.#journeys.keys()]).every((voucher) => this.#journey(voucher).stage === 'up' && (0,server/* isUp */.ie)(voucher.now));
+                return vouchersOf(target, [...this.#journeys.keys()]).every((voucher) => this.#journey(voucher).stage === 'up' && voucher.certain && (0,server/* isUp */.ie)(voucher.now));
             case 'up':
                 return false;
         }
@@ -4766,7 +4779,8 @@ class Returning {
         if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
             this.#toldOfHold = true;
             this.#surroundings.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
-                `a fresh check from an old one: watching ${target.fullName} for ${(0,duration/* formatDuration */.a)(this.#holdMs)}.`);
+                `a fresh check from an old one: watching ${target.fullName} for ${(0,duration/* formatDuration */.a)(this.#holdMs)}. ` +
+                'If its check runs less often than that, raise settle-time.');
         }
         return journey;
     }
@@ -4786,6 +4800,17 @@ class Returning {
             throw new Error(`${target.fullName} is not on its way back.`);
         }
         return journey;
+    }
+}
+/** The admin state that a target has at a stage of its way. */
+function stateIn(stage, { before }) {
+    switch (stage) {
+        case 'check':
+            return 'drain';
+        case 'vouchers':
+            return (0,server/* ownAdminState */.Jb)(before);
+        case 'up':
+            return 'ready';
     }
 }
 /** The same server in other backends, where its health is checked. */
@@ -4884,7 +4909,8 @@ function notUp(pools, { timeoutMs }, outcome) {
         const { check } = target.now;
         return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${check && `, its last check says ${check}`}`;
     });
-    const isUntold = down.length > 0 && down.every(({ asked, now }) => asked === 'drain' && now.fullHealth);
+    const checked = down.filter(({ before }) => before.hasHealth);
+    const isUntold = checked.length > 0 && checked.every(({ asked, now }) => asked === 'drain' && now.fullHealth);
     const advice = isUntold
         ? 'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
         : 'Look at the application and its health check, then ask for ready again.';
@@ -4897,6 +4923,9 @@ function notUp(pools, { timeoutMs }, outcome) {
 function tellOfGaps(pools, { log }) {
     for (const target of (0,pool/* targetsOf */.QR)(pools)) {
         const { status, throttle, weight } = target.now;
+        if (weight === 0) {
+            log.notice(`${target.fullName} has the weight 0: load balancing sends it no traffic.`);
+        }
         if (status === 'no check') {
             log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing that it is well.`);
         }
@@ -5253,6 +5282,8 @@ class Pool {
     servers;
     /** How often HAProxy was reloaded or restarted under this run's eyes. */
     reloads = 0;
+    /** Whether it lost an admin state, as a reload makes it that hides from the counters. */
+    hasForgotten = false;
     #totals;
     /** @param names the targets' names; all of them are in the snapshot */
     constructor(page, backend, names, seen) {
@@ -5375,12 +5406,22 @@ const MOST = 3;
 class Reask {
     #surroundings;
     #times = new Map();
+    #reloads = new Map();
     constructor(surroundings) {
         this.#surroundings = surroundings;
     }
     /** Whether this pool was asked again. */
     happened(pool) {
         return this.#times.has(pool);
+    }
+    /**
+     * Whether a state may have been lost where the status does not tell: `DOWN` shows the same with and
+     * without it, and HAProxy was reloaded since this was asked last.
+     */
+    mayHaveLost(pool) {
+        const isNew = pool.reloads !== (this.#reloads.get(pool) ?? 0);
+        this.#reloads.set(pool, pool.reloads);
+        return isNew;
     }
     /**
      * @param lost targets of one pool that no longer are what they were asked to be
@@ -5394,7 +5435,9 @@ class Reask {
             throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_1__/* .namesOf */ .eZ)(lost)} would not stay in ${state}: ${statuses} after it was asked for ${MOST} times again.`);
         }
         this.#times.set(pool, times);
-        const agent = lost.some(({ now }) => now.status.endsWith('(agent)')) ? ' by an agent check' : '';
+        const isByAgent = lost.some(({ now }) => now.status.endsWith('(agent)'));
+        pool.hasForgotten ||= !isByAgent;
+        const agent = isByAgent ? ' by an agent check' : '';
         log.warning(`${(0,_describe_js__WEBPACK_IMPORTED_MODULE_1__/* .namesOf */ .eZ)(lost)} lost the admin state ${state}${agent} and showed ${statuses}; asking again (${times} of ${MOST}).`);
         await askUnlessAway(pool, state, lost, { log, over });
     }
@@ -5452,10 +5495,10 @@ const systemClock = {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Qj: () => (/* binding */ ON_TIMEOUT),
-/* harmony export */   Yo: () => (/* binding */ hasDrained),
 /* harmony export */   gu: () => (/* binding */ takeOut),
 /* harmony export */   q8: () => (/* binding */ stepsOut)
 /* harmony export */ });
+/* unused harmony export hasDrained */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
 /* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
@@ -5490,6 +5533,7 @@ function stepsOut(pools, state) {
  * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
  * this; it is asked again here after the change, for two runs that took out different servers at once.
  *
+ * @returns whether they are drained; not so without a wait, or where the run is to go on after its time
  * @throws HaproxyError; `not-drained` when the time is up
  */
 async function takeOut(pools, order, surroundings, onLook) {
@@ -5502,14 +5546,12 @@ async function takeOut(pools, order, surroundings, onLook) {
         await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(steps, guardAgain, surroundings);
     }
     if (order.wait === undefined) {
-        return;
+        return false;
     }
     surroundings.log.phase('Waiting until drained');
     const waiting = { ...order, wait: order.wait };
     const outcome = await watchDraining(pools, atStake, waiting, surroundings, onLook);
-    if (!outcome.met) {
-        await onTimeUp(pools, waiting, outcome, surroundings, onLook);
-    }
+    return outcome.met || onTimeUp(pools, waiting, outcome, surroundings, onLook);
 }
 /**
  * Whether a target is drained: out of rotation, and with no more sessions than may remain. Where none may,
@@ -5517,7 +5559,7 @@ async function takeOut(pools, order, surroundings, onLook) {
  * would fall between two looks.
  */
 function hasDrained({ now, arrived }, maxSessions) {
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived <= 0);
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived === 0);
 }
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
 async function watchDraining(pools, atStake, order, surroundings, onLook) {
@@ -5547,7 +5589,11 @@ class Draining {
     }
     async judge(seen) {
         await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
-            const lost = pool.targets.filter((target) => !holds(target, this.#order.state));
+            const isInDoubt = this.#reask.mayHaveLost(pool);
+            const lost = pool.targets.filter((target) => {
+                const isHidden = isInDoubt && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .shownAdminState */ .Yy)(target.now) === undefined;
+                return isHidden || !holds(target, this.#order.state);
+            });
             if (lost.length > 0) {
                 await this.#reask.ask(pool, this.#order.state, lost);
             }
@@ -5589,13 +5635,14 @@ async function onTimeUp(pools, order, outcome, surroundings, onLook) {
     }
     if (order.onTimeout === 'continue') {
         surroundings.log.warning(failure.message);
-        return;
+        return false;
     }
     surroundings.log.warning(`${failure.message} Killing what is left.`);
     await killSessions(pools, order.maxSessions, surroundings);
     await waitAfterKill(pools, order, surroundings, (elapsedMs, remainingMs) => {
         onLook(outcome.elapsedMs + elapsedMs, remainingMs);
     });
+    return true;
 }
 async function killSessions(pools, maxSessions, { over }) {
     await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(pools, async ({ page, backend, targets }) => {
@@ -5620,14 +5667,16 @@ async function waitAfterKill(pools, order, surroundings, onLook) {
     }
 }
 function notDrained(pools, { wait, maxSessions, state }, outcome) {
-    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter((target) => !hasDrained(target, maxSessions));
+    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter((target) => !holds(target, state) || !hasDrained(target, maxSessions));
     const seen = left.map((target) => {
         const visits = target.arrived > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .count */ .U9)(target.arrived, 'new session')} came to it` : '';
         return `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .seenAs */ .ke)(target)}${visits}`;
     });
     const sticky = state === 'drain'
         ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
-        : '';
+        : left.some(({ arrived }) => arrived > 0)
+            ? ' `option persist` or `force-persist` in haproxy.cfg sends pinned clients even to a server in maint.'
+            : '';
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-drained', `Not drained within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(wait.timeoutMs)}: ${(0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotMet */ .E)(seen, outcome)}`, {
         advice: outcome.blind?.advice ??
             `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,

@@ -23,8 +23,7 @@ async function run(inputs: Inputs, surroundings: Surroundings): Promise<void> {
   try {
     log.phase('Looking')
     report.found(await findPools({ ...inputs, pages: openPages(inputs) }, surroundings))
-    await perform(inputs, report.pools, surroundings, report.onLook)
-    report.succeeded()
+    report.succeeded(await perform(inputs, report.pools, surroundings, report.onLook))
   } catch (error) {
     await lookOnceMore(report.pools, surroundings)
     report.failed(error)

@@ -13,28 +13,36 @@ import type { Surroundings } from './rotation/surroundings.ts'
 import { stepsOut, takeOut } from './rotation/take-out.ts'
 import type { OnLook } from './rotation/watch.ts'
 
-/** Does what the action asks for. */
+/**
+ * Does what the action asks for.
+ *
+ * @returns whether what was waited for has come true; without a wait nothing has
+ */
 export async function perform(
   inputs: Inputs,
   pools: readonly Pool[],
   surroundings: Surroundings,
   onLook: OnLook
-): Promise<void> {
+): Promise<boolean> {
   const { action } = inputs
   refuseUnknownStatus(targetsOf(pools))
   if (action === 'status') {
-    return
+    return false
   }
   refuseUndrivable(targetsOf(pools))
   if (action === 'drain' || action === 'maint') {
-    await takeOutOf(pools, { ...inputs, action }, surroundings, onLook)
-  } else if (action === 'ready') {
+    return takeOutOf(pools, { ...inputs, action }, surroundings, onLook)
+  }
+  if (action === 'ready') {
     await bringBackTo(pools, inputs, surroundings, onLook)
-  } else if (inputs.dryRun) {
+    return inputs.wait
+  }
+  if (inputs.dryRun) {
     await rehearseSteps(pools, `ask for ${action}: ${namesOf(targetsOf(pools))}`, surroundings)
   } else {
     await command(pools, action, surroundings)
   }
+  return false
 }
 
 async function takeOutOf(
@@ -42,20 +50,20 @@ async function takeOutOf(
   inputs: Inputs & { readonly action: 'drain' | 'maint' },
   surroundings: Surroundings,
   onLook: OnLook
-): Promise<void> {
+): Promise<boolean> {
   const { action, minUp, maxSessions, onTimeout } = inputs
   const steps = stepsOut(pools, action)
   guard(poolsAtStake(pools), minUp)
   if (inputs.dryRun) {
     await rehearseSteps(pools, told(steps), surroundings)
-    return
+    return false
   }
   const intended = steps.map(({ target }) => target)
   saveIntent(inputs.restore, action, intended)
   try {
     const wait = inputs.wait ? inputs.rhythm : undefined
     const order = { state: action, minUp, wait, maxSessions, onTimeout }
-    await takeOut(pools, order, surroundings, onLook)
+    return await takeOut(pools, order, surroundings, onLook)
   } finally {
     if (!intended.every(isMoved)) {
       saveIntent(inputs.restore, action, intended.filter(isMoved))

@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
 import { HaproxyError } from './haproxy/errors.ts'
-import { isOutOfRotation } from './haproxy/server.ts'
+import { isOutOfRotation, takesTraffic } from './haproxy/server.ts'
 import { harmless } from './harmless.ts'
 import { InputError } from './input-reader.ts'
 import type { Inputs } from './inputs.ts'
@@ -9,7 +9,6 @@ import { setOutputs } from './outputs.ts'
 import { namesOf, seenAs, statesOf } from './rotation/describe.ts'
 import { formatDuration } from './rotation/duration.ts'
 import { isChanged, isMoved, type Pool, type Target, targetsOf, wasAsked } from './rotation/pool.ts'
-import { hasDrained } from './rotation/take-out.ts'
 import type { OnLook } from './rotation/watch.ts'
 import { type Sample, writeSummary } from './summary.ts'
 
@@ -86,10 +85,14 @@ export class Report {
     }
   }
 
-  /** Says in one sentence what was achieved, as the step's last line. */
-  succeeded(): void {
+  /**
+   * Says in one sentence what was achieved, as the step's last line.
+   *
+   * @param isMet whether what was waited for has come true
+   */
+  succeeded(isMet: boolean): void {
     endPhase()
-    this.#sentence = this.#achievement()
+    this.#sentence = this.#achievement(isMet)
     log.info(this.#sentence)
   }
 
@@ -123,7 +126,7 @@ export class Report {
     return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0)
   }
 
-  #achievement(): string {
+  #achievement(isMet: boolean): string {
     const { action, dryRun, wait, maxSessions } = this.#inputs
     const targets = this.#targets
     const states = statesOf(targets)
@@ -138,22 +141,26 @@ export class Report {
         if (!wait) {
           return `Out of rotation: ${states}${before}. Not waited for sessions to end.`
         }
-        if (!targets.every((target) => hasDrained(target, maxSessions))) {
+        if (!isMet) {
           return `Out of rotation but not drained: ${states}${waited}.`
         }
-        if (this.pools.some(({ reloads }) => reloads > 0)) {
+        if (this.pools.some(({ reloads, hasForgotten }) => reloads > 0 || hasForgotten)) {
+          const certainty = this.pools.some(({ reloads }) => reloads > 0) ? 'was' : 'may have been'
           return (
-            `Drained as far as can be seen: ${states}${waited}. HAProxy was reloaded meanwhile, and requests ` +
+            `Drained as far as can be seen: ${states}${waited}. HAProxy ${certainty} reloaded meanwhile, and requests ` +
             'that its old process still serves are not shown; its `hard-stop-after` ends them.'
           )
         }
-        return this.#sessionsLeft() > 0
+        return maxSessions > 0
           ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
           : `Safe to stop: ${states}${before}${waited}.`
       case 'ready':
-        return wait
+        if (!isMet) {
+          return `Ready: ${states}${before}. Not waited until up.`
+        }
+        return targets.every(({ now }) => takesTraffic(now))
           ? `Back and taking traffic: ${states}${before}${waited}.`
-          : `Ready: ${states}${before}. Not waited until up.`
+          : `Up, but with weight 0 no traffic comes: ${states}${before}${waited}.`
       case 'status':
         return `Seen: ${states}.`
       default:
@@ -164,7 +171,7 @@ export class Report {
   /** What becomes of servers that a failed step leaves out of rotation. */
   #giveBack(): string {
     const { action, restore } = this.#inputs
-    const held = this.#targets.filter(({ asked, undone }) => asked === 'drain' && !undone)
+    const held = this.#targets.filter(isHeld)
     if (action === 'ready' && held.length > 0) {
       return `Load balancing sends no user to ${namesOf(held)} until somebody asks for ready.`
     }
@@ -176,6 +183,11 @@ export class Report {
       ? `The post step will not bring ${namesOf(out)} back (restore: never); action: ready does.`
       : `The post step will bring ${namesOf(out)} back (restore: ${restore}).`
   }
+}
+
+/** Whether a target is in the drain that this run asked for; a reload may have ended it unseen. */
+function isHeld({ asked, undone, certain, now, pool }: Target): boolean {
+  return asked === 'drain' && !undone && certain && isOutOfRotation(now) && pool.reloads === 0
 }
 
 /** How a target is told of while it is waited for; sessions count only where they are to end. */

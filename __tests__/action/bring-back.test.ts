@@ -219,7 +219,7 @@ describe('with fall 1, where health is full at once', () => {
     expect(Number(result.outputs['waited'])).toBeGreaterThanOrEqual(5)
     expect(result.annotations.map(({ level, message }) => `${level}: ${message}`)).toEqual([
       expect.stringMatching(
-        /^notice: HAProxy shows full health .* watching web\/app1 on \S+ for 5s\.$/
+        /^notice: HAProxy shows full health .* watching web\/app1 on \S+ for 5s\. If its check/
       )
     ])
     expect(traffic?.failures).toEqual([])

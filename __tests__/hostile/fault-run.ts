@@ -294,5 +294,6 @@ function wrongState(
 
 /** The part of a status that tells what the server does: health on its way changes by itself. */
 function wordOf(status: string): string {
-  return /^no check|^\w+/.exec(status.trim())?.[0] ?? status
+  // What the page calls "no check" the action tells as ready.
+  return /^\w+/.exec(status.trim().replace('no check', 'ready'))?.[0] ?? status
 }

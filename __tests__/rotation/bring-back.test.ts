@@ -223,23 +223,24 @@ describe('full health that nothing shows to be fresh', () => {
   const NOTICE =
     'notice: HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ' +
     'a fresh check from an old one: watching web/a on P1 for '
+  const RAISE = ' If its check runs less often than that, raise settle-time.'
 
   test('is watched for 5 s in drain, which is said once, and not again in rotation', async () => {
     await bring([await poolOf(TRACKING, TRACKING)])
     expect(first.changes).toEqual(['drain web/a, web/b', 'ready web/a, web/b'])
     expect(elapsed()).toBe(5_000)
-    expect(told('notice')).toEqual([`${NOTICE}5s.`])
+    expect(told('notice')).toEqual([`${NOTICE}5s.${RAISE}`])
   })
 
   test('is watched in rotation where the way through drain is off', async () => {
     await bring([await poolOf(TRACKING)], { throughDrain: false })
     expect([first.changes, elapsed()]).toEqual([['ready web/a'], 5_000])
-    expect(told('notice')).toEqual([`${NOTICE}5s.`])
+    expect(told('notice')).toEqual([`${NOTICE}5s.${RAISE}`])
   })
 
   test('is watched for the settle time where that is longer', async () => {
     await bring([await poolOf(TRACKING)], { wait: { ...RHYTHM, settleMs: 7_000 } })
-    expect(told('notice')).toEqual([`${NOTICE}7s.`])
+    expect(told('notice')).toEqual([`${NOTICE}7s.${RAISE}`])
     expect(elapsed()).toBe(14_000)
   })
 
@@ -323,8 +324,8 @@ describe('a state that is lost on the way back', () => {
     await bring([pool])
     expect(first.changes).toEqual([
       'drain web/a, web/c',
-      'drain web/c',
       'ready web/b',
+      'drain web/c',
       'ready web/a',
       'ready web/c'
     ])
@@ -391,6 +392,34 @@ describe('a server that has a check in one backend and none in another', () => {
     expect(shortly(message)).toContain('; api/a on P1 is DRAIN.')
   })
 
+  test('is put back to what it was where a reload forgets that', async () => {
+    const pools = await both(MAINT, MAINT)
+    stage.at(2_000, () => {
+      first.show('a', { status: 'no check' }, 'api')
+    })
+    await failure(pools)
+    expect(first.changes).toEqual(['drain web/a', 'maint api/a'])
+    expect(told('warning')).toEqual([
+      'warning: api/a on P1 lost the admin state maint and showed ready (no check); asking again (1 of 3).'
+    ])
+  })
+
+  test('is not vouched for by what was seen of it before its page went away', async () => {
+    first.rows = [{ svname: 'a', ...MAINT }]
+    second.rows = [{ svname: 'a', ...NO_CHECK, ...MAINT, chkfail: '' }]
+    const pools = [await first.pool(['a']), await second.pool(['a'])]
+    second.before = (number) => (number > 1 && stage.clock.now() < 11_000 ? 'reset' : undefined)
+    pass(2_000, 'DRAIN')
+    stage.at(4_000, () => {
+      first.show('a', { status: 'UP', check_health: '4' })
+    })
+    stage.at(6_000, () => {
+      first.before = () => 'reset'
+    })
+    await failure(pools)
+    expect(second.changes).toEqual([])
+  })
+
   test('is ready in both in the end where it goes there in any case', async () => {
     await bring(await both(MAINT, MAINT), { unproven: 'ready' })
     expect(first.changes.slice(1).sort()).toEqual(['ready api/a', 'ready web/a'])
@@ -412,6 +441,25 @@ describe('a server that has a check in one backend and none in another', () => {
     const targets = [...(b === undefined ? [] : [b]), ...(api?.targets ?? [])]
     expect(stepsBack(targets, ORDER).map(({ states }) => states)).toEqual([['drain'], ['ready']])
   })
+})
+
+test('a server of the weight 0 is up, and a notice says that no traffic comes', async () => {
+  await bring([await poolOf({ weight: '0' })])
+  expect(told('notice')).toEqual([
+    'notice: web/a on P1 has the weight 0: load balancing sends it no traffic.'
+  ])
+})
+
+test('a drain that a reload may have ended behind DOWN is asked for again, once', async () => {
+  const pool = await poolOf({ ...MAINT, stot: '9' })
+  stage.at(2_000, () => {
+    first.show('a', { ...DOWN, stot: '9' })
+  })
+  stage.at(4_000, () => {
+    first.show('a', { stot: '0' })
+  })
+  await failure([pool])
+  expect(first.changes).toEqual(['drain web/a', 'drain web/a'])
 })
 
 describe('servers that are not up in time', () => {

@@ -30,7 +30,7 @@ beforeEach(async () => {
 })
 afterEach(() => Promise.all([first.stop(), second.stop()]))
 
-function take(pools: readonly Pool[], order: Partial<TakeOut> = {}): Promise<void> {
+function take(pools: readonly Pool[], order: Partial<TakeOut> = {}): Promise<boolean> {
   return takeOut(pools, { ...ORDER, ...order }, stage, (elapsed, remaining) => {
     looks.push([elapsed, remaining])
   })
@@ -240,6 +240,15 @@ describe('a state that is lost while waiting', () => {
     expect(shortly(message)).toContain('web/a on P1 would not stay in maint: DRAIN (agent)')
   })
 
+  test('may be hidden by DOWN after a reload, and is asked for once more then', async () => {
+    first.rows = [{ svname: 'a', ...DOWN, scur: '1', stot: '9' }, { svname: 'b' }]
+    stage.at(2_000, () => {
+      first.show('a', { stot: '0', scur: '0' })
+    })
+    await take([await first.pool(['a'])])
+    expect(first.changes).toEqual(['drain web/a', 'drain web/a'])
+  })
+
   test('again and again has everything put back', async () => {
     const pools = [await first.pool(['a']), await second.pool(['a'])]
     for (const second of [1, 2, 3, 4]) {
@@ -284,6 +293,15 @@ describe('a server to which short requests keep coming', () => {
       'not-drained',
       'Not drained within 10s: web/a on P1 is DRAIN, and 3 new sessions came to it.'
     ])
+  })
+
+  test('even in maint is told what in haproxy.cfg may be the cause', async () => {
+    first.rows = QUIET
+    visits(12)
+    const { advice } = await failure([await first.pool(['a'])], { state: 'maint' })
+    expect(advice).toMatch(
+      /\. `option persist` or `force-persist` in haproxy\.cfg sends pinned clients even to a server in maint\.$/
+    )
   })
 
   test('is drained all the same where sessions may remain', async () => {
@@ -354,7 +372,7 @@ describe('servers that are not drained in time', () => {
   })
 
   test('are gone on with, with a warning, where that is wanted', async () => {
-    await take([await first.pool(['a'])], { onTimeout: 'continue' })
+    expect(await take([await first.pool(['a'])], { onTimeout: 'continue' })).toBe(false)
     expect(told('warning')).toEqual([`warning: ${NOT_DRAINED}`])
     expect(first.changes).toEqual(['drain web/a'])
   })

@@ -38,6 +38,18 @@ describe('the last line of a green step says what was achieved:', () => {
       'As drained as was asked (max-sessions: 1): web/a on LB1 is MAINT with 1 session, waited 1s.'
     ],
     [
+      'drained where sessions might have been left, and so perhaps only between two of them',
+      {},
+      { ...maint, 'max-sessions': '1' },
+      'As drained as was asked (max-sessions: 1): web/a on LB1 is MAINT, waited 1s.'
+    ],
+    [
+      'up without weight',
+      { admin: 'maint', cells: { weight: '0' } },
+      ready,
+      'Up, but with weight 0 no traffic comes: web/a on LB1 is UP, waited 2s.'
+    ],
+    [
       'out and not drained',
       busy,
       { ...drain, 'on-timeout': 'continue', 'wait-timeout': '10s' },
@@ -113,13 +125,35 @@ describe('the last line of a green step says what was achieved:', () => {
     )
   })
 
+  test('idle at the end, but not for the settle time, is not safe', async () => {
+    let sessions = 0
+    const given = { ...drain, 'on-timeout': 'continue', 'wait-timeout': '5s', 'settle-time': '3s' }
+    const shown = await lastLine({ cells: { stot: '0' } }, given, (_, number) => {
+      sessions += number % 3 === 0 ? 1 : 0
+      return { cells: { stot: String(sessions) } }
+    })
+    expect(shown).toEqual([0, 'Out of rotation but not drained: web/a on LB1 is DRAIN, waited 5s.'])
+  })
+
+  test('a state that was lost is a reload that the counters may not show', async () => {
+    const lb = await start(server('a'), server('b'))
+    lb.before = (_, number) => {
+      if (number === 4) lb.server('a').ask('ready')
+      return undefined
+    }
+    const result = await runMain(inputsFor([lb], maint))
+    expect(result.lastLine).toMatch(
+      /^Drained as far as can be seen: web\/a on LB1 is MAINT, waited \ds\. HAProxy may have been reloaded/
+    )
+  })
+
   test('a reload hides the requests of the old process, so nothing is called safe', async () => {
     const shown = await lastLine({ cells: { stot: '9' } }, maint, (_, number) =>
       number < 4 ? undefined : { cells: { stot: '0' } }
     )
     expect(shown).toEqual([
       0,
-      'Drained as far as can be seen: web/a on LB1 is MAINT, waited 1s. HAProxy was reloaded meanwhile, ' +
+      'Drained as far as can be seen: web/a on LB1 is MAINT, waited 3s. HAProxy was reloaded meanwhile, ' +
         'and requests that its old process still serves are not shown; its `hard-stop-after` ends them.'
     ])
   })
@@ -132,7 +166,7 @@ describe('the last line of a green step says what was achieved:', () => {
     first.before = (_, number) => (number < 4 ? undefined : { cells: { stot: '0' } })
     const result = await runMain(inputsFor([first, second], maint))
     expect(result.lastLine).toMatch(
-      /^Drained as far as can be seen: web\/a on LB1 and web\/a on LB2 are MAINT, waited 1s\./
+      /^Drained as far as can be seen: web\/a on LB1 and web\/a on LB2 are MAINT, waited 3s\./
     )
   })
 })

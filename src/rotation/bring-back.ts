@@ -110,8 +110,9 @@ function notUp(pools: readonly Pool[], { timeoutMs }: Rhythm, outcome: Outcome):
     const { check } = target.now
     return `${target.fullName} is ${seenAs(target)}${check && `, its last check says ${check}`}`
   })
+  const checked = down.filter(({ before }) => before.hasHealth)
   const isUntold =
-    down.length > 0 && down.every(({ asked, now }) => asked === 'drain' && now.fullHealth)
+    checked.length > 0 && checked.every(({ asked, now }) => asked === 'drain' && now.fullHealth)
   const advice = isUntold
     ? 'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
     : 'Look at the application and its health check, then ask for ready again.'
@@ -129,6 +130,9 @@ function notUp(pools: readonly Pool[], { timeoutMs }: Rhythm, outcome: Outcome):
 function tellOfGaps(pools: readonly Pool[], { log }: Surroundings): void {
   for (const target of targetsOf(pools)) {
     const { status, throttle, weight } = target.now
+    if (weight === 0) {
+      log.notice(`${target.fullName} has the weight 0: load balancing sends it no traffic.`)
+    }
     if (status === 'no check') {
       log.notice(
         `${target.fullName} has no health check: HAProxy sends it traffic without knowing that it is well.`

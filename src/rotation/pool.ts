@@ -69,6 +69,8 @@ export class Pool {
   servers: readonly Server[]
   /** How often HAProxy was reloaded or restarted under this run's eyes. */
   reloads = 0
+  /** Whether it lost an admin state, as a reload makes it that hides from the counters. */
+  hasForgotten = false
   #totals: Snapshot['totals']
 
   /** @param names the targets' names; all of them are in the snapshot */

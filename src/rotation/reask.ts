@@ -13,6 +13,7 @@ const MOST = 3
 export class Reask {
   readonly #surroundings: Surroundings
   readonly #times = new Map<Pool, number>()
+  readonly #reloads = new Map<Pool, number>()
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings
@@ -21,6 +22,16 @@ export class Reask {
   /** Whether this pool was asked again. */
   happened(pool: Pool): boolean {
     return this.#times.has(pool)
+  }
+
+  /**
+   * Whether a state may have been lost where the status does not tell: `DOWN` shows the same with and
+   * without it, and HAProxy was reloaded since this was asked last.
+   */
+  mayHaveLost(pool: Pool): boolean {
+    const isNew = pool.reloads !== (this.#reloads.get(pool) ?? 0)
+    this.#reloads.set(pool, pool.reloads)
+    return isNew
   }
 
   /**
@@ -38,7 +49,9 @@ export class Reask {
       )
     }
     this.#times.set(pool, times)
-    const agent = lost.some(({ now }) => now.status.endsWith('(agent)')) ? ' by an agent check' : ''
+    const isByAgent = lost.some(({ now }) => now.status.endsWith('(agent)'))
+    pool.hasForgotten ||= !isByAgent
+    const agent = isByAgent ? ' by an agent check' : ''
     log.warning(
       `${namesOf(lost)} lost the admin state ${state}${agent} and showed ${statuses}; asking again (${times} of ${MOST}).`
     )

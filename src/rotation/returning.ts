@@ -1,4 +1,11 @@
-import { type AdminState, canBe, isPartial, isUp } from '../haproxy/server.ts'
+import {
+  type AdminState,
+  canBe,
+  isPartial,
+  isUp,
+  ownAdminState,
+  shownAdminState
+} from '../haproxy/server.ts'
 import type { Step } from './ask.ts'
 import { changeWhatever } from './change.ts'
 import { namesOf } from './describe.ts'
@@ -73,22 +80,21 @@ export class Returning {
 
   /** @returns whether a target was sent on, so that a look at once may see it up */
   async #moveOn(pool: Pool): Promise<boolean> {
-    const lost: Record<'drain' | 'ready', Target[]> = { drain: [], ready: [] }
+    const lost = new Map<AdminState, Target[]>()
     const passed: Target[] = []
+    const isInDoubt = this.#reask.mayHaveLost(pool)
     for (const target of pool.targets) {
       const journey = this.#observe(target)
-      const state = journey.stage === 'check' ? 'drain' : 'ready'
+      const state = stateIn(journey.stage, target)
+      const isHidden = isInDoubt && state !== 'ready' && shownAdminState(target.now) === undefined
       if (this.#hasPassed(target, journey)) {
         passed.push(target)
-      } else if (journey.stage !== 'vouchers' && !canBe(target.now, state)) {
-        lost[state].push(target)
+      } else if (isHidden || !canBe(target.now, state)) {
+        lost.set(state, [...(lost.get(state) ?? []), target])
       }
     }
-    if (lost.drain.length > 0) {
-      await this.#reask.ask(pool, 'drain', lost.drain)
-    }
-    if (lost.ready.length > 0) {
-      await this.#reask.ask(pool, 'ready', lost.ready)
+    for (const [state, targets] of lost) {
+      await this.#reask.ask(pool, state, targets)
     }
     if (passed.length > 0) {
       this.#surroundings.log.info(`Its health check passed; asking for ready: ${namesOf(passed)}.`)
@@ -107,7 +113,7 @@ export class Returning {
         return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(target, journey)
       case 'vouchers':
         return vouchersOf(target, [...this.#journeys.keys()]).every(
-          (voucher) => this.#journey(voucher).stage === 'up' && isUp(voucher.now)
+          (voucher) => this.#journey(voucher).stage === 'up' && voucher.certain && isUp(voucher.now)
         )
       case 'up':
         return false
@@ -124,7 +130,8 @@ export class Returning {
       this.#toldOfHold = true
       this.#surroundings.log.notice(
         `HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
-          `a fresh check from an old one: watching ${target.fullName} for ${formatDuration(this.#holdMs)}.`
+          `a fresh check from an old one: watching ${target.fullName} for ${formatDuration(this.#holdMs)}. ` +
+          'If its check runs less often than that, raise settle-time.'
       )
     }
     return journey
@@ -147,6 +154,18 @@ export class Returning {
       throw new Error(`${target.fullName} is not on its way back.`)
     }
     return journey
+  }
+}
+
+/** The admin state that a target has at a stage of its way. */
+function stateIn(stage: Journey['stage'], { before }: Target): AdminState {
+  switch (stage) {
+    case 'check':
+      return 'drain'
+    case 'vouchers':
+      return ownAdminState(before)
+    case 'up':
+      return 'ready'
   }
 }
 

@@ -46,6 +46,7 @@ export function stepsOut(pools: readonly Pool[], state: 'drain' | 'maint'): Step
  * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
  * this; it is asked again here after the change, for two runs that took out different servers at once.
  *
+ * @returns whether they are drained; not so without a wait, or where the run is to go on after its time
  * @throws HaproxyError; `not-drained` when the time is up
  */
 export async function takeOut(
@@ -53,7 +54,7 @@ export async function takeOut(
   order: TakeOut,
   surroundings: Surroundings,
   onLook: OnLook
-): Promise<void> {
+): Promise<boolean> {
   const steps = stepsOut(pools, order.state)
   const atStake = poolsAtStake(pools)
   const guardAgain = (): void => {
@@ -63,14 +64,12 @@ export async function takeOut(
     await change(steps, guardAgain, surroundings)
   }
   if (order.wait === undefined) {
-    return
+    return false
   }
   surroundings.log.phase('Waiting until drained')
   const waiting = { ...order, wait: order.wait }
   const outcome = await watchDraining(pools, atStake, waiting, surroundings, onLook)
-  if (!outcome.met) {
-    await onTimeUp(pools, waiting, outcome, surroundings, onLook)
-  }
+  return outcome.met || onTimeUp(pools, waiting, outcome, surroundings, onLook)
 }
 
 type Waiting = TakeOut & { readonly wait: Rhythm }
@@ -81,7 +80,7 @@ type Waiting = TakeOut & { readonly wait: Rhythm }
  * would fall between two looks.
  */
 export function hasDrained({ now, arrived }: Target, maxSessions: number): boolean {
-  return isDrained(now, maxSessions) && (maxSessions > 0 || arrived <= 0)
+  return isDrained(now, maxSessions) && (maxSessions > 0 || arrived === 0)
 }
 
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
@@ -129,7 +128,11 @@ class Draining {
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
     await everywhere(seen, async (pool) => {
-      const lost = pool.targets.filter((target) => !holds(target, this.#order.state))
+      const isInDoubt = this.#reask.mayHaveLost(pool)
+      const lost = pool.targets.filter((target) => {
+        const isHidden = isInDoubt && shownAdminState(target.now) === undefined
+        return isHidden || !holds(target, this.#order.state)
+      })
       if (lost.length > 0) {
         await this.#reask.ask(pool, this.#order.state, lost)
       } else if (this.#reask.happened(pool) && this.#atStake.includes(pool)) {
@@ -168,7 +171,7 @@ async function onTimeUp(
   outcome: Outcome,
   surroundings: Surroundings,
   onLook: OnLook
-): Promise<void> {
+): Promise<boolean> {
   const failure = notDrained(pools, order, outcome)
   if (order.onTimeout === 'restore') {
     throw await undone(failure, targetsOf(pools), surroundings)
@@ -181,13 +184,14 @@ async function onTimeUp(
   }
   if (order.onTimeout === 'continue') {
     surroundings.log.warning(failure.message)
-    return
+    return false
   }
   surroundings.log.warning(`${failure.message} Killing what is left.`)
   await killSessions(pools, order.maxSessions, surroundings)
   await waitAfterKill(pools, order, surroundings, (elapsedMs, remainingMs) => {
     onLook(outcome.elapsedMs + elapsedMs, remainingMs)
   })
+  return true
 }
 
 async function killSessions(
@@ -229,7 +233,9 @@ function notDrained(
   { wait, maxSessions, state }: Waiting,
   outcome: Outcome
 ): HaproxyError {
-  const left = targetsOf(pools).filter((target) => !hasDrained(target, maxSessions))
+  const left = targetsOf(pools).filter(
+    (target) => !holds(target, state) || !hasDrained(target, maxSessions)
+  )
   const seen = left.map((target) => {
     const visits =
       target.arrived > 0 ? `, and ${count(target.arrived, 'new session')} came to it` : ''
@@ -238,7 +244,9 @@ function notDrained(
   const sticky =
     state === 'drain'
       ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
-      : ''
+      : left.some(({ arrived }) => arrived > 0)
+        ? ' `option persist` or `force-persist` in haproxy.cfg sends pinned clients even to a server in maint.'
+        : ''
   return new HaproxyError(
     'not-drained',
     `Not drained within ${formatDuration(wait.timeoutMs)}: ${whyNotMet(seen, outcome)}`,
