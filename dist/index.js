@@ -4735,11 +4735,11 @@ class Returning {
     async #moveOn(pool) {
         const lost = new Map();
         const passed = [];
-        const isInDoubt = this.#reask.mayHaveLost(pool);
+        const inDoubt = this.#reask.inDoubt(pool);
         for (const target of pool.targets) {
             const journey = this.#observe(target);
             const state = stateIn(journey.stage, target);
-            const isHidden = isInDoubt && state !== 'ready' && (0,server/* shownAdminState */.Yy)(target.now) === undefined;
+            const isHidden = state !== 'ready' && inDoubt.includes(target);
             if (this.#hasPassed(target, journey)) {
                 passed.push(target);
             }
@@ -5395,7 +5395,9 @@ function isChanged(target) {
 /* harmony export */   q: () => (/* binding */ askUnlessAway)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(225);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(225);
+
 
 
 const MOST = 3;
@@ -5415,13 +5417,13 @@ class Reask {
         return this.#times.has(pool);
     }
     /**
-     * Whether a state may have been lost where the status does not tell: `DOWN` shows the same with and
+     * Targets that may have lost their state where the status does not tell: `DOWN` shows the same with and
      * without it, and HAProxy was reloaded since this was asked last.
      */
-    mayHaveLost(pool) {
+    inDoubt(pool) {
         const isNew = pool.reloads !== (this.#reloads.get(pool) ?? 0);
         this.#reloads.set(pool, pool.reloads);
-        return isNew;
+        return isNew ? pool.targets.filter(({ now }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now) === undefined) : [];
     }
     /**
      * @param lost targets of one pool that no longer are what they were asked to be
@@ -5430,15 +5432,15 @@ class Reask {
     async ask(pool, state, lost) {
         const { log, over } = this.#surroundings;
         const times = (this.#times.get(pool) ?? 0) + 1;
-        const statuses = [...new Set(lost.map(_describe_js__WEBPACK_IMPORTED_MODULE_1__/* .seenAs */ .ke))].join(', ');
+        const statuses = [...new Set(lost.map(_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .seenAs */ .ke))].join(', ');
         if (times > MOST) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_1__/* .namesOf */ .eZ)(lost)} would not stay in ${state}: ${statuses} after it was asked for ${MOST} times again.`);
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} would not stay in ${state}: ${statuses} after it was asked for ${MOST} times again.`);
         }
         this.#times.set(pool, times);
         const isByAgent = lost.some(({ now }) => now.status.endsWith('(agent)'));
         pool.hasForgotten ||= !isByAgent;
         const agent = isByAgent ? ' by an agent check' : '';
-        log.warning(`${(0,_describe_js__WEBPACK_IMPORTED_MODULE_1__/* .namesOf */ .eZ)(lost)} lost the admin state ${state}${agent} and showed ${statuses}; asking again (${times} of ${MOST}).`);
+        log.warning(`${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} lost the admin state ${state}${agent} and showed ${statuses}; asking again (${times} of ${MOST}).`);
         await askUnlessAway(pool, state, lost, { log, over });
     }
 }
@@ -5498,7 +5500,6 @@ const systemClock = {
 /* harmony export */   gu: () => (/* binding */ takeOut),
 /* harmony export */   q8: () => (/* binding */ stepsOut)
 /* harmony export */ });
-/* unused harmony export hasDrained */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
 /* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
@@ -5554,12 +5555,13 @@ async function takeOut(pools, order, surroundings, onLook) {
     return outcome.met || onTimeUp(pools, waiting, outcome, surroundings, onLook);
 }
 /**
- * Whether a target is drained: out of rotation, and with no more sessions than may remain. Where none may,
- * none may have come since the look before either: in drain the short requests of pinned clients go on and
- * would fall between two looks.
+ * Whether a target is drained: what was asked for holds, and no more sessions are left than may remain. Where
+ * none may, none may have come since the look before either: in drain the short requests of pinned clients go
+ * on and would fall between two looks.
  */
-function hasDrained({ now, arrived }, maxSessions) {
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived === 0);
+function hasDrained(target, { state, maxSessions }) {
+    const { now, arrived } = target;
+    return holds(target, state) && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived === 0);
 }
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
 async function watchDraining(pools, atStake, order, surroundings, onLook) {
@@ -5589,11 +5591,8 @@ class Draining {
     }
     async judge(seen) {
         await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
-            const isInDoubt = this.#reask.mayHaveLost(pool);
-            const lost = pool.targets.filter((target) => {
-                const isHidden = isInDoubt && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .shownAdminState */ .Yy)(target.now) === undefined;
-                return isHidden || !holds(target, this.#order.state);
-            });
+            const inDoubt = this.#reask.inDoubt(pool);
+            const lost = pool.targets.filter((target) => inDoubt.includes(target) || !holds(target, this.#order.state));
             if (lost.length > 0) {
                 await this.#reask.ask(pool, this.#order.state, lost);
             }
@@ -5608,14 +5607,12 @@ class Draining {
             this.#targets.forEach((target) => (target.arrived = 0));
         }
         this.#tellOfVisitors();
-        const { state, maxSessions } = this.#order;
-        const met = this.#targets.every((t) => holds(t, state) && hasDrained(t, maxSessions));
-        return { met, acted: false };
+        return { met: this.#targets.every((target) => hasDrained(target, this.#order)), acted: false };
     }
     #tellOfVisitors() {
         const { maxSessions } = this.#order;
         for (const target of this.#targets) {
-            const isVisited = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(target.now, maxSessions) && !hasDrained(target, maxSessions);
+            const isVisited = maxSessions === 0 && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(target.now, 0) && target.arrived > 0;
             if (isVisited && !this.#visited.has(target)) {
                 this.#visited.add(target);
                 this.#log.info(`New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`);
@@ -5666,8 +5663,9 @@ async function waitAfterKill(pools, order, surroundings, onLook) {
         });
     }
 }
-function notDrained(pools, { wait, maxSessions, state }, outcome) {
-    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter((target) => !holds(target, state) || !hasDrained(target, maxSessions));
+function notDrained(pools, order, outcome) {
+    const { wait, state } = order;
+    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter((target) => !hasDrained(target, order));
     const seen = left.map((target) => {
         const visits = target.arrived > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .count */ .U9)(target.arrived, 'new session')} came to it` : '';
         return `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .seenAs */ .ke)(target)}${visits}`;

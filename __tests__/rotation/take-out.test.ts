@@ -304,6 +304,15 @@ describe('a server to which short requests keep coming', () => {
     )
   })
 
+  test('is not taken for what a reload does to the counter', async () => {
+    first.rows = [{ svname: 'a', stot: '90' }, { svname: 'b' }]
+    stage.at(1_000, () => {
+      first.show('a', { stot: '0' })
+    })
+    await take([await first.pool(['a'])])
+    expect(told('info').filter((line) => line.includes('keep coming'))).toEqual([])
+  })
+
   test('is drained all the same where sessions may remain', async () => {
     first.rows = QUIET
     visits(12)

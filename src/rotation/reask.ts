@@ -1,5 +1,5 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import type { AdminState } from '../haproxy/server.ts'
+import { type AdminState, shownAdminState } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
 import type { Pool, Target } from './pool.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -25,13 +25,13 @@ export class Reask {
   }
 
   /**
-   * Whether a state may have been lost where the status does not tell: `DOWN` shows the same with and
+   * Targets that may have lost their state where the status does not tell: `DOWN` shows the same with and
    * without it, and HAProxy was reloaded since this was asked last.
    */
-  mayHaveLost(pool: Pool): boolean {
+  inDoubt(pool: Pool): readonly Target[] {
     const isNew = pool.reloads !== (this.#reloads.get(pool) ?? 0)
     this.#reloads.set(pool, pool.reloads)
-    return isNew
+    return isNew ? pool.targets.filter(({ now }) => shownAdminState(now) === undefined) : []
   }
 
   /**

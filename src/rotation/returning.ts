@@ -1,11 +1,4 @@
-import {
-  type AdminState,
-  canBe,
-  isPartial,
-  isUp,
-  ownAdminState,
-  shownAdminState
-} from '../haproxy/server.ts'
+import { type AdminState, canBe, isPartial, isUp, ownAdminState } from '../haproxy/server.ts'
 import type { Step } from './ask.ts'
 import { changeWhatever } from './change.ts'
 import { namesOf } from './describe.ts'
@@ -82,11 +75,11 @@ export class Returning {
   async #moveOn(pool: Pool): Promise<boolean> {
     const lost = new Map<AdminState, Target[]>()
     const passed: Target[] = []
-    const isInDoubt = this.#reask.mayHaveLost(pool)
+    const inDoubt = this.#reask.inDoubt(pool)
     for (const target of pool.targets) {
       const journey = this.#observe(target)
       const state = stateIn(journey.stage, target)
-      const isHidden = isInDoubt && state !== 'ready' && shownAdminState(target.now) === undefined
+      const isHidden = state !== 'ready' && inDoubt.includes(target)
       if (this.#hasPassed(target, journey)) {
         passed.push(target)
       } else if (isHidden || !canBe(target.now, state)) {

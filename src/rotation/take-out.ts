@@ -75,12 +75,13 @@ export async function takeOut(
 type Waiting = TakeOut & { readonly wait: Rhythm }
 
 /**
- * Whether a target is drained: out of rotation, and with no more sessions than may remain. Where none may,
- * none may have come since the look before either: in drain the short requests of pinned clients go on and
- * would fall between two looks.
+ * Whether a target is drained: what was asked for holds, and no more sessions are left than may remain. Where
+ * none may, none may have come since the look before either: in drain the short requests of pinned clients go
+ * on and would fall between two looks.
  */
-export function hasDrained({ now, arrived }: Target, maxSessions: number): boolean {
-  return isDrained(now, maxSessions) && (maxSessions > 0 || arrived === 0)
+function hasDrained(target: Target, { state, maxSessions }: TakeOut): boolean {
+  const { now, arrived } = target
+  return holds(target, state) && isDrained(now, maxSessions) && (maxSessions > 0 || arrived === 0)
 }
 
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
@@ -128,11 +129,10 @@ class Draining {
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
     await everywhere(seen, async (pool) => {
-      const isInDoubt = this.#reask.mayHaveLost(pool)
-      const lost = pool.targets.filter((target) => {
-        const isHidden = isInDoubt && shownAdminState(target.now) === undefined
-        return isHidden || !holds(target, this.#order.state)
-      })
+      const inDoubt = this.#reask.inDoubt(pool)
+      const lost = pool.targets.filter(
+        (target) => inDoubt.includes(target) || !holds(target, this.#order.state)
+      )
       if (lost.length > 0) {
         await this.#reask.ask(pool, this.#order.state, lost)
       } else if (this.#reask.happened(pool) && this.#atStake.includes(pool)) {
@@ -146,15 +146,13 @@ class Draining {
       this.#targets.forEach((target) => (target.arrived = 0))
     }
     this.#tellOfVisitors()
-    const { state, maxSessions } = this.#order
-    const met = this.#targets.every((t) => holds(t, state) && hasDrained(t, maxSessions))
-    return { met, acted: false }
+    return { met: this.#targets.every((target) => hasDrained(target, this.#order)), acted: false }
   }
 
   #tellOfVisitors(): void {
     const { maxSessions } = this.#order
     for (const target of this.#targets) {
-      const isVisited = isDrained(target.now, maxSessions) && !hasDrained(target, maxSessions)
+      const isVisited = maxSessions === 0 && isDrained(target.now, 0) && target.arrived > 0
       if (isVisited && !this.#visited.has(target)) {
         this.#visited.add(target)
         this.#log.info(
@@ -228,14 +226,9 @@ async function waitAfterKill(
   }
 }
 
-function notDrained(
-  pools: readonly Pool[],
-  { wait, maxSessions, state }: Waiting,
-  outcome: Outcome
-): HaproxyError {
-  const left = targetsOf(pools).filter(
-    (target) => !holds(target, state) || !hasDrained(target, maxSessions)
-  )
+function notDrained(pools: readonly Pool[], order: Waiting, outcome: Outcome): HaproxyError {
+  const { wait, state } = order
+  const left = targetsOf(pools).filter((target) => !hasDrained(target, order))
   const seen = left.map((target) => {
     const visits =
       target.arrived > 0 ? `, and ${count(target.arrived, 'new session')} came to it` : ''
