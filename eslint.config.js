@@ -3,22 +3,20 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import prettier from 'eslint-config-prettier'
 import tseslint from 'typescript-eslint'
 
-// The two rings: src/haproxy knows HAProxy, src/rotation knows how to take a server out and back with
-// it, and neither has heard of GitHub Actions. Only the outer files may import the toolkit.
+// Three rings: src/haproxy knows HAProxy, src/rotation knows deploys, src/runner knows GitHub Actions.
+// Imports point inward only, and only src/runner may import the toolkit.
 const forbid = (group, message) => ({ group, message })
-const actions = forbid(['@actions/*'], 'The inner rings know nothing of GitHub Actions.')
+const actions = forbid(['@actions/*'], 'Only src/runner knows GitHub Actions.')
 const transportOnly = forbid(
   ['@actions/http-client*'],
   'Only src/haproxy/transport.ts sends requests.'
 )
-const outward = forbid(
-  ['../*'],
-  'src/haproxy stands alone: it imports nothing from outside its folder.'
+const outsideHaproxy = forbid(['../*'], 'src/haproxy imports nothing from outside its folder.')
+const outsideRotation = forbid(
+  ['../*', '!../haproxy', '!../haproxy/**'],
+  'src/rotation imports from itself and from src/haproxy only.'
 )
-const door = forbid(
-  ['../*.ts'],
-  'src/rotation knows nothing of the files that speak to the runner.'
-)
+const story = forbid(['../*.ts'], 'The files of src/runner do not import the story that uses them.')
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 
 export default defineConfig(
@@ -37,10 +35,11 @@ export default defineConfig(
       ]
     }
   },
-  { files: ['src/*.ts'], rules: restrict(transportOnly) },
-  { files: ['src/rotation/**'], rules: restrict(actions, door) },
-  { files: ['src/haproxy/**'], rules: restrict(actions, outward) },
-  { files: ['src/haproxy/transport.ts'], rules: restrict(outward) },
+  { files: ['src/*.ts'], rules: restrict(actions) },
+  { files: ['src/runner/**'], rules: restrict(transportOnly, story) },
+  { files: ['src/rotation/**'], rules: restrict(actions, outsideRotation) },
+  { files: ['src/haproxy/**'], rules: restrict(actions, outsideHaproxy) },
+  { files: ['src/haproxy/transport.ts'], rules: restrict(outsideHaproxy) },
   { files: ['src/**'], rules: { 'no-console': 'error' } },
   {
     files: ['**/*.js', '**/*.mjs', 'script/**'],

@@ -7,10 +7,9 @@ export default {
     // The tests in the other folders run the built dist/, where no mutant is.
     config: {
       testMatch: [
-        '<rootDir>/__tests__/*.test.ts',
+        '<rootDir>/__tests__/runner/*.test.ts',
         '<rootDir>/__tests__/haproxy/*.test.ts',
-        '<rootDir>/__tests__/rotation/*.test.ts',
-        '<rootDir>/__tests__/step/*.test.ts'
+        '<rootDir>/__tests__/rotation/*.test.ts'
       ]
     }
   },

@@ -2174,34 +2174,6 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 632:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ listenForCancel)
-/* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-
-/** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
-const GRACE = 4_000;
-/** Turns the signals with which the runner cancels a step into something that waits can listen to. */
-function listenForCancel() {
-    const cancelled = new AbortController();
-    const over = new AbortController();
-    const onSignal = (signal) => {
-        cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}).`));
-        setTimeout(() => {
-            over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}) and out of time.`));
-        }, GRACE).unref();
-    };
-    process.on('SIGINT', onSignal);
-    process.on('SIGTERM', onSignal);
-    return { cancelled: cancelled.signal, over: over.signal };
-}
-
-
-/***/ }),
-
 /***/ 202:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -3040,531 +3012,22 @@ function csvAddress(url, backend) {
 
 /***/ }),
 
-/***/ 616:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   I: () => (/* binding */ harmless),
-/* harmony export */   T: () => (/* binding */ harmlessHtml)
-/* harmony export */ });
-/**
- * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
- * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
- * (measured), and an IPv6 address must stay one.
- */
-function harmless(text) {
-    return text
-        .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
-        .replaceAll('##[', '## [')
-        .trim()
-        .replace(/^::/, ': :');
-}
-/** Makes text from outside harmless inside an element of the job summary's HTML. */
-function harmlessHtml(text) {
-    const entities = {
-        '&': 'amp',
-        '<': 'lt',
-        '>': 'gt',
-        '"': 'quot'
-    };
-    return harmless(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`);
-}
-
-
-/***/ }),
-
 /***/ 407:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(358);
-/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(661);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(358);
+/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(661);
+/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(664);
 
 
 
 // One bundle serves both stages. The await keeps a promise that never settles from ending the step green:
 // Node then exits with 13 instead of 0.
-if ((0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)('isPost') === '') {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)('isPost', 'true');
-    await (0,_main_js__WEBPACK_IMPORTED_MODULE_1__/* .main */ .i)();
-}
-else {
-    await (0,_post_js__WEBPACK_IMPORTED_MODULE_2__/* .post */ .b)();
-}
+await ((0,_runner_stage_js__WEBPACK_IMPORTED_MODULE_2__/* .isPostStage */ .p)() ? (0,_post_js__WEBPACK_IMPORTED_MODULE_1__/* .post */ .b)() : (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)());
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 425:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  dz: () => (/* binding */ InputError),
-  i_: () => (/* binding */ InputReader),
-  Hh: () => (/* binding */ UNAVAILABLE)
-});
-
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
-;// CONCATENATED MODULE: ./src/defaults.ts
-/** Every input with its default as action.yml gives it; an empty value always means the default. */
-const DEFAULTS = {
-    'stats-url': '',
-    username: '',
-    password: '',
-    backend: '',
-    server: '',
-    action: '',
-    wait: 'true',
-    'wait-timeout': '5m',
-    'poll-interval': '1s',
-    'settle-time': '1s',
-    'max-sessions': '0',
-    'on-timeout': 'fail',
-    'min-up': '1',
-    'ready-through-drain': 'true',
-    restore: 'never',
-    'dry-run': 'false',
-    'request-timeout': '10s',
-    'ca-certificate': '',
-    'client-certificate': '',
-    'client-key': '',
-    'tls-verify': 'true',
-    'job-status': '${{ job.status }}'
-};
-
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
-;// CONCATENATED MODULE: ./src/input-reader.ts
-
-
-
-/** Inputs that cannot be used; every one of them is named. */
-class InputError extends Error {
-    name = 'InputError';
-    /** Each begins with the input's name and a colon. */
-    problems;
-    constructor(problems) {
-        super(problems.join(' '));
-        this.problems = problems;
-    }
-}
-/** The likeliest cause of an input that is empty although the workflow gives it. */
-const UNAVAILABLE = 'If it comes from a secret, a variable or an input, is that available to this workflow?';
-/**
- * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
- * all can be told at once. What it returns for a bad input is of the right type and of no use.
- */
-class InputReader {
-    #problems = [];
-    /** @throws InputError if anything was refused */
-    finish() {
-        if (this.#problems.length > 0) {
-            throw new InputError(this.#problems);
-        }
-    }
-    refuse(name, reason) {
-        this.#problems.push(`${name}: ${reason}`);
-    }
-    text(name) {
-        return (0,core/* getInput */.V4)(name) || DEFAULTS[name];
-    }
-    /** A list of one or more, one per line or separated by commas or spaces. */
-    list(name) {
-        const list = this.text(name)
-            .split(/[\s,]/)
-            .filter((text) => text !== '');
-        if (list.length === 0) {
-            this.refuse(name, `it is empty. ${UNAVAILABLE}`);
-        }
-        return list;
-    }
-    choice(name, allowed) {
-        const text = this.text(name);
-        const known = allowed.find((word) => word === text);
-        if (known === undefined) {
-            this.refuse(name, `"${text}" is not one of ${allowed.join(', ')}.`);
-        }
-        return known ?? allowed[0];
-    }
-    /** The words of YAML 1.2, as core.getBooleanInput takes them; that one refuses an empty value. */
-    flag(name) {
-        const text = this.text(name);
-        if (/^(true|True|TRUE)$/.test(text)) {
-            return true;
-        }
-        if (!/^(false|False|FALSE)$/.test(text)) {
-            this.refuse(name, `"${text}" is neither true nor false.`);
-        }
-        return false;
-    }
-    amount(name) {
-        const text = this.text(name);
-        if (!/^\d{1,9}$/.test(text)) {
-            this.refuse(name, `"${text}" is not a whole number of 0 or more.`);
-        }
-        return Number(text);
-    }
-    /** In milliseconds. */
-    duration(name, least, most) {
-        const text = this.text(name);
-        const ms = (0,duration/* parseDuration */.E)(text);
-        if (ms === undefined) {
-            const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
-            this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
-            return 0;
-        }
-        if (ms < ((0,duration/* parseDuration */.E)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E)(most) ?? Infinity)) {
-            this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
-        }
-        return ms;
-    }
-}
-
-
-/***/ }),
-
-/***/ 422:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  K: () => (/* binding */ readInputs)
-});
-
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(598);
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-// EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(311);
-// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 4 modules
-var stats_page = __nccwpck_require__(60);
-// EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
-// EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(425);
-;// CONCATENATED MODULE: ./src/access.ts
-
-
-
-
-
-
-
-const COLON = 'has a colon, which HTTP Basic authentication cannot carry.';
-/** Reads the credentials for every URL that carries none, and has them masked. */
-function readCredentials(reader) {
-    const username = reader.text('username');
-    // Never trimmed: a password may begin or end with a space.
-    const given = (0,core/* getInput */.V4)('password', { trimWhitespace: false });
-    const password = given.replace(/\r?\n$/, '');
-    if (username === '' && password === '') {
-        return undefined;
-    }
-    const credentials = masked({ username, password });
-    if (password !== given) {
-        (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
-    }
-    if (username.includes(':')) {
-        // Not shown: what follows the colon may be the password.
-        reader.refuse('username', `it ${COLON}`);
-    }
-    if (password === '') {
-        reader.refuse('password', `it is empty although there is a user name. ${input_reader/* UNAVAILABLE */.Hh}`);
-    }
-    return credentials;
-}
-/** Reads the instances, each of them once, and has the passwords in their URLs masked. */
-function readInstances(reader, fallback) {
-    const instances = new Map();
-    const list = reader.list('stats-url');
-    // A password alone is enough for URLs that carry a user name, and for no other.
-    if (fallback?.username === '' && !list.every((text) => /\/\/[^/?#]*@/.test(text))) {
-        reader.refuse('username', `it is empty although there is a password. ${input_reader/* UNAVAILABLE */.Hh}`);
-    }
-    for (const [index, text] of list.entries()) {
-        try {
-            const url = (0,stats_url/* parseStatsUrl */.w)(text);
-            instances.set(url.href, { url, credentials: credentialsFor(url, fallback) });
-        }
-        catch (error) {
-            const which = list.length > 1 ? ` (number ${index + 1} of ${list.length})` : '';
-            const reason = error instanceof Error ? error.message : String(error);
-            // The URL itself is not shown: it may hold a password.
-            reader.refuse('stats-url', `the URL${which} cannot be used: ${reason}.`);
-        }
-    }
-    return [...instances.values()];
-}
-function credentialsFor({ userinfo }, fallback) {
-    if (userinfo === undefined) {
-        return fallback;
-    }
-    const { username, password = fallback?.password } = userinfo;
-    if (username.includes(':')) {
-        throw new Error(`its user name ${COLON.replace(/\.$/, '')}`);
-    }
-    if (password === undefined || password === '') {
-        throw new Error('it carries a user name, and there is no password for it');
-    }
-    return masked({ username, password });
-}
-/** Has a password masked in every form in which it may turn up somewhere. */
-function masked(credentials) {
-    const { password } = credentials;
-    if (password !== '') {
-        const forms = [
-            password,
-            encodeURIComponent(password),
-            new URLSearchParams({ '': password }).toString().slice(1),
-            JSON.stringify(password).slice(1, -1),
-            Buffer.from(password).toString('base64'),
-            (0,stats_page/* basicAuthorization */.aR)(credentials).replace('Basic ', '')
-        ];
-        new Set(forms).forEach(core/* setSecret */.Pq);
-    }
-    return credentials;
-}
-/** Reads the certificates, sees that they can be used, and has the key masked. */
-function readCertificates(reader) {
-    const ca = readPem(reader, 'ca-certificate');
-    const clientCertificate = readPem(reader, 'client-certificate');
-    const clientKey = readPem(reader, 'client-key');
-    if (clientKey !== undefined) {
-        (0,core/* setSecret */.Pq)(clientKey);
-    }
-    if ((clientCertificate === undefined) !== (clientKey === undefined)) {
-        const missing = clientKey === undefined ? 'client-key' : 'client-certificate';
-        reader.refuse(missing, `a client certificate and its key go together. ${input_reader/* UNAVAILABLE */.Hh}`);
-    }
-    if (ca !== undefined) {
-        check(reader, 'ca-certificate', () => {
-            readAll(ca);
-        });
-    }
-    if (clientCertificate !== undefined) {
-        check(reader, 'client-certificate', () => {
-            readAll(clientCertificate);
-        });
-    }
-    if (clientCertificate !== undefined && clientKey !== undefined) {
-        check(reader, 'client-key', () => (0,external_node_tls_.createSecureContext)({ cert: clientCertificate, key: clientKey }));
-    }
-    return { ca, clientCertificate, clientKey };
-}
-function readPem(reader, name) {
-    const text = reader.text(name);
-    if (text === '' || text.includes('-----BEGIN ')) {
-        return text === '' ? undefined : text;
-    }
-    try {
-        const pem = (0,external_node_fs_namespaceObject.readFileSync)(text, 'utf8');
-        if (pem.includes('-----BEGIN ')) {
-            return pem;
-        }
-        reader.refuse(name, 'it is a file that holds no PEM text.');
-    }
-    catch (error) {
-        const { code = 'unreadable' } = error;
-        reader.refuse(name, `it is neither PEM text nor a file that can be read (${code}).`);
-    }
-    return undefined;
-}
-/** Node would leave out in silence what is not a certificate. */
-function readAll(pem) {
-    const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
-    if (certificates.length === 0) {
-        throw new Error('it has no certificate');
-    }
-    certificates.forEach((certificate) => new external_node_crypto_.X509Certificate(certificate));
-}
-function check(reader, name, use) {
-    try {
-        use();
-    }
-    catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        reader.refuse(name, `it cannot be used (${reason}). It must be PEM, and a key must be without a passphrase.`);
-    }
-}
-
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(626);
-;// CONCATENATED MODULE: ./src/inputs.ts
-
-
-
-
-
-const ACTIONS = ['ready', 'drain', 'maint', 'status', ...stats_page/* COMMANDS */.Lo];
-const RESTORE = ['never', 'failure', 'always'];
-/**
- * Reads and checks all inputs, and has every secret masked before anything else is printed.
- *
- * @throws InputError that names every bad input at once
- */
-function readInputs() {
-    const reader = new input_reader/* InputReader */.i_();
-    const credentials = readCredentials(reader);
-    const inputs = {
-        credentials,
-        instances: readInstances(reader, credentials),
-        backends: readBackends(reader),
-        servers: checkNames(reader, 'server', reader.list('server')),
-        action: readAction(reader),
-        wait: reader.flag('wait'),
-        rhythm: readRhythm(reader),
-        maxSessions: reader.amount('max-sessions'),
-        onTimeout: reader.choice('on-timeout', take_out/* ON_TIMEOUT */.Qj),
-        minUp: reader.amount('min-up'),
-        readyThroughDrain: reader.flag('ready-through-drain'),
-        restore: reader.choice('restore', RESTORE),
-        dryRun: reader.flag('dry-run'),
-        transport: {
-            timeoutMs: reader.duration('request-timeout', '100ms', '2m'),
-            ...readCertificates(reader),
-            verifyTls: reader.flag('tls-verify')
-        },
-        jobStatus: reader.text('job-status')
-    };
-    reader.finish();
-    return inputs;
-}
-function readRhythm(reader) {
-    const timeoutMs = reader.duration('wait-timeout', '1s', '24h');
-    const intervalMs = reader.duration('poll-interval', '100ms', '1m');
-    const settleMs = reader.duration('settle-time', '0s', '1h');
-    if (settleMs > timeoutMs && timeoutMs > 0) {
-        const timeout = (0,duration/* formatDuration */.a)(timeoutMs);
-        reader.refuse('settle-time', `${(0,duration/* formatDuration */.a)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
-    }
-    return { timeoutMs, intervalMs, settleMs };
-}
-function readBackends(reader) {
-    const list = reader.list('backend');
-    if (!list.includes('*')) {
-        return checkNames(reader, 'backend', list);
-    }
-    if (list.length > 1) {
-        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
-    }
-    return 'every';
-}
-// haproxy.cfg allows no other character in a name (manual, "proxy names").
-const NAME = /^[A-Za-z0-9_.:-]+$/;
-function checkNames(reader, name, list) {
-    for (const text of list.filter((each) => !NAME.test(each))) {
-        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
-        const every = text === '*' ? ' Servers must be named one by one.' : '';
-        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
-    }
-    return [...new Set(list)];
-}
-const OLD_WORDS = new Map([
-    ['enable', 'ready'],
-    ['start', 'ready'],
-    ['disable', 'maint'],
-    ['stop', 'drain']
-]);
-function readAction(reader) {
-    const text = reader.text('action');
-    const lower = text.toLowerCase();
-    const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower);
-    if (meant === text) {
-        return meant;
-    }
-    const hint = meant === undefined ? '' : ` Use ${meant}.`;
-    const seen = text === '' ? `it is empty. ${input_reader/* UNAVAILABLE */.Hh} It must be` : `"${text}" is not`;
-    reader.refuse('action', `${seen} one of ${ACTIONS.join(', ')}.${hint}`);
-    return 'status';
-}
-
-
-/***/ }),
-
-/***/ 609:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   C: () => (/* binding */ saveIntent),
-/* harmony export */   N: () => (/* binding */ readIntent)
-/* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
-
-
-const KEY = 'intent';
-/** Saves what is taken out. The last call counts: with no targets there is nothing left to put back. */
-function saveIntent(restore, state, targets) {
-    const groups = Map.groupBy(targets, ({ pool, before }) => JSON.stringify([pool.page.name, pool.backend, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .ownAdminState */ .Jb)(before)]));
-    const pools = [...groups].map(([key, group]) => {
-        const [url, backend, previous] = JSON.parse(key);
-        return { url, backend, previous, servers: group.map(({ before }) => before.name) };
-    });
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, { restore, state, pools });
-}
-/** What the main step saved, or undefined if it never came to take anything out. */
-function readIntent() {
-    const text = (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY);
-    return text === '' ? undefined : JSON.parse(text);
-}
-
-
-/***/ }),
-
-/***/ 6:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Rm: () => (/* binding */ log),
-/* harmony export */   Yz: () => (/* binding */ debug),
-/* harmony export */   zN: () => (/* binding */ endPhase)
-/* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _harmless_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(616);
-
-
-let phaseIsOpen = false;
-/** Everything that is said in the log passes here, and nothing of it can be a command. */
-const log = {
-    phase: (title) => {
-        endPhase();
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .startGroup */ .Oh((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(title));
-        phaseIsOpen = true;
-    },
-    info: (text) => {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
-    },
-    notice: (text) => {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .notice */ .lm((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
-    },
-    warning: (text) => {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
-    }
-};
-/** Ends the phase that is open, so that what follows is seen without opening a group. */
-function endPhase() {
-    if (phaseIsOpen) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .endGroup */ .N4();
-        phaseIsOpen = false;
-    }
-}
-/** Shown only where step debug logging is on. */
-function debug(text) {
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_harmless_js__WEBPACK_IMPORTED_MODULE_1__/* .harmless */ .I)(text));
-}
-
 
 /***/ }),
 
@@ -3577,22 +3040,22 @@ __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ main)
 });
 
-// EXTERNAL MODULE: ./src/cancellation.ts
-var cancellation = __nccwpck_require__(632);
-// EXTERNAL MODULE: ./src/inputs.ts + 2 modules
-var inputs = __nccwpck_require__(422);
-// EXTERNAL MODULE: ./src/pages.ts
-var pages = __nccwpck_require__(887);
-// EXTERNAL MODULE: ./src/intent.ts
-var intent = __nccwpck_require__(609);
-// EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(6);
+// EXTERNAL MODULE: ./src/runner/cancellation.ts
+var cancellation = __nccwpck_require__(323);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 3 modules
+var inputs = __nccwpck_require__(539);
+// EXTERNAL MODULE: ./src/runner/pages.ts
+var pages = __nccwpck_require__(338);
+// EXTERNAL MODULE: ./src/runner/intent.ts
+var intent = __nccwpck_require__(718);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(708);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 1 modules
 var bring_back = __nccwpck_require__(543);
-// EXTERNAL MODULE: ./src/rotation/everywhere.ts
-var everywhere = __nccwpck_require__(750);
-// EXTERNAL MODULE: ./src/rotation/persist.ts
-var persist = __nccwpck_require__(458);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
 var pool = __nccwpck_require__(898);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
@@ -3609,14 +3072,14 @@ var errors = __nccwpck_require__(202);
  * Carries out a command that is not an admin state (kill sessions, health and agent checks) on all pools
  * at once and looks at what came of it. There is nothing to put back when one of them fails.
  */
-async function command(pools, name, surroundings) {
-    surroundings.cancelled.throwIfAborted();
-    surroundings.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}.`);
-    await (0,everywhere/* everywhere */.f)(pools, async (pool) => {
-        await (0,persist/* persist */.Z)(() => pool.command(name, pool.targets, { signal: surroundings.over }), surroundings, 
+async function command(pools, name, context) {
+    context.cancelled.throwIfAborted();
+    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}.`);
+    await (0,settle_all/* settleAll */.j)(pools, async (pool) => {
+        await (0,retry/* retry */.L)(() => pool.command(name, pool.targets, { signal: context.over }), context, 
         // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
         (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error)));
-        await (0,persist/* persist */.Z)(() => pool.look({ signal: surroundings.cancelled }), surroundings);
+        await (0,retry/* retry */.L)(() => pool.look({ signal: context.cancelled }), context);
     });
 }
 
@@ -3809,8 +3272,8 @@ function closestMatch(target, candidates, options) {
  * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
  *   there is instead; or the first page that could not be read, in the order of the pages
  */
-async function findPools(wanted, surroundings) {
-    const found = await (0,everywhere/* everywhere */.f)(wanted.pages, (page) => findOnPage(page, wanted, surroundings));
+async function findPools(wanted, context) {
+    const found = await (0,settle_all/* settleAll */.j)(wanted.pages, (page) => findOnPage(page, wanted, context));
     const missing = found.flatMap((page) => page.missing);
     const [first] = missing;
     if (first !== undefined) {
@@ -3820,12 +3283,12 @@ async function findPools(wanted, surroundings) {
     }
     return found.flatMap(({ pools }) => pools);
 }
-async function findOnPage(page, wanted, surroundings) {
-    const look = (backend) => (0,persist/* persist */.Z)(() => page.look({ signal: surroundings.cancelled }, backend), surroundings);
+async function findOnPage(page, wanted, context) {
+    const look = (backend) => (0,retry/* retry */.L)(() => page.look({ signal: context.cancelled }, backend), context);
     if (wanted.backends === 'every') {
         return findEverywhere(page, wanted.servers, await look());
     }
-    const backends = await (0,everywhere/* everywhere */.f)(wanted.backends, async (backend) => {
+    const backends = await (0,settle_all/* settleAll */.j)(wanted.backends, async (backend) => {
         const snapshot = await look(backend);
         if (!snapshot.proxies.get(backend)?.has('backend') && !hasServers(snapshot, backend)) {
             return { pools: [], missing: [noBackend(page, backend, await look())] };
@@ -3942,9 +3405,9 @@ var guard = __nccwpck_require__(807);
 
 
 /** Proves on every pool, without changing anything, that a change would be accepted. */
-async function rehearse(pools, surroundings) {
-    const limits = { signal: surroundings.cancelled };
-    await (0,everywhere/* everywhere */.f)(pools, (pool) => (0,persist/* persist */.Z)(() => pool.page.proveAdmin(pool.backend, limits), surroundings));
+async function rehearse(pools, context) {
+    const limits = { signal: context.cancelled };
+    await (0,settle_all/* settleAll */.j)(pools, (pool) => (0,retry/* retry */.L)(() => pool.page.proveAdmin(pool.backend, limits), context));
 }
 
 // EXTERNAL MODULE: ./src/rotation/take-out.ts
@@ -3965,7 +3428,7 @@ var take_out = __nccwpck_require__(626);
  *
  * @returns whether what was waited for has come true; without a wait nothing has
  */
-async function perform(inputs, pools, surroundings, onLook) {
+async function perform(inputs, pools, context, onLook) {
     const { action } = inputs;
     refuseUnknownStatus((0,pool/* targetsOf */.QR)(pools));
     if (action === 'status') {
@@ -3973,26 +3436,26 @@ async function perform(inputs, pools, surroundings, onLook) {
     }
     refuseUndrivable((0,pool/* targetsOf */.QR)(pools));
     if (action === 'drain' || action === 'maint') {
-        return takeOutOf(pools, { ...inputs, action }, surroundings, onLook);
+        return takeOutOf(pools, { ...inputs, action }, context, onLook);
     }
     if (action === 'ready') {
-        await bringBackTo(pools, inputs, surroundings, onLook);
+        await bringBackTo(pools, inputs, context, onLook);
         return inputs.wait;
     }
     if (inputs.dryRun) {
-        await rehearseSteps(pools, `ask for ${action}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}`, surroundings);
+        await rehearseSteps(pools, `ask for ${action}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}`, context);
     }
     else {
-        await command(pools, action, surroundings);
+        await command(pools, action, context);
     }
     return false;
 }
-async function takeOutOf(pools, inputs, surroundings, onLook) {
+async function takeOutOf(pools, inputs, context, onLook) {
     const { action, minUp, maxSessions, onTimeout } = inputs;
     const steps = (0,take_out/* stepsOut */.q8)(pools, action);
     (0,guard/* guard */.a)((0,guard/* poolsAtStake */.X)(pools), minUp);
     if (inputs.dryRun) {
-        await rehearseSteps(pools, told(steps), surroundings);
+        await rehearseSteps(pools, told(steps), context);
         return false;
     }
     const intended = steps.map(({ target }) => target);
@@ -4000,7 +3463,7 @@ async function takeOutOf(pools, inputs, surroundings, onLook) {
     try {
         const wait = inputs.wait ? inputs.rhythm : undefined;
         const order = { state: action, minUp, wait, maxSessions, onTimeout };
-        return await (0,take_out/* takeOut */.gu)(pools, order, surroundings, onLook);
+        return await (0,take_out/* takeOut */.gu)(pools, order, context, onLook);
     }
     finally {
         if (!intended.every(pool/* isMoved */.yu)) {
@@ -4008,20 +3471,20 @@ async function takeOutOf(pools, inputs, surroundings, onLook) {
         }
     }
 }
-async function bringBackTo(pools, inputs, surroundings, onLook) {
+async function bringBackTo(pools, inputs, context, onLook) {
     const order = {
         throughDrain: inputs.readyThroughDrain,
         wait: inputs.wait ? inputs.rhythm : undefined,
         unproven: 'fail'
     };
     if (inputs.dryRun) {
-        await rehearseSteps(pools, told((0,bring_back/* stepsBack */.V1)((0,pool/* targetsOf */.QR)(pools), order), 'ready'), surroundings);
+        await rehearseSteps(pools, told((0,bring_back/* stepsBack */.V1)((0,pool/* targetsOf */.QR)(pools), order), 'ready'), context);
         return;
     }
-    await (0,bring_back/* bringBack */.kB)(pools, order, surroundings, onLook);
+    await (0,bring_back/* bringBack */.kB)(pools, order, context, onLook);
 }
-async function rehearseSteps(pools, what, surroundings) {
-    await rehearse(pools, surroundings);
+async function rehearseSteps(pools, what, context) {
+    await rehearse(pools, context);
     log/* log */.Rm.info(`The right to change is proven everywhere. A real run would ${what}.`);
 }
 /** The plan in words; a way through drain ends in ready once the check has passed. */
@@ -4033,8 +3496,8 @@ function told(steps, end) {
     return asked.length === 0 ? 'find nothing to change' : asked.join('; ');
 }
 
-// EXTERNAL MODULE: ./src/report.ts + 2 modules
-var src_report = __nccwpck_require__(315);
+// EXTERNAL MODULE: ./src/runner/report.ts + 2 modules
+var runner_report = __nccwpck_require__(782);
 ;// CONCATENATED MODULE: ./src/rotation/look-once-more.ts
 
 /** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
@@ -4051,8 +3514,8 @@ async function lookOnceMore(pools, { over }) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/surroundings.ts + 1 modules
-var rotation_surroundings = __nccwpck_require__(364);
+// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
+var rotation_context = __nccwpck_require__(793);
 ;// CONCATENATED MODULE: ./src/main.ts
 
 
@@ -4065,59 +3528,27 @@ var rotation_surroundings = __nccwpck_require__(364);
 
 /** The main step: takes servers out of rotation or brings them back, and reports what became of it. */
 async function main() {
-    const surroundings = { clock: rotation_surroundings/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
     try {
-        await run((0,inputs/* readInputs */.K)(), surroundings);
+        await run((0,inputs/* readInputs */.K)(), context);
     }
     catch (error) {
-        (0,src_report/* reportFailure */.x)(error);
+        (0,runner_report/* reportFailure */.x)(error);
     }
 }
-async function run(inputs, surroundings) {
-    const report = new src_report/* Report */.p(inputs);
+async function run(inputs, context) {
+    const report = new runner_report/* Report */.p(inputs);
     try {
         log/* log */.Rm.phase('Looking');
-        report.found(await findPools({ ...inputs, pages: (0,pages/* openPages */.l)(inputs) }, surroundings));
-        report.succeeded(await perform(inputs, report.pools, surroundings, report.onLook));
+        report.found(await findPools({ ...inputs, pages: (0,pages/* openPages */.l)(inputs) }, context));
+        report.succeeded(await perform(inputs, report.pools, context, report.onLook));
     }
     catch (error) {
-        await lookOnceMore(report.pools, surroundings);
+        await lookOnceMore(report.pools, context);
         report.failed(error);
     }
     finally {
         await report.publish();
-    }
-}
-
-
-/***/ }),
-
-/***/ 887:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   X: () => (/* binding */ reopenPage),
-/* harmony export */   l: () => (/* binding */ openPages)
-/* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60);
-/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6);
-
-
-
-/** The statistics pages of all HAProxies that the inputs name. */
-function openPages(inputs) {
-    warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(url, credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz));
-}
-/** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
-function reopenPage(href, inputs) {
-    const known = inputs.instances.find(({ url }) => url.href === href);
-    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .w)(href), known === undefined ? inputs.credentials : known.credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz);
-}
-function warnOfUnverifiedTls({ transport, instances }) {
-    if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
     }
 }
 
@@ -4130,20 +3561,20 @@ function warnOfUnverifiedTls({ transport, instances }) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   b: () => (/* binding */ post)
 /* harmony export */ });
-/* harmony import */ var _cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(632);
+/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(323);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(30);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(422);
-/* harmony import */ var _intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(609);
-/* harmony import */ var _pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(887);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(315);
+/* harmony import */ var _runner_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(539);
+/* harmony import */ var _runner_intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(718);
+/* harmony import */ var _runner_pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(338);
+/* harmony import */ var _runner_log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(708);
+/* harmony import */ var _runner_report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(782);
 /* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(543);
 /* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(396);
 /* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(225);
-/* harmony import */ var _rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(750);
-/* harmony import */ var _rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(458);
+/* harmony import */ var _rotation_settle_all_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(909);
+/* harmony import */ var _rotation_retry_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(168);
 /* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(898);
-/* harmony import */ var _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(364);
+/* harmony import */ var _rotation_context_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(793);
 
 
 
@@ -4162,27 +3593,27 @@ function warnOfUnverifiedTls({ transport, instances }) {
 const GLANCE = { timeoutMs: 5_000, intervalMs: 500, settleMs: 0 };
 /** The post step: puts back what the main step took out, if it was asked to and nobody else has. */
 async function post() {
-    const intent = (0,_intent_js__WEBPACK_IMPORTED_MODULE_2__/* .readIntent */ .N)();
+    const intent = (0,_runner_intent_js__WEBPACK_IMPORTED_MODULE_2__/* .readIntent */ .N)();
     if (intent === undefined || intent.pools.length === 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step took no server out of rotation.');
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step took no server out of rotation.');
         return;
     }
     if (intent.restore === 'never') {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(intent.pools)}: restore is never.`);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(intent.pools)}: restore is never.`);
         return;
     }
     // Several HAProxies are put back side by side, so their stories have no phases.
-    const plain = { ..._log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, phase: () => undefined };
-    const surroundings = { clock: _rotation_surroundings_js__WEBPACK_IMPORTED_MODULE_11__/* .systemClock */ .m, log: plain, ...(0,_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
+    const plain = { ..._runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, phase: () => undefined };
+    const context = { clock: _rotation_context_js__WEBPACK_IMPORTED_MODULE_11__/* .systemClock */ .m, log: plain, ...(0,_runner_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
     try {
-        const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .readInputs */ .K)();
+        const inputs = (0,_runner_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .readInputs */ .K)();
         if (isDue(intent, inputs)) {
             const pages = Map.groupBy(intent.pools, ({ url }) => url);
-            await Promise.all([...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, surroundings)));
+            await Promise.all([...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, context)));
         }
     }
     catch (error) {
-        (0,_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
+        (0,_runner_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
     }
 }
 function byHand(pools) {
@@ -4191,75 +3622,75 @@ function byHand(pools) {
 function isDue({ restore, pools }, { jobStatus }) {
     const why = `restore is ${restore} and the job's status is ${jobStatus}`;
     if (restore === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back ${told(pools)}: ${why}.`);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back ${told(pools)}: ${why}.`);
         return true;
     }
     if (jobStatus === 'success') {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: ${why}.`);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: ${why}.`);
     }
     else {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is ${restore}, and this runner does not tell how the job fared.`);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is ${restore}, and this runner does not tell how the job fared.`);
     }
     return false;
 }
 /** Puts back what was taken out on one HAProxy; what goes wrong there keeps no other from being put back. */
-async function putBack(url, intent, inputs, surroundings) {
+async function putBack(url, intent, inputs, context) {
     try {
-        const page = (0,_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
-        const all = await (0,_rotation_everywhere_js__WEBPACK_IMPORTED_MODULE_8__/* .everywhere */ .f)(intent.pools, (intended) => findWhatIsLeft(page, intended, intent.state, surroundings));
+        const page = (0,_runner_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
+        const all = await (0,_rotation_settle_all_js__WEBPACK_IMPORTED_MODULE_8__/* .settleAll */ .j)(intent.pools, (intended) => findWhatIsLeft(page, intended, intent.state, context));
         const found = all.filter(({ pool }) => pool.targets.length > 0);
-        await giveBackToReady(found.filter(({ previous }) => previous === 'ready'), inputs, surroundings);
+        await giveBackToReady(found.filter(({ previous }) => previous === 'ready'), inputs, context);
         for (const state of ['drain', 'maint']) {
-            await giveBackTo(state, found.filter(({ previous }) => previous === state), surroundings);
+            await giveBackTo(state, found.filter(({ previous }) => previous === state), context);
         }
     }
     catch (error) {
-        (0,_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
+        (0,_runner_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
     }
 }
-async function findWhatIsLeft(page, { url, backend, previous, servers }, state, surroundings) {
-    const limits = { signal: surroundings.cancelled };
-    const seen = await (0,_rotation_persist_js__WEBPACK_IMPORTED_MODULE_9__/* .persist */ .Z)(() => page.look(limits, backend), surroundings);
+async function findWhatIsLeft(page, { url, backend, previous, servers }, state, context) {
+    const limits = { signal: context.cancelled };
+    const seen = await (0,_rotation_retry_js__WEBPACK_IMPORTED_MODULE_9__/* .retry */ .L)(() => page.look(limits, backend), context);
     const { targets } = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, servers, seen);
     const left = targets.filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .canBe */ .gF)(before, state));
     const moved = targets.filter((target) => !left.includes(target));
     const gone = servers.filter((name) => !targets.some(({ before }) => before.name === name));
     if (gone.length > 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`);
     }
     if (moved.length > 0) {
         const told = `Leaving alone what is no longer in ${state} (changed by a later step or by somebody else): ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}.`;
         if (moved.every(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .shownAdminState */ .Yy)(before) !== undefined)) {
-            _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(told);
+            _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(told);
         }
         else {
-            _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`${told} What is DOWN may be held in drain, out of rotation: choose READY once it is well.`);
+            _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`${told} What is DOWN may be held in drain, out of rotation: choose READY once it is well.`);
         }
     }
     const names = left.map(({ before }) => before.name);
     return { pool: new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, names, seen), previous };
 }
 /** Goes only towards ready: what cannot be put back is never taken out again. */
-async function giveBackToReady(left, { readyThroughDrain }, surroundings) {
+async function giveBackToReady(left, { readyThroughDrain }, context) {
     const pools = left.map(({ pool }) => pool);
     const targets = (0,_rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .targetsOf */ .QR)(pools);
     if (targets.length === 0) {
         return;
     }
     const order = { throughDrain: readyThroughDrain, wait: GLANCE, unproven: 'ready' };
-    await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__/* .bringBack */ .kB)(pools, order, surroundings, () => undefined);
-    _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ready: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
+    await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__/* .bringBack */ .kB)(pools, order, context, () => undefined);
+    _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ready: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
     const down = targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .isUp */ .ie)(now));
     if (down.length > 0) {
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(down)}. HAProxy sends it users once its health check passes.`);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(down)}. HAProxy sends it users once its health check passes.`);
     }
 }
-async function giveBackTo(state, left, surroundings) {
+async function giveBackTo(state, left, context) {
     const targets = (0,_rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .targetsOf */ .QR)(left.map(({ pool }) => pool));
     if (targets.length > 0) {
         const steps = targets.map((target) => ({ target, states: [state] }));
-        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_7__/* .changeWhatever */ .B)(steps, surroundings);
-        _log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${state}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
+        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_7__/* .changeWhatever */ .B)(steps, context);
+        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${state}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
     }
 }
 function told(pools) {
@@ -4268,330 +3699,6 @@ function told(pools) {
         return `${servers.map((name) => `${backend}/${name}`).join(', ')} on ${url}`;
     })
         .join('; ');
-}
-
-
-/***/ }),
-
-/***/ 315:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  p: () => (/* binding */ Report),
-  x: () => (/* binding */ reportFailure)
-});
-
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
-// EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
-// EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
-// EXTERNAL MODULE: ./src/harmless.ts
-var harmless = __nccwpck_require__(616);
-// EXTERNAL MODULE: ./src/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(425);
-// EXTERNAL MODULE: ./src/log.ts
-var log = __nccwpck_require__(6);
-// EXTERNAL MODULE: ./src/rotation/pool.ts
-var rotation_pool = __nccwpck_require__(898);
-;// CONCATENATED MODULE: ./src/outputs.ts
-
-
-
-/** Sets all outputs, on failure too, as far as they are known. */
-function setOutputs(targets, waitedMs) {
-    const distinct = (texts) => [...new Set(texts)].join(', ');
-    const outputs = {
-        changed: targets.some(rotation_pool/* isChanged */.Hq),
-        status: distinct(targets.map(({ now }) => now.status)),
-        'previous-status': distinct(targets.map(({ before }) => before.status)),
-        sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-        waited: (waitedMs / 1_000).toFixed(1),
-        result: JSON.stringify(targets.map(resultOf))
-    };
-    for (const [name, value] of Object.entries(outputs)) {
-        (0,core/* setOutput */.uH)(name, value);
-    }
-}
-function resultOf(target) {
-    const { pool, before, now } = target;
-    return {
-        instance: pool.page.name,
-        backend: before.backend,
-        server: before.name,
-        previousStatus: before.status,
-        status: now.status,
-        previousAdminState: (0,server/* shownAdminState */.Yy)(before) ?? null,
-        adminState: (0,server/* shownAdminState */.Yy)(now) ?? null,
-        sessions: now.sessions,
-        queue: now.queue,
-        check: now.check,
-        changed: (0,rotation_pool/* isChanged */.Hq)(target)
-    };
-}
-
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
-;// CONCATENATED MODULE: ./src/summary.ts
-
-
-
-
-/** Writes the job summary. A report must not fail the deed, so what goes wrong is only told. */
-async function writeSummary(summary) {
-    // Without this file (another runner, an old server) the toolkit throws.
-    if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
-        return;
-    }
-    try {
-        await core/* summary */.z
-            .addHeading((0,harmless/* harmlessHtml */.T)(summary.title), 3)
-            .addRaw(`<p>${(0,harmless/* harmlessHtml */.T)(summary.sentence)}</p>`, true)
-            .addTable(table(summary))
-            .addRaw(chart(summary.samples))
-            .write();
-    }
-    catch (error) {
-        log/* log */.Rm.info(`The job summary could not be written: ${String(error)}.`);
-    }
-}
-function table({ targets, waitedMs }) {
-    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
-    const rows = targets.map(({ pool, before, now }) => [
-        pool.page.name,
-        before.backend,
-        before.name,
-        before.status,
-        now.status,
-        String(now.sessions),
-        (0,duration/* formatDuration */.a)(waitedMs)
-    ]);
-    return [
-        header.map((data) => ({ data, header: true })),
-        ...rows.map((row) => row.map((cell) => (0,harmless/* harmlessHtml */.T)(cell)))
-    ];
-}
-/** More points than this would not be told apart on GitHub's page. */
-const POINTS = 40;
-/** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
-function chart(samples) {
-    const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
-    const end = samples.at(-1)?.elapsedMs ?? 0;
-    if (samples.length < 2 || highest === 0) {
-        return '';
-    }
-    // The chart spaces its points evenly, so it needs the sessions at even times.
-    const points = Math.min(POINTS, samples.length);
-    const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
-    const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
-    const seconds = (ms) => (ms / 1_000).toFixed(1);
-    const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
-    return [
-        '',
-        '```mermaid',
-        // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
-        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
-        'xychart-beta',
-        '  title "Sessions left"',
-        `  x-axis "seconds" 0 --> ${seconds(end)}`,
-        `  y-axis "sessions" 0 --> ${highest}`,
-        `  line [${sessions.join(', ')}]`,
-        '```',
-        '',
-        '<details><summary>The numbers</summary>',
-        '',
-        numbers.join(', '),
-        '',
-        '</details>',
-        ''
-    ].join('\n');
-}
-
-;// CONCATENATED MODULE: ./src/report.ts
-
-
-
-
-
-
-
-
-
-
-
-/**
- * Says what went wrong, as the step's last line, and has the step fail.
- *
- * @returns that last line
- */
-function reportFailure(error, ...more) {
-    (0,log/* endPhase */.zN)();
-    if (error instanceof input_reader/* InputError */.dz) {
-        error.problems.forEach((problem) => {
-            core/* error */.z3((0,harmless/* harmless */.I)(problem));
-        });
-        const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
-        const correct = `please correct ${[...names].join(', ')}.`;
-        return failWith(['Nothing was changed:', correct, ...more].join(' '));
-    }
-    if (!(error instanceof errors/* HaproxyError */.Q) && error instanceof Error) {
-        core/* debug */.Yz((0,harmless/* harmless */.I)(error.stack ?? ''));
-    }
-    const message = error instanceof Error ? error.message : String(error);
-    const ended = /[.!?]$/.test(message) ? message : `${message}.`;
-    return failWith([ended, ...more].filter((part) => part !== '').join(' '));
-}
-function failWith(sentence) {
-    core/* setFailed */.C1((0,harmless/* harmless */.I)(sentence));
-    return sentence;
-}
-/** While nothing changes, a wait says so this often, in milliseconds. */
-const HEARTBEAT = 30_000;
-/** Reports one run: its progress, how it ended, its outputs and its summary. */
-class Report {
-    pools = [];
-    #inputs;
-    #told = new Map();
-    #samples = [];
-    #sentence = '';
-    #waitedMs = 0;
-    #lastLineMs = 0;
-    constructor(inputs) {
-        this.#inputs = inputs;
-    }
-    get #targets() {
-        return (0,rotation_pool/* targetsOf */.QR)(this.pools);
-    }
-    /** Tells what the run is about. */
-    found(pools) {
-        this.pools = pools;
-        log/* log */.Rm.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
-    }
-    /** Tells of a wait: a line for whatever changed, and a heartbeat. */
-    onLook = (elapsedMs, remainingMs) => {
-        this.#waitedMs = elapsedMs;
-        this.#samples.push({ elapsedMs, sessions: this.#sessionsLeft() });
-        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
-        const changed = this.#targets.filter((target) => this.#told.get(target) !== phrase(target));
-        for (const target of changed) {
-            this.#told.set(target, phrase(target));
-            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
-        }
-        if (changed.length > 0) {
-            this.#lastLineMs = elapsedMs;
-        }
-        else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
-            this.#lastLineMs = elapsedMs;
-            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
-        }
-    };
-    /**
-     * Says in one sentence what was achieved, as the step's last line.
-     *
-     * @param isMet whether what was waited for has come true
-     */
-    succeeded(isMet) {
-        (0,log/* endPhase */.zN)();
-        this.#sentence = this.#achievement(isMet);
-        log/* log */.Rm.info(this.#sentence);
-    }
-    /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
-    failed(error) {
-        const targets = this.#targets;
-        const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
-        const untouched = !targets.some(rotation_pool/* wasAsked */.gg);
-        const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
-        const changed = untouched ? 'Nothing was changed.' : '';
-        this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack());
-    }
-    /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
-    async publish() {
-        try {
-            setOutputs(this.#targets, this.#waitedMs);
-        }
-        catch (error) {
-            reportFailure(error, this.#sentence);
-        }
-        await writeSummary({
-            title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
-            sentence: this.#sentence,
-            targets: this.#targets,
-            waitedMs: this.#waitedMs,
-            samples: this.#samples
-        });
-    }
-    #sessionsLeft() {
-        return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
-    }
-    #achievement(isMet) {
-        const { action, dryRun, wait, maxSessions } = this.#inputs;
-        const targets = this.#targets;
-        const states = (0,describe/* statesOf */.kY)(targets);
-        const before = targets.some(rotation_pool/* isChanged */.Hq) ? '' : ', as before';
-        const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
-        if (dryRun) {
-            return `Dry run, nothing was changed: ${states}.`;
-        }
-        switch (action) {
-            case 'drain':
-            case 'maint':
-                if (!wait) {
-                    return `Out of rotation: ${states}${before}. Not waited for sessions to end.`;
-                }
-                if (!isMet) {
-                    return `Out of rotation but not drained: ${states}${waited}.`;
-                }
-                if (this.pools.some(({ reloads, hasForgotten }) => reloads > 0 || hasForgotten)) {
-                    const certainty = this.pools.some(({ reloads }) => reloads > 0) ? 'was' : 'may have been';
-                    return (`Drained as far as can be seen: ${states}${waited}. HAProxy ${certainty} reloaded meanwhile, and requests ` +
-                        'that its old process still serves are not shown; its `hard-stop-after` ends them.');
-                }
-                return maxSessions > 0
-                    ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
-                    : `Safe to stop: ${states}${before}${waited}.`;
-            case 'ready':
-                if (!isMet) {
-                    return `Ready: ${states}${before}. Not waited until up.`;
-                }
-                return targets.every(({ now }) => (0,server/* takesTraffic */.CS)(now))
-                    ? `Back and taking traffic: ${states}${before}${waited}.`
-                    : `Up, but with weight 0 no traffic comes: ${states}${before}${waited}.`;
-            case 'status':
-                return `Seen: ${states}.`;
-            default:
-                return `HAProxy carried out ${action}: ${states}.`;
-        }
-    }
-    /** What becomes of servers that a failed step leaves out of rotation. */
-    #giveBack() {
-        const { action, restore } = this.#inputs;
-        const held = this.#targets.filter(isHeld);
-        if (action === 'ready' && held.length > 0) {
-            return `Load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)} until somebody asks for ready.`;
-        }
-        const out = this.#targets.filter(rotation_pool/* isMoved */.yu);
-        if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
-            return '';
-        }
-        return restore === 'never'
-            ? `The post step will not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`
-            : `The post step will bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: ${restore}).`;
-    }
-}
-/** Whether a target is in the drain that this run asked for; a reload may have ended it unseen. */
-function isHeld({ asked, undone, certain, now, pool }) {
-    return asked === 'drain' && !undone && certain && (0,server/* isOutOfRotation */.W)(now) && pool.reloads === 0;
-}
-/** How a target is told of while it is waited for; sessions count only where they are to end. */
-function phrase(target) {
-    const { now } = target;
-    const seen = (0,server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
-    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
 }
 
 
@@ -4609,8 +3716,8 @@ function phrase(target) {
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(30);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
 
 
 
@@ -4621,26 +3728,26 @@ function poolsOf(targets) {
     return [...new Set(targets.map(({ pool }) => pool))];
 }
 /** Asks for everything, round by round: one POST for each pool and state, all pools at once. */
-async function askInRounds(steps, surroundings) {
+async function askInRounds(steps, context) {
     const pools = poolsOf(steps.map(({ target }) => target));
     const rounds = Math.max(0, ...steps.map(({ states }) => states.length));
     for (let round = 0; round < rounds; round += 1) {
-        await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, (pool) => askRound(pool, steps, round, surroundings));
+        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(pools, (pool) => askRound(pool, steps, round, context));
     }
 }
-async function askRound(pool, steps, round, surroundings) {
+async function askRound(pool, steps, round, context) {
     const mine = steps.filter(({ target, states }) => target.pool === pool && round < states.length);
     const groups = Map.groupBy(mine, ({ states }) => states[round] ?? 'ready');
-    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)([...groups], async ([state, group]) => {
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)([...groups], async ([state, group]) => {
         const targets = group.map(({ target }) => target);
-        surroundings.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(targets)}.`);
+        context.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(targets)}.`);
         // Admin states are idempotent, so a request whose fate is unknown is simply made again.
-        await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.ask(state, targets, { signal: surroundings.over }), surroundings);
+        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => pool.ask(state, targets, { signal: context.over }), context);
     });
 }
 /** Reads a pool, to see what came of a change. */
-async function lookAgain(pool, surroundings) {
-    await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.look({ signal: surroundings.cancelled }), surroundings);
+async function lookAgain(pool, context) {
+    await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => pool.look({ signal: context.cancelled }), context);
 }
 /** @throws HaproxyError `did-not-hold` for targets that do not show what was asked for last */
 function refuseIfNotHeld(steps) {
@@ -4687,8 +3794,8 @@ var describe = __nccwpck_require__(225);
 var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/pool.ts
 var pool = __nccwpck_require__(898);
-// EXTERNAL MODULE: ./src/rotation/everywhere.ts
-var everywhere = __nccwpck_require__(750);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
 // EXTERNAL MODULE: ./src/rotation/reask.ts
 var reask = __nccwpck_require__(696);
 ;// CONCATENATED MODULE: ./src/rotation/returning.ts
@@ -4706,18 +3813,18 @@ class Returning {
     #journeys;
     #holdMs;
     #reask;
-    #surroundings;
+    #context;
     #toldOfHold = false;
-    constructor(pools, steps, { settleMs }, surroundings) {
+    constructor(pools, steps, { settleMs }, context) {
         const asked = new Map(steps.map(({ target, states }) => [target, states]));
         this.#journeys = new Map((0,pool/* targetsOf */.QR)(pools).map((target) => [target, departure(target, asked.get(target))]));
         this.#holdMs = Math.max(UNTOLD_CHECK, settleMs);
-        this.#reask = new reask/* Reask */.$(surroundings);
-        this.#surroundings = surroundings;
+        this.#reask = new reask/* Reask */.$(context);
+        this.#context = context;
     }
     async judge(seen) {
         let acted = false;
-        await (0,everywhere/* everywhere */.f)(seen, async (pool) => {
+        await (0,settle_all/* settleAll */.j)(seen, async (pool) => {
             if (await this.#moveOn(pool)) {
                 acted = true;
             }
@@ -4729,7 +3836,7 @@ class Returning {
     async readyAnyway() {
         const waiting = [...this.#journeys].filter(([, { stage }]) => stage !== 'up');
         const steps = waiting.map(([target]) => ({ target, states: ['ready'] }));
-        await (0,change/* changeWhatever */.B)(steps, this.#surroundings);
+        await (0,change/* changeWhatever */.B)(steps, this.#context);
     }
     /** @returns whether a target was sent on, so that a look at once may see it up */
     async #moveOn(pool) {
@@ -4751,8 +3858,8 @@ class Returning {
             await this.#reask.ask(pool, state, targets);
         }
         if (passed.length > 0) {
-            this.#surroundings.log.info(`Its health check passed; asking for ready: ${(0,describe/* namesOf */.eZ)(passed)}.`);
-            if (await (0,reask/* askUnlessAway */.q)(pool, 'ready', passed, this.#surroundings)) {
+            this.#context.log.info(`Its health check passed; asking for ready: ${(0,describe/* namesOf */.eZ)(passed)}.`);
+            if (await (0,reask/* askUnlessAway */.q)(pool, 'ready', passed, this.#context)) {
                 passed.forEach((target) => (this.#journey(target).stage = 'up'));
                 return true;
             }
@@ -4775,10 +3882,10 @@ class Returning {
         const { now } = target;
         const full = now.fullHealth && (now.word === 'DRAIN' || now.word === 'UP');
         journey.sawPartial ||= (0,server/* isPartial */.mt)(now.status) || now.word === 'DOWN';
-        journey.fullSince = full ? (journey.fullSince ?? this.#surroundings.clock.now()) : undefined;
+        journey.fullSince = full ? (journey.fullSince ?? this.#context.clock.now()) : undefined;
         if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
             this.#toldOfHold = true;
-            this.#surroundings.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
+            this.#context.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
                 `a fresh check from an old one: watching ${target.fullName} for ${(0,duration/* formatDuration */.a)(this.#holdMs)}. ` +
                 'If its check runs less often than that, raise settle-time.');
         }
@@ -4792,7 +3899,7 @@ class Returning {
         if (fullSince === undefined) {
             return false;
         }
-        return sawPartial || this.#surroundings.clock.now() - fullSince >= this.#holdMs;
+        return sawPartial || this.#context.clock.now() - fullSince >= this.#holdMs;
     }
     #journey(target) {
         const journey = this.#journeys.get(target);
@@ -4881,27 +3988,27 @@ function stepsBack(targets, order) {
  *
  * @throws HaproxyError; `not-up` when the time is up
  */
-async function bringBack(pools, order, surroundings, onLook) {
+async function bringBack(pools, order, context, onLook) {
     const steps = stepsBack((0,pool/* targetsOf */.QR)(pools), order);
     if (order.unproven === 'ready') {
-        await (0,change/* changeWhatever */.B)(steps, surroundings);
+        await (0,change/* changeWhatever */.B)(steps, context);
     }
     else if (steps.length > 0) {
-        await (0,change/* change */.Z)(steps, () => undefined, surroundings);
+        await (0,change/* change */.Z)(steps, () => undefined, context);
     }
     if (order.wait === undefined) {
         return;
     }
-    surroundings.log.phase('Waiting until up');
-    const returning = new Returning(pools, steps, order.wait, surroundings);
-    const outcome = await (0,watch/* watch */.w)(pools, order.wait, (seen) => returning.judge(seen), surroundings, onLook);
+    context.log.phase('Waiting until up');
+    const returning = new Returning(pools, steps, order.wait, context);
+    const outcome = await (0,watch/* watch */.w)(pools, order.wait, (seen) => returning.judge(seen), context, onLook);
     if (!outcome.met) {
         if (order.unproven === 'fail') {
             throw notUp(pools, order.wait, outcome);
         }
         await returning.readyAnyway();
     }
-    tellOfGaps(pools, surroundings);
+    tellOfGaps(pools, context);
 }
 function notUp(pools, { timeoutMs }, outcome) {
     const down = (0,pool/* targetsOf */.QR)(pools).filter(({ now }) => !(0,server/* isUp */.ie)(now));
@@ -4946,7 +4053,7 @@ function tellOfGaps(pools, { log }) {
 /* harmony export */   Z: () => (/* binding */ change)
 /* harmony export */ });
 /* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(363);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(750);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 /* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(742);
 
 
@@ -4959,11 +4066,11 @@ function tellOfGaps(pools, { log }) {
  * @throws HaproxyError of the first failure, telling whether everything could be put back. A cancelled
  *   run stops where it is: nothing is put back.
  */
-async function change(steps, accept, surroundings) {
-    surroundings.log.phase('Changing');
+async function change(steps, accept, context) {
+    context.log.phase('Changing');
     const targets = steps.map(({ target }) => target);
-    await (0,_undo_js__WEBPACK_IMPORTED_MODULE_2__/* .allOrNothing */ .G3)(targets, surroundings, async () => {
-        await changeWhatever(steps, surroundings);
+    await (0,_undo_js__WEBPACK_IMPORTED_MODULE_2__/* .allOrNothing */ .G3)(targets, context, async () => {
+        await changeWhatever(steps, context);
         accept();
     });
 }
@@ -4973,13 +4080,39 @@ async function change(steps, accept, surroundings) {
  *
  * @throws HaproxyError of the first failure
  */
-async function changeWhatever(steps, surroundings) {
-    surroundings.cancelled.throwIfAborted();
-    await (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .askInRounds */ .cn)(steps, surroundings);
+async function changeWhatever(steps, context) {
+    context.cancelled.throwIfAborted();
+    await (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .askInRounds */ .cn)(steps, context);
     const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .poolsOf */ .Fo)(steps.map(({ target }) => target));
-    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_1__/* .everywhere */ .f)(pools, (pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .lookAgain */ .IK)(pool, surroundings));
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(pools, (pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .lookAgain */ .IK)(pool, context));
     (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .refuseIfNotHeld */ .aw)(steps);
 }
+
+
+/***/ }),
+
+/***/ 793:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  m: () => (/* binding */ systemClock)
+});
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./src/rotation/context.ts
+
+/** The clock of the machine, which no change of the date can turn back. */
+const systemClock = {
+    now: () => performance.now(),
+    sleep: (ms, signal) => 
+    // Timers count whole milliseconds and may fire within the last one.
+    (0,promises_namespaceObject.setTimeout)(Math.max(0, Math.ceil(ms) + 1), undefined, { signal }).catch(() => {
+        signal.throwIfAborted();
+    })
+};
 
 
 /***/ }),
@@ -5080,39 +4213,6 @@ function formatDuration(ms) {
 
 /***/ }),
 
-/***/ 750:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   f: () => (/* binding */ everywhere)
-/* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-
-/**
- * Does something for all at once and lets all of them end, so that nothing goes on behind a failure.
- *
- * @throws the first failure in the order of `all`; with the messages of all of them if it is a HaproxyError
- */
-async function everywhere(all, deed) {
-    const settled = await Promise.allSettled(all.map(deed));
-    const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
-    const [first] = errors;
-    if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && errors.length > 1) {
-        const messages = new Set(errors.map(({ message }) => message));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(first.problem, [...messages].join(' '), {
-            advice: first.advice,
-            cause: new AggregateError(errors)
-        });
-    }
-    if (first !== undefined) {
-        throw first;
-    }
-    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-}
-
-
-/***/ }),
-
 /***/ 807:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -5168,39 +4268,6 @@ function othersOf({ servers, targets }) {
 }
 function whyNotServing({ name, status, weight }) {
     return `${name} (${status}${weight === 0 ? ', weight 0' : ''})`;
-}
-
-
-/***/ }),
-
-/***/ 458:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Z: () => (/* binding */ persist)
-/* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-
-/** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
-const PAUSES = [250, 1_000, 2_500];
-/**
- * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
- * Only for what does no harm when done twice.
- */
-async function persist(attempt, { clock, log, cancelled }, mayRepeat = (error) => error.transient) {
-    for (const pause of PAUSES) {
-        try {
-            return await attempt();
-        }
-        catch (error) {
-            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !mayRepeat(error) || cancelled.aborted) {
-                throw error;
-            }
-            log.info(`${error.message} Trying again in ${pause} ms.`);
-            await clock.sleep(pause, cancelled);
-        }
-    }
-    return attempt();
 }
 
 
@@ -5406,11 +4473,11 @@ const MOST = 3;
  * times for each pool: what is lost again and again is taken away by somebody.
  */
 class Reask {
-    #surroundings;
+    #context;
     #times = new Map();
     #reloads = new Map();
-    constructor(surroundings) {
-        this.#surroundings = surroundings;
+    constructor(context) {
+        this.#context = context;
     }
     /** Whether this pool was asked again. */
     happened(pool) {
@@ -5430,7 +4497,7 @@ class Reask {
      * @throws HaproxyError `did-not-hold` after the third time
      */
     async ask(pool, state, lost) {
-        const { log, over } = this.#surroundings;
+        const { log, over } = this.#context;
         const times = (this.#times.get(pool) ?? 0) + 1;
         const statuses = [...new Set(lost.map(_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .seenAs */ .ke))].join(', ');
         if (times > MOST) {
@@ -5466,28 +4533,68 @@ async function askUnlessAway(pool, state, targets, { log, over }) {
 
 /***/ }),
 
-/***/ 364:
+/***/ 168:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   L: () => (/* binding */ retry)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  m: () => (/* binding */ systemClock)
-});
+/** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
+const PAUSES = [250, 1_000, 2_500];
+/**
+ * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
+ * Only for what does no harm when done twice.
+ */
+async function retry(attempt, { clock, log, cancelled }, mayRepeat = (error) => error.transient) {
+    for (const pause of PAUSES) {
+        try {
+            return await attempt();
+        }
+        catch (error) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !mayRepeat(error) || cancelled.aborted) {
+                throw error;
+            }
+            log.info(`${error.message} Trying again in ${pause} ms.`);
+            await clock.sleep(pause, cancelled);
+        }
+    }
+    return attempt();
+}
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./src/rotation/surroundings.ts
 
-/** The clock of the machine, which no change of the date can turn back. */
-const systemClock = {
-    now: () => performance.now(),
-    sleep: (ms, signal) => 
-    // Timers count whole milliseconds and may fire within the last one.
-    (0,promises_namespaceObject.setTimeout)(Math.max(0, Math.ceil(ms) + 1), undefined, { signal }).catch(() => {
-        signal.throwIfAborted();
-    })
-};
+/***/ }),
+
+/***/ 909:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   j: () => (/* binding */ settleAll)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+
+/**
+ * Does something for all at once and lets all of them end, so that nothing goes on behind a failure.
+ *
+ * @throws the first failure in the order of `all`; with the messages of all of them if it is a HaproxyError
+ */
+async function settleAll(all, deed) {
+    const settled = await Promise.allSettled(all.map(deed));
+    const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    const [first] = errors;
+    if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && errors.length > 1) {
+        const messages = new Set(errors.map(({ message }) => message));
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(first.problem, [...messages].join(' '), {
+            advice: first.advice,
+            cause: new AggregateError(errors)
+        });
+    }
+    if (first !== undefined) {
+        throw first;
+    }
+    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
 
 
 /***/ }),
@@ -5503,7 +4610,7 @@ const systemClock = {
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
 /* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
-/* harmony import */ var _everywhere_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(750);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(909);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(225);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(676);
 /* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(807);
@@ -5537,22 +4644,22 @@ function stepsOut(pools, state) {
  * @returns whether they are drained; not so without a wait, or where the run is to go on after its time
  * @throws HaproxyError; `not-drained` when the time is up
  */
-async function takeOut(pools, order, surroundings, onLook) {
+async function takeOut(pools, order, context, onLook) {
     const steps = stepsOut(pools, order.state);
     const atStake = (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .poolsAtStake */ .X)(pools);
     const guardAgain = () => {
         (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .guard */ .a)(atStake, order.minUp);
     };
     if (steps.length > 0) {
-        await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(steps, guardAgain, surroundings);
+        await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(steps, guardAgain, context);
     }
     if (order.wait === undefined) {
         return false;
     }
-    surroundings.log.phase('Waiting until drained');
+    context.log.phase('Waiting until drained');
     const waiting = { ...order, wait: order.wait };
-    const outcome = await watchDraining(pools, atStake, waiting, surroundings, onLook);
-    return outcome.met || onTimeUp(pools, waiting, outcome, surroundings, onLook);
+    const outcome = await watchDraining(pools, atStake, waiting, context, onLook);
+    return outcome.met || onTimeUp(pools, waiting, outcome, context, onLook);
 }
 /**
  * Whether a target is drained: what was asked for holds, and no more sessions are left than may remain. Where
@@ -5564,10 +4671,10 @@ function hasDrained(target, { state, maxSessions }) {
     return holds(target, state) && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived === 0);
 }
 /** Waits; when a state does not hold on one HAProxy, all get back what they had. */
-async function watchDraining(pools, atStake, order, surroundings, onLook) {
-    const draining = new Draining(pools, atStake, order, surroundings);
+async function watchDraining(pools, atStake, order, context, onLook) {
+    const draining = new Draining(pools, atStake, order, context);
     const judge = (seen) => draining.judge(seen);
-    return (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .allOrNothing */ .G3)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings, () => (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, surroundings, onLook));
+    return (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .allOrNothing */ .G3)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), context, () => (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, context, onLook));
 }
 /** A server that was asked to drain and that somebody put into maint is further out than it need be. */
 function holds({ now }, state) {
@@ -5582,15 +4689,15 @@ class Draining {
     #log;
     #visited = new Set();
     #isFirst = true;
-    constructor(pools, atStake, order, surroundings) {
+    constructor(pools, atStake, order, context) {
         this.#targets = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools);
         this.#atStake = atStake;
         this.#order = order;
-        this.#reask = new _reask_js__WEBPACK_IMPORTED_MODULE_6__/* .Reask */ .$(surroundings);
-        this.#log = surroundings.log;
+        this.#reask = new _reask_js__WEBPACK_IMPORTED_MODULE_6__/* .Reask */ .$(context);
+        this.#log = context.log;
     }
     async judge(seen) {
-        await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(seen, async (pool) => {
+        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_2__/* .settleAll */ .j)(seen, async (pool) => {
             const inDoubt = this.#reask.inDoubt(pool);
             const lost = pool.targets.filter((target) => inDoubt.includes(target) || !holds(target, this.#order.state));
             if (lost.length > 0) {
@@ -5620,10 +4727,10 @@ class Draining {
         }
     }
 }
-async function onTimeUp(pools, order, outcome, surroundings, onLook) {
+async function onTimeUp(pools, order, outcome, context, onLook) {
     const failure = notDrained(pools, order, outcome);
     if (order.onTimeout === 'restore') {
-        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .SF)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), surroundings);
+        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .SF)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), context);
     }
     // To go on, or to kill, takes certainty that the servers are out of rotation.
     const isOut = outcome.blind === undefined && (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).every((target) => holds(target, order.state));
@@ -5631,18 +4738,18 @@ async function onTimeUp(pools, order, outcome, surroundings, onLook) {
         throw failure;
     }
     if (order.onTimeout === 'continue') {
-        surroundings.log.warning(failure.message);
+        context.log.warning(failure.message);
         return false;
     }
-    surroundings.log.warning(`${failure.message} Killing what is left.`);
-    await killSessions(pools, order.maxSessions, surroundings);
-    await waitAfterKill(pools, order, surroundings, (elapsedMs, remainingMs) => {
+    context.log.warning(`${failure.message} Killing what is left.`);
+    await killSessions(pools, order.maxSessions, context);
+    await waitAfterKill(pools, order, context, (elapsedMs, remainingMs) => {
         onLook(outcome.elapsedMs + elapsedMs, remainingMs);
     });
     return true;
 }
 async function killSessions(pools, maxSessions, { over }) {
-    await (0,_everywhere_js__WEBPACK_IMPORTED_MODULE_2__/* .everywhere */ .f)(pools, async ({ page, backend, targets }) => {
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_2__/* .settleAll */ .j)(pools, async ({ page, backend, targets }) => {
         const busy = targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions));
         if (busy.length > 0) {
             const names = busy.map(({ before }) => before.name);
@@ -5652,10 +4759,10 @@ async function killSessions(pools, maxSessions, { over }) {
 }
 /** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
 const AFTER_KILL = 5_000;
-async function waitAfterKill(pools, order, surroundings, onLook) {
+async function waitAfterKill(pools, order, context, onLook) {
     const { settleMs, intervalMs } = order.wait;
     const wait = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * intervalMs };
-    const outcome = await watchDraining(pools, [], { ...order, wait }, surroundings, onLook);
+    const outcome = await watchDraining(pools, [], { ...order, wait }, context, onLook);
     if (!outcome.met) {
         const failure = notDrained(pools, { ...order, wait }, outcome);
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(failure.problem, `After its sessions were killed: ${failure.message}`, {
@@ -5697,7 +4804,7 @@ function notDrained(pools, order, outcome) {
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
 /* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _persist_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(458);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
 /* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(898);
 
 
@@ -5712,9 +4819,9 @@ function notDrained(pools, order, outcome) {
  *
  * @throws HaproxyError that tells of everything that could not be put back
  */
-async function undo(targets, surroundings) {
-    surroundings.log.phase('Putting back');
-    const lasting = { ...surroundings, cancelled: surroundings.over };
+async function undo(targets, context) {
+    context.log.phase('Putting back');
+    const lasting = { ...context, cancelled: context.over };
     const failures = new Map();
     const attempt = async (deed) => {
         const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(targets);
@@ -5739,12 +4846,12 @@ async function undo(targets, surroundings) {
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${told.join('; ')}. ${why.join(' ')}`.trim());
     }
 }
-async function putBack(pool, targets, surroundings) {
+async function putBack(pool, targets, context) {
     const mine = targets.filter((target) => target.pool === pool);
     const groups = Map.groupBy(mine, ({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .ownAdminState */ .Jb)(before));
     for (const [state, group] of groups) {
-        surroundings.log.info(`Putting back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(group)}.`);
-        await (0,_persist_js__WEBPACK_IMPORTED_MODULE_2__/* .persist */ .Z)(() => pool.putBack(state, group, { signal: surroundings.over }), surroundings);
+        context.log.info(`Putting back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(group)}.`);
+        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => pool.putBack(state, group, { signal: context.over }), context);
     }
 }
 /** A hidden state proves nothing by itself, so there the request must have succeeded too. */
@@ -5758,26 +4865,26 @@ function isBack({ before, now, certain }, failed) {
  *
  * @throws HaproxyError of the failure, telling whether everything could be put back
  */
-async function allOrNothing(targets, surroundings, deed) {
+async function allOrNothing(targets, context, deed) {
     try {
         return await deed();
     }
     catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || surroundings.cancelled.aborted) {
+        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || context.cancelled.aborted) {
             throw error;
         }
-        throw await undone(error, targets, surroundings);
+        throw await undone(error, targets, context);
     }
 }
 /** Puts back what had changed and makes of the failure one that says what became of that. */
-async function undone(failure, targets, surroundings) {
+async function undone(failure, targets, context) {
     const changed = targets.filter(_pool_js__WEBPACK_IMPORTED_MODULE_3__/* .wasAsked */ .gg);
     if (changed.length === 0) {
         return failure;
     }
     const { problem, advice, message } = failure;
     try {
-        await undo(changed, surroundings);
+        await undo(changed, context);
     }
     catch (error) {
         const why = error instanceof Error ? error.message : String(error);
@@ -5828,11 +4935,11 @@ const SHORTEST_LOOK = 1_000;
  *
  * @param judge judges the pools that could be seen; what it throws ends the wait
  */
-async function watch(pools, rhythm, judge, surroundings, onLook) {
-    const { clock, cancelled } = surroundings;
+async function watch(pools, rhythm, judge, context, onLook) {
+    const { clock, cancelled } = context;
     const started = clock.now();
     const deadline = started + rhythm.timeoutMs;
-    const witness = new Witness(pools, surroundings);
+    const witness = new Witness(pools, context);
     let lookedAt = started;
     let met;
     for (;;) {
@@ -5870,17 +4977,17 @@ class Witness {
     /** Doubles with every look that fails. */
     patience = 1;
     #pools;
-    #surroundings;
+    #context;
     #reloads;
     #told = new Set();
-    constructor(pools, surroundings) {
+    constructor(pools, context) {
         this.seen = pools;
         this.#pools = pools;
-        this.#surroundings = surroundings;
+        this.#context = context;
         this.#reloads = new Map(pools.map((pool) => [pool, pool.reloads]));
     }
     async look(remainingMs) {
-        const { cancelled } = this.#surroundings;
+        const { cancelled } = this.#context;
         const limits = { signal: cancelled, timeoutMs: Math.max(SHORTEST_LOOK, remainingMs) };
         const looks = await Promise.allSettled(this.#pools.map((pool) => pool.look(limits)));
         cancelled.throwIfAborted();
@@ -5899,7 +5006,7 @@ class Witness {
         this.#tell(errors, remainingMs);
     }
     #tell(errors, remainingMs) {
-        const { log } = this.#surroundings;
+        const { log } = this.#context;
         const messages = new Set(errors.map(({ message }) => message));
         for (const message of messages) {
             if (!this.#told.has(message) && remainingMs > 0) {
@@ -5918,6 +5025,918 @@ class Witness {
             }
         }
     }
+}
+
+
+/***/ }),
+
+/***/ 323:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   F: () => (/* binding */ listenForCancel)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+
+/** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
+const GRACE = 4_000;
+/** Turns the signals with which the runner cancels a step into something that waits can listen to. */
+function listenForCancel() {
+    const cancelled = new AbortController();
+    const over = new AbortController();
+    const onSignal = (signal) => {
+        cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}).`));
+        setTimeout(() => {
+            over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}) and out of time.`));
+        }, GRACE).unref();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+    return { cancelled: cancelled.signal, over: over.signal };
+}
+
+
+/***/ }),
+
+/***/ 99:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   U: () => (/* binding */ escapeForHtml),
+/* harmony export */   z: () => (/* binding */ escapeForLog)
+/* harmony export */ });
+/**
+ * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
+ * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
+ * (measured), and an IPv6 address must stay one.
+ */
+function escapeForLog(text) {
+    return text
+        .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+        .replaceAll('##[', '## [')
+        .trim()
+        .replace(/^::/, ': :');
+}
+/** Makes text from outside harmless inside an element of the job summary's HTML. */
+function escapeForHtml(text) {
+    const entities = {
+        '&': 'amp',
+        '<': 'lt',
+        '>': 'gt',
+        '"': 'quot'
+    };
+    return escapeForLog(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`);
+}
+
+
+/***/ }),
+
+/***/ 703:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  dz: () => (/* binding */ InputError),
+  i_: () => (/* binding */ InputReader),
+  Hh: () => (/* binding */ UNAVAILABLE)
+});
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
+;// CONCATENATED MODULE: ./src/runner/defaults.ts
+/** Every input with its default as action.yml gives it; an empty value always means the default. */
+const DEFAULTS = {
+    'stats-url': '',
+    username: '',
+    password: '',
+    backend: '',
+    server: '',
+    action: '',
+    wait: 'true',
+    'wait-timeout': '5m',
+    'poll-interval': '1s',
+    'settle-time': '1s',
+    'max-sessions': '0',
+    'on-timeout': 'fail',
+    'min-up': '1',
+    'ready-through-drain': 'true',
+    restore: 'never',
+    'dry-run': 'false',
+    'request-timeout': '10s',
+    'ca-certificate': '',
+    'client-certificate': '',
+    'client-key': '',
+    'tls-verify': 'true',
+    'job-status': '${{ job.status }}'
+};
+
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+;// CONCATENATED MODULE: ./src/runner/input-reader.ts
+
+
+
+/** Inputs that cannot be used; every one of them is named. */
+class InputError extends Error {
+    name = 'InputError';
+    /** Each begins with the input's name and a colon. */
+    problems;
+    constructor(problems) {
+        super(problems.join(' '));
+        this.problems = problems;
+    }
+}
+/** The likeliest cause of an input that is empty although the workflow gives it. */
+const UNAVAILABLE = 'If it comes from a secret, a variable or an input, is that available to this workflow?';
+/**
+ * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
+ * all can be told at once. What it returns for a bad input is of the right type and of no use.
+ */
+class InputReader {
+    #problems = [];
+    /** @throws InputError if anything was refused */
+    finish() {
+        if (this.#problems.length > 0) {
+            throw new InputError(this.#problems);
+        }
+    }
+    refuse(name, reason) {
+        this.#problems.push(`${name}: ${reason}`);
+    }
+    text(name) {
+        return (0,core/* getInput */.V4)(name) || DEFAULTS[name];
+    }
+    /** A list of one or more, one per line or separated by commas or spaces. */
+    list(name) {
+        const list = this.text(name)
+            .split(/[\s,]/)
+            .filter((text) => text !== '');
+        if (list.length === 0) {
+            this.refuse(name, `it is empty. ${UNAVAILABLE}`);
+        }
+        return list;
+    }
+    choice(name, allowed) {
+        const text = this.text(name);
+        const known = allowed.find((word) => word === text);
+        if (known === undefined) {
+            this.refuse(name, `"${text}" is not one of ${allowed.join(', ')}.`);
+        }
+        return known ?? allowed[0];
+    }
+    /** The words of YAML 1.2, as core.getBooleanInput takes them; that one refuses an empty value. */
+    flag(name) {
+        const text = this.text(name);
+        if (/^(true|True|TRUE)$/.test(text)) {
+            return true;
+        }
+        if (!/^(false|False|FALSE)$/.test(text)) {
+            this.refuse(name, `"${text}" is neither true nor false.`);
+        }
+        return false;
+    }
+    amount(name) {
+        const text = this.text(name);
+        if (!/^\d{1,9}$/.test(text)) {
+            this.refuse(name, `"${text}" is not a whole number of 0 or more.`);
+        }
+        return Number(text);
+    }
+    /** In milliseconds. */
+    duration(name, least, most) {
+        const text = this.text(name);
+        const ms = (0,duration/* parseDuration */.E)(text);
+        if (ms === undefined) {
+            const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
+            this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
+            return 0;
+        }
+        if (ms < ((0,duration/* parseDuration */.E)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E)(most) ?? Infinity)) {
+            this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
+        }
+        return ms;
+    }
+}
+
+
+/***/ }),
+
+/***/ 539:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  K: () => (/* binding */ readInputs)
+});
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(598);
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(311);
+// EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
+var input_reader = __nccwpck_require__(703);
+;// CONCATENATED MODULE: ./src/runner/certificates.ts
+
+
+
+
+
+/** Reads the certificates, sees that they can be used, and has the key masked. */
+function readCertificates(reader) {
+    const ca = readPem(reader, 'ca-certificate');
+    const clientCertificate = readPem(reader, 'client-certificate');
+    const clientKey = readPem(reader, 'client-key');
+    if (clientKey !== undefined) {
+        (0,core/* setSecret */.Pq)(clientKey);
+    }
+    if ((clientCertificate === undefined) !== (clientKey === undefined)) {
+        const missing = clientKey === undefined ? 'client-key' : 'client-certificate';
+        reader.refuse(missing, `a client certificate and its key go together. ${input_reader/* UNAVAILABLE */.Hh}`);
+    }
+    if (ca !== undefined) {
+        check(reader, 'ca-certificate', () => {
+            readAll(ca);
+        });
+    }
+    if (clientCertificate !== undefined) {
+        check(reader, 'client-certificate', () => {
+            readAll(clientCertificate);
+        });
+    }
+    if (clientCertificate !== undefined && clientKey !== undefined) {
+        check(reader, 'client-key', () => (0,external_node_tls_.createSecureContext)({ cert: clientCertificate, key: clientKey }));
+    }
+    return { ca, clientCertificate, clientKey };
+}
+function readPem(reader, name) {
+    const text = reader.text(name);
+    if (text === '' || text.includes('-----BEGIN ')) {
+        return text === '' ? undefined : text;
+    }
+    try {
+        const pem = (0,external_node_fs_namespaceObject.readFileSync)(text, 'utf8');
+        if (pem.includes('-----BEGIN ')) {
+            return pem;
+        }
+        reader.refuse(name, 'it is a file that holds no PEM text.');
+    }
+    catch (error) {
+        const { code = 'unreadable' } = error;
+        reader.refuse(name, `it is neither PEM text nor a file that can be read (${code}).`);
+    }
+    return undefined;
+}
+/** Node would leave out in silence what is not a certificate. */
+function readAll(pem) {
+    const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+    if (certificates.length === 0) {
+        throw new Error('it has no certificate');
+    }
+    certificates.forEach((certificate) => new external_node_crypto_.X509Certificate(certificate));
+}
+function check(reader, name, use) {
+    try {
+        use();
+    }
+    catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        reader.refuse(name, `it cannot be used (${reason}). It must be PEM, and a key must be without a passphrase.`);
+    }
+}
+
+// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 4 modules
+var stats_page = __nccwpck_require__(60);
+// EXTERNAL MODULE: ./src/haproxy/stats-url.ts
+var stats_url = __nccwpck_require__(126);
+;// CONCATENATED MODULE: ./src/runner/credentials.ts
+
+
+
+
+const COLON = 'has a colon, which HTTP Basic authentication cannot carry.';
+/** Reads the credentials for every URL that carries none, and has them masked. */
+function readCredentials(reader) {
+    const username = reader.text('username');
+    // Never trimmed: a password may begin or end with a space.
+    const given = (0,core/* getInput */.V4)('password', { trimWhitespace: false });
+    const password = given.replace(/\r?\n$/, '');
+    if (username === '' && password === '') {
+        return undefined;
+    }
+    const credentials = masked({ username, password });
+    if (password !== given) {
+        (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
+    }
+    if (username.includes(':')) {
+        // Not shown: what follows the colon may be the password.
+        reader.refuse('username', `it ${COLON}`);
+    }
+    if (password === '') {
+        reader.refuse('password', `it is empty although there is a user name. ${input_reader/* UNAVAILABLE */.Hh}`);
+    }
+    return credentials;
+}
+/** Reads the instances, each of them once, and has the passwords in their URLs masked. */
+function readInstances(reader, fallback) {
+    const instances = new Map();
+    const list = reader.list('stats-url');
+    // A password alone is enough for URLs that carry a user name, and for no other.
+    if (fallback?.username === '' && !list.every((text) => /\/\/[^/?#]*@/.test(text))) {
+        reader.refuse('username', `it is empty although there is a password. ${input_reader/* UNAVAILABLE */.Hh}`);
+    }
+    for (const [index, text] of list.entries()) {
+        try {
+            const url = (0,stats_url/* parseStatsUrl */.w)(text);
+            instances.set(url.href, { url, credentials: credentialsFor(url, fallback) });
+        }
+        catch (error) {
+            const which = list.length > 1 ? ` (number ${index + 1} of ${list.length})` : '';
+            const reason = error instanceof Error ? error.message : String(error);
+            // The URL itself is not shown: it may hold a password.
+            reader.refuse('stats-url', `the URL${which} cannot be used: ${reason}.`);
+        }
+    }
+    return [...instances.values()];
+}
+function credentialsFor({ userinfo }, fallback) {
+    if (userinfo === undefined) {
+        return fallback;
+    }
+    const { username, password = fallback?.password } = userinfo;
+    if (username.includes(':')) {
+        throw new Error(`its user name ${COLON.replace(/\.$/, '')}`);
+    }
+    if (password === undefined || password === '') {
+        throw new Error('it carries a user name, and there is no password for it');
+    }
+    return masked({ username, password });
+}
+/** Has a password masked in every form in which it may turn up somewhere. */
+function masked(credentials) {
+    const { password } = credentials;
+    if (password !== '') {
+        const forms = [
+            password,
+            encodeURIComponent(password),
+            new URLSearchParams({ '': password }).toString().slice(1),
+            JSON.stringify(password).slice(1, -1),
+            Buffer.from(password).toString('base64'),
+            (0,stats_page/* basicAuthorization */.aR)(credentials).replace('Basic ', '')
+        ];
+        new Set(forms).forEach(core/* setSecret */.Pq);
+    }
+    return credentials;
+}
+
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+// EXTERNAL MODULE: ./src/rotation/take-out.ts
+var take_out = __nccwpck_require__(626);
+;// CONCATENATED MODULE: ./src/runner/inputs.ts
+
+
+
+
+
+
+const ACTIONS = ['ready', 'drain', 'maint', 'status', ...stats_page/* COMMANDS */.Lo];
+const RESTORE = ['never', 'failure', 'always'];
+/**
+ * Reads and checks all inputs, and has every secret masked before anything else is printed.
+ *
+ * @throws InputError that names every bad input at once
+ */
+function readInputs() {
+    const reader = new input_reader/* InputReader */.i_();
+    const credentials = readCredentials(reader);
+    const inputs = {
+        credentials,
+        instances: readInstances(reader, credentials),
+        backends: readBackends(reader),
+        servers: checkNames(reader, 'server', reader.list('server')),
+        action: readAction(reader),
+        wait: reader.flag('wait'),
+        rhythm: readRhythm(reader),
+        maxSessions: reader.amount('max-sessions'),
+        onTimeout: reader.choice('on-timeout', take_out/* ON_TIMEOUT */.Qj),
+        minUp: reader.amount('min-up'),
+        readyThroughDrain: reader.flag('ready-through-drain'),
+        restore: reader.choice('restore', RESTORE),
+        dryRun: reader.flag('dry-run'),
+        transport: {
+            timeoutMs: reader.duration('request-timeout', '100ms', '2m'),
+            ...readCertificates(reader),
+            verifyTls: reader.flag('tls-verify')
+        },
+        jobStatus: reader.text('job-status')
+    };
+    reader.finish();
+    return inputs;
+}
+function readRhythm(reader) {
+    const timeoutMs = reader.duration('wait-timeout', '1s', '24h');
+    const intervalMs = reader.duration('poll-interval', '100ms', '1m');
+    const settleMs = reader.duration('settle-time', '0s', '1h');
+    if (settleMs > timeoutMs && timeoutMs > 0) {
+        const timeout = (0,duration/* formatDuration */.a)(timeoutMs);
+        reader.refuse('settle-time', `${(0,duration/* formatDuration */.a)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
+    }
+    return { timeoutMs, intervalMs, settleMs };
+}
+function readBackends(reader) {
+    const list = reader.list('backend');
+    if (!list.includes('*')) {
+        return checkNames(reader, 'backend', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    }
+    return 'every';
+}
+// haproxy.cfg allows no other character in a name (manual, "proxy names").
+const NAME = /^[A-Za-z0-9_.:-]+$/;
+function checkNames(reader, name, list) {
+    for (const text of list.filter((each) => !NAME.test(each))) {
+        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
+        const every = text === '*' ? ' Servers must be named one by one.' : '';
+        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
+    }
+    return [...new Set(list)];
+}
+const OLD_WORDS = new Map([
+    ['enable', 'ready'],
+    ['start', 'ready'],
+    ['disable', 'maint'],
+    ['stop', 'drain']
+]);
+function readAction(reader) {
+    const text = reader.text('action');
+    const lower = text.toLowerCase();
+    const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower);
+    if (meant === text) {
+        return meant;
+    }
+    const hint = meant === undefined ? '' : ` Use ${meant}.`;
+    const seen = text === '' ? `it is empty. ${input_reader/* UNAVAILABLE */.Hh} It must be` : `"${text}" is not`;
+    reader.refuse('action', `${seen} one of ${ACTIONS.join(', ')}.${hint}`);
+    return 'status';
+}
+
+
+/***/ }),
+
+/***/ 718:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C: () => (/* binding */ saveIntent),
+/* harmony export */   N: () => (/* binding */ readIntent)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+
+
+const KEY = 'intent';
+/** Saves what is taken out. The last call counts: with no targets there is nothing left to put back. */
+function saveIntent(restore, state, targets) {
+    const groups = Map.groupBy(targets, ({ pool, before }) => JSON.stringify([pool.page.name, pool.backend, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .ownAdminState */ .Jb)(before)]));
+    const pools = [...groups].map(([key, group]) => {
+        const [url, backend, previous] = JSON.parse(key);
+        return { url, backend, previous, servers: group.map(({ before }) => before.name) };
+    });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, { restore, state, pools });
+}
+/** What the main step saved, or undefined if it never came to take anything out. */
+function readIntent() {
+    const text = (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY);
+    return text === '' ? undefined : JSON.parse(text);
+}
+
+
+/***/ }),
+
+/***/ 708:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Rm: () => (/* binding */ log),
+/* harmony export */   Yz: () => (/* binding */ debug),
+/* harmony export */   zN: () => (/* binding */ endPhase)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99);
+
+
+let phaseIsOpen = false;
+/** Everything that is said in the log passes here, and nothing of it can be a command. */
+const log = {
+    phase: (title) => {
+        endPhase();
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .startGroup */ .Oh((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(title));
+        phaseIsOpen = true;
+    },
+    info: (text) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+    },
+    notice: (text) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .notice */ .lm((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+    },
+    warning: (text) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+    }
+};
+/** Ends the phase that is open, so that what follows is seen without opening a group. */
+function endPhase() {
+    if (phaseIsOpen) {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .endGroup */ .N4();
+        phaseIsOpen = false;
+    }
+}
+/** Shown only where step debug logging is on. */
+function debug(text) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+}
+
+
+/***/ }),
+
+/***/ 338:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   X: () => (/* binding */ reopenPage),
+/* harmony export */   l: () => (/* binding */ openPages)
+/* harmony export */ });
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60);
+/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(708);
+
+
+
+/** The statistics pages of all HAProxies that the inputs name. */
+function openPages(inputs) {
+    warnOfUnverifiedTls(inputs);
+    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(url, credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz));
+}
+/** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
+function reopenPage(href, inputs) {
+    const known = inputs.instances.find(({ url }) => url.href === href);
+    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .w)(href), known === undefined ? inputs.credentials : known.credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz);
+}
+function warnOfUnverifiedTls({ transport, instances }) {
+    if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
+        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
+    }
+}
+
+
+/***/ }),
+
+/***/ 782:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  p: () => (/* binding */ Report),
+  x: () => (/* binding */ reportFailure)
+});
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: ./src/haproxy/errors.ts
+var errors = __nccwpck_require__(202);
+// EXTERNAL MODULE: ./src/haproxy/server.ts
+var server = __nccwpck_require__(30);
+// EXTERNAL MODULE: ./src/runner/escape.ts
+var runner_escape = __nccwpck_require__(99);
+// EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
+var input_reader = __nccwpck_require__(703);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(708);
+// EXTERNAL MODULE: ./src/rotation/pool.ts
+var rotation_pool = __nccwpck_require__(898);
+;// CONCATENATED MODULE: ./src/runner/outputs.ts
+
+
+
+/** Sets all outputs, on failure too, as far as they are known. */
+function setOutputs(targets, waitedMs) {
+    const distinct = (texts) => [...new Set(texts)].join(', ');
+    const outputs = {
+        changed: targets.some(rotation_pool/* isChanged */.Hq),
+        status: distinct(targets.map(({ now }) => now.status)),
+        'previous-status': distinct(targets.map(({ before }) => before.status)),
+        sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
+        waited: (waitedMs / 1_000).toFixed(1),
+        result: JSON.stringify(targets.map(resultOf))
+    };
+    for (const [name, value] of Object.entries(outputs)) {
+        (0,core/* setOutput */.uH)(name, value);
+    }
+}
+function resultOf(target) {
+    const { pool, before, now } = target;
+    return {
+        instance: pool.page.name,
+        backend: before.backend,
+        server: before.name,
+        previousStatus: before.status,
+        status: now.status,
+        previousAdminState: (0,server/* shownAdminState */.Yy)(before) ?? null,
+        adminState: (0,server/* shownAdminState */.Yy)(now) ?? null,
+        sessions: now.sessions,
+        queue: now.queue,
+        check: now.check,
+        changed: (0,rotation_pool/* isChanged */.Hq)(target)
+    };
+}
+
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+;// CONCATENATED MODULE: ./src/runner/summary.ts
+
+
+
+
+/** Writes the job summary. A report must not fail the deed, so what goes wrong is only told. */
+async function writeSummary(summary) {
+    // Without this file (another runner, an old server) the toolkit throws.
+    if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
+        return;
+    }
+    try {
+        await core/* summary */.z
+            .addHeading((0,runner_escape/* escapeForHtml */.U)(summary.title), 3)
+            .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true)
+            .addTable(table(summary))
+            .addRaw(chart(summary.samples))
+            .write();
+    }
+    catch (error) {
+        log/* log */.Rm.info(`The job summary could not be written: ${String(error)}.`);
+    }
+}
+function table({ targets, waitedMs }) {
+    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
+    const rows = targets.map(({ pool, before, now }) => [
+        pool.page.name,
+        before.backend,
+        before.name,
+        before.status,
+        now.status,
+        String(now.sessions),
+        (0,duration/* formatDuration */.a)(waitedMs)
+    ]);
+    return [
+        header.map((data) => ({ data, header: true })),
+        ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
+    ];
+}
+/** More points than this would not be told apart on GitHub's page. */
+const POINTS = 40;
+/** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
+function chart(samples) {
+    const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
+    const end = samples.at(-1)?.elapsedMs ?? 0;
+    if (samples.length < 2 || highest === 0) {
+        return '';
+    }
+    // The chart spaces its points evenly, so it needs the sessions at even times.
+    const points = Math.min(POINTS, samples.length);
+    const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
+    const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
+    const seconds = (ms) => (ms / 1_000).toFixed(1);
+    const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
+    return [
+        '',
+        '```mermaid',
+        // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
+        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
+        'xychart-beta',
+        '  title "Sessions left"',
+        `  x-axis "seconds" 0 --> ${seconds(end)}`,
+        `  y-axis "sessions" 0 --> ${highest}`,
+        `  line [${sessions.join(', ')}]`,
+        '```',
+        '',
+        '<details><summary>The numbers</summary>',
+        '',
+        numbers.join(', '),
+        '',
+        '</details>',
+        ''
+    ].join('\n');
+}
+
+;// CONCATENATED MODULE: ./src/runner/report.ts
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Says what went wrong, as the step's last line, and has the step fail.
+ *
+ * @returns that last line
+ */
+function reportFailure(error, ...more) {
+    (0,log/* endPhase */.zN)();
+    if (error instanceof input_reader/* InputError */.dz) {
+        error.problems.forEach((problem) => {
+            core/* error */.z3((0,runner_escape/* escapeForLog */.z)(problem));
+        });
+        const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
+        const correct = `please correct ${[...names].join(', ')}.`;
+        return failWith(['Nothing was changed:', correct, ...more].join(' '));
+    }
+    if (!(error instanceof errors/* HaproxyError */.Q) && error instanceof Error) {
+        core/* debug */.Yz((0,runner_escape/* escapeForLog */.z)(error.stack ?? ''));
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    const ended = /[.!?]$/.test(message) ? message : `${message}.`;
+    return failWith([ended, ...more].filter((part) => part !== '').join(' '));
+}
+function failWith(sentence) {
+    core/* setFailed */.C1((0,runner_escape/* escapeForLog */.z)(sentence));
+    return sentence;
+}
+/** While nothing changes, a wait says so this often, in milliseconds. */
+const HEARTBEAT = 30_000;
+/** Reports one run: its progress, how it ended, its outputs and its summary. */
+class Report {
+    pools = [];
+    #inputs;
+    #told = new Map();
+    #samples = [];
+    #sentence = '';
+    #waitedMs = 0;
+    #lastLineMs = 0;
+    constructor(inputs) {
+        this.#inputs = inputs;
+    }
+    get #targets() {
+        return (0,rotation_pool/* targetsOf */.QR)(this.pools);
+    }
+    /** Tells what the run is about. */
+    found(pools) {
+        this.pools = pools;
+        log/* log */.Rm.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
+    }
+    /** Tells of a wait: a line for whatever changed, and a heartbeat. */
+    onLook = (elapsedMs, remainingMs) => {
+        this.#waitedMs = elapsedMs;
+        this.#samples.push({ elapsedMs, sessions: this.#sessionsLeft() });
+        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
+        const changed = this.#targets.filter((target) => this.#told.get(target) !== phrase(target));
+        for (const target of changed) {
+            this.#told.set(target, phrase(target));
+            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+        }
+        if (changed.length > 0) {
+            this.#lastLineMs = elapsedMs;
+        }
+        else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
+            this.#lastLineMs = elapsedMs;
+            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
+        }
+    };
+    /**
+     * Says in one sentence what was achieved, as the step's last line.
+     *
+     * @param isMet whether what was waited for has come true
+     */
+    succeeded(isMet) {
+        (0,log/* endPhase */.zN)();
+        this.#sentence = this.#achievement(isMet);
+        log/* log */.Rm.info(this.#sentence);
+    }
+    /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
+    failed(error) {
+        const targets = this.#targets;
+        const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
+        const untouched = !targets.some(rotation_pool/* wasAsked */.gg);
+        const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
+        const changed = untouched ? 'Nothing was changed.' : '';
+        this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack());
+    }
+    /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
+    async publish() {
+        try {
+            setOutputs(this.#targets, this.#waitedMs);
+        }
+        catch (error) {
+            reportFailure(error, this.#sentence);
+        }
+        await writeSummary({
+            title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
+            sentence: this.#sentence,
+            targets: this.#targets,
+            waitedMs: this.#waitedMs,
+            samples: this.#samples
+        });
+    }
+    #sessionsLeft() {
+        return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
+    }
+    #achievement(isMet) {
+        const { action, dryRun, wait, maxSessions } = this.#inputs;
+        const targets = this.#targets;
+        const states = (0,describe/* statesOf */.kY)(targets);
+        const before = targets.some(rotation_pool/* isChanged */.Hq) ? '' : ', as before';
+        const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
+        if (dryRun) {
+            return `Dry run, nothing was changed: ${states}.`;
+        }
+        switch (action) {
+            case 'drain':
+            case 'maint':
+                if (!wait) {
+                    return `Out of rotation: ${states}${before}. Not waited for sessions to end.`;
+                }
+                if (!isMet) {
+                    return `Out of rotation but not drained: ${states}${waited}.`;
+                }
+                if (this.pools.some(({ reloads, hasForgotten }) => reloads > 0 || hasForgotten)) {
+                    const certainty = this.pools.some(({ reloads }) => reloads > 0) ? 'was' : 'may have been';
+                    return (`Drained as far as can be seen: ${states}${waited}. HAProxy ${certainty} reloaded meanwhile, and requests ` +
+                        'that its old process still serves are not shown; its `hard-stop-after` ends them.');
+                }
+                return maxSessions > 0
+                    ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
+                    : `Safe to stop: ${states}${before}${waited}.`;
+            case 'ready':
+                if (!isMet) {
+                    return `Ready: ${states}${before}. Not waited until up.`;
+                }
+                return targets.every(({ now }) => (0,server/* takesTraffic */.CS)(now))
+                    ? `Back and taking traffic: ${states}${before}${waited}.`
+                    : `Up, but with weight 0 no traffic comes: ${states}${before}${waited}.`;
+            case 'status':
+                return `Seen: ${states}.`;
+            default:
+                return `HAProxy carried out ${action}: ${states}.`;
+        }
+    }
+    /** What becomes of servers that a failed step leaves out of rotation. */
+    #giveBack() {
+        const { action, restore } = this.#inputs;
+        const held = this.#targets.filter(isHeld);
+        if (action === 'ready' && held.length > 0) {
+            return `Load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)} until somebody asks for ready.`;
+        }
+        const out = this.#targets.filter(rotation_pool/* isMoved */.yu);
+        if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
+            return '';
+        }
+        return restore === 'never'
+            ? `The post step will not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`
+            : `The post step will bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: ${restore}).`;
+    }
+}
+/** Whether a target is in the drain that this run asked for; a reload may have ended it unseen. */
+function isHeld({ asked, undone, certain, now, pool }) {
+    return asked === 'drain' && !undone && certain && (0,server/* isOutOfRotation */.W)(now) && pool.reloads === 0;
+}
+/** How a target is told of while it is waited for; sessions count only where they are to end. */
+function phrase(target) {
+    const { now } = target;
+    const seen = (0,server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
+    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
+}
+
+
+/***/ }),
+
+/***/ 664:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   p: () => (/* binding */ isPostStage)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+
+/** Whether the runner is in the post stage of this step; the main stage leaves word of itself. */
+function isPostStage() {
+    if ((0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)('isPost') !== '') {
+        return true;
+    }
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)('isPost', 'true');
+    return false;
 }
 
 

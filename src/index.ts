@@ -1,12 +1,7 @@
-import { getState, saveState } from '@actions/core'
 import { main } from './main.ts'
 import { post } from './post.ts'
+import { isPostStage } from './runner/stage.ts'
 
 // One bundle serves both stages. The await keeps a promise that never settles from ending the step green:
 // Node then exits with 13 instead of 0.
-if (getState('isPost') === '') {
-  saveState('isPost', 'true')
-  await main()
-} else {
-  await post()
-}
+await (isPostStage() ? post() : main())

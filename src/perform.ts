@@ -1,6 +1,6 @@
-import type { Inputs } from './inputs.ts'
-import { saveIntent } from './intent.ts'
-import { log } from './log.ts'
+import type { Inputs } from './runner/inputs.ts'
+import { saveIntent } from './runner/intent.ts'
+import { log } from './runner/log.ts'
 import { type BringBack, bringBack, stepsBack } from './rotation/bring-back.ts'
 import type { Step } from './rotation/ask.ts'
 import { command } from './rotation/command.ts'
@@ -9,7 +9,7 @@ import { refuseUndrivable, refuseUnknownStatus } from './rotation/find.ts'
 import { guard, poolsAtStake } from './rotation/guard.ts'
 import { isMoved, type Pool, targetsOf } from './rotation/pool.ts'
 import { rehearse } from './rotation/rehearse.ts'
-import type { Surroundings } from './rotation/surroundings.ts'
+import type { Context } from './rotation/context.ts'
 import { stepsOut, takeOut } from './rotation/take-out.ts'
 import type { OnLook } from './rotation/watch.ts'
 
@@ -21,7 +21,7 @@ import type { OnLook } from './rotation/watch.ts'
 export async function perform(
   inputs: Inputs,
   pools: readonly Pool[],
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<boolean> {
   const { action } = inputs
@@ -31,16 +31,16 @@ export async function perform(
   }
   refuseUndrivable(targetsOf(pools))
   if (action === 'drain' || action === 'maint') {
-    return takeOutOf(pools, { ...inputs, action }, surroundings, onLook)
+    return takeOutOf(pools, { ...inputs, action }, context, onLook)
   }
   if (action === 'ready') {
-    await bringBackTo(pools, inputs, surroundings, onLook)
+    await bringBackTo(pools, inputs, context, onLook)
     return inputs.wait
   }
   if (inputs.dryRun) {
-    await rehearseSteps(pools, `ask for ${action}: ${namesOf(targetsOf(pools))}`, surroundings)
+    await rehearseSteps(pools, `ask for ${action}: ${namesOf(targetsOf(pools))}`, context)
   } else {
-    await command(pools, action, surroundings)
+    await command(pools, action, context)
   }
   return false
 }
@@ -48,14 +48,14 @@ export async function perform(
 async function takeOutOf(
   pools: readonly Pool[],
   inputs: Inputs & { readonly action: 'drain' | 'maint' },
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<boolean> {
   const { action, minUp, maxSessions, onTimeout } = inputs
   const steps = stepsOut(pools, action)
   guard(poolsAtStake(pools), minUp)
   if (inputs.dryRun) {
-    await rehearseSteps(pools, told(steps), surroundings)
+    await rehearseSteps(pools, told(steps), context)
     return false
   }
   const intended = steps.map(({ target }) => target)
@@ -63,7 +63,7 @@ async function takeOutOf(
   try {
     const wait = inputs.wait ? inputs.rhythm : undefined
     const order = { state: action, minUp, wait, maxSessions, onTimeout }
-    return await takeOut(pools, order, surroundings, onLook)
+    return await takeOut(pools, order, context, onLook)
   } finally {
     if (!intended.every(isMoved)) {
       saveIntent(inputs.restore, action, intended.filter(isMoved))
@@ -74,7 +74,7 @@ async function takeOutOf(
 async function bringBackTo(
   pools: readonly Pool[],
   inputs: Inputs,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<void> {
   const order: BringBack = {
@@ -83,18 +83,18 @@ async function bringBackTo(
     unproven: 'fail'
   }
   if (inputs.dryRun) {
-    await rehearseSteps(pools, told(stepsBack(targetsOf(pools), order), 'ready'), surroundings)
+    await rehearseSteps(pools, told(stepsBack(targetsOf(pools), order), 'ready'), context)
     return
   }
-  await bringBack(pools, order, surroundings, onLook)
+  await bringBack(pools, order, context, onLook)
 }
 
 async function rehearseSteps(
   pools: readonly Pool[],
   what: string,
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
-  await rehearse(pools, surroundings)
+  await rehearse(pools, context)
   log.info(`The right to change is proven everywhere. A real run would ${what}.`)
 }
 

@@ -1,18 +1,18 @@
-import { listenForCancel } from './cancellation.ts'
+import { listenForCancel } from './runner/cancellation.ts'
 import { type AdminState, canBe, isUp, shownAdminState } from './haproxy/server.ts'
 import type { StatsPage } from './haproxy/stats-page.ts'
-import { type Inputs, readInputs } from './inputs.ts'
-import { type Intent, type IntendedPool, readIntent } from './intent.ts'
-import { reopenPage } from './pages.ts'
-import { log } from './log.ts'
-import { reportFailure } from './report.ts'
+import { type Inputs, readInputs } from './runner/inputs.ts'
+import { type Intent, type IntendedPool, readIntent } from './runner/intent.ts'
+import { reopenPage } from './runner/pages.ts'
+import { log } from './runner/log.ts'
+import { reportFailure } from './runner/report.ts'
 import { bringBack } from './rotation/bring-back.ts'
 import { changeWhatever } from './rotation/change.ts'
 import { statesOf } from './rotation/describe.ts'
-import { everywhere } from './rotation/everywhere.ts'
-import { persist } from './rotation/persist.ts'
+import { settleAll } from './rotation/settle-all.ts'
+import { retry } from './rotation/retry.ts'
 import { Pool, targetsOf } from './rotation/pool.ts'
-import { type Surroundings, systemClock } from './rotation/surroundings.ts'
+import { type Context, systemClock } from './rotation/context.ts'
 
 /** How a server's health is waited for before it is sent users whatever its verdict. */
 const GLANCE = { timeoutMs: 5_000, intervalMs: 500, settleMs: 0 }
@@ -30,13 +30,13 @@ export async function post(): Promise<void> {
   }
   // Several HAProxies are put back side by side, so their stories have no phases.
   const plain = { ...log, phase: () => undefined }
-  const surroundings = { clock: systemClock, log: plain, ...listenForCancel() }
+  const context = { clock: systemClock, log: plain, ...listenForCancel() }
   try {
     const inputs = readInputs()
     if (isDue(intent, inputs)) {
       const pages = Map.groupBy(intent.pools, ({ url }) => url)
       await Promise.all(
-        [...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, surroundings))
+        [...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, context))
       )
     }
   } catch (error) {
@@ -69,24 +69,24 @@ async function putBack(
   url: string,
   intent: Intent,
   inputs: Inputs,
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
   try {
     const page = reopenPage(url, inputs)
-    const all = await everywhere(intent.pools, (intended) =>
-      findWhatIsLeft(page, intended, intent.state, surroundings)
+    const all = await settleAll(intent.pools, (intended) =>
+      findWhatIsLeft(page, intended, intent.state, context)
     )
     const found = all.filter(({ pool }) => pool.targets.length > 0)
     await giveBackToReady(
       found.filter(({ previous }) => previous === 'ready'),
       inputs,
-      surroundings
+      context
     )
     for (const state of ['drain', 'maint'] as const) {
       await giveBackTo(
         state,
         found.filter(({ previous }) => previous === state),
-        surroundings
+        context
       )
     }
   } catch (error) {
@@ -104,10 +104,10 @@ async function findWhatIsLeft(
   page: StatsPage,
   { url, backend, previous, servers }: IntendedPool,
   state: AdminState,
-  surroundings: Surroundings
+  context: Context
 ): Promise<Left> {
-  const limits = { signal: surroundings.cancelled }
-  const seen = await persist(() => page.look(limits, backend), surroundings)
+  const limits = { signal: context.cancelled }
+  const seen = await retry(() => page.look(limits, backend), context)
   const { targets } = new Pool(page, backend, servers, seen)
   const left = targets.filter(({ before }) => canBe(before, state))
   const moved = targets.filter((target) => !left.includes(target))
@@ -133,7 +133,7 @@ async function findWhatIsLeft(
 async function giveBackToReady(
   left: readonly Left[],
   { readyThroughDrain }: Inputs,
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
   const pools = left.map(({ pool }) => pool)
   const targets = targetsOf(pools)
@@ -141,7 +141,7 @@ async function giveBackToReady(
     return
   }
   const order = { throughDrain: readyThroughDrain, wait: GLANCE, unproven: 'ready' } as const
-  await bringBack(pools, order, surroundings, () => undefined)
+  await bringBack(pools, order, context, () => undefined)
   log.info(`Put back to ready: ${statesOf(targets)}.`)
   const down = targets.filter(({ now }) => !isUp(now))
   if (down.length > 0) {
@@ -154,12 +154,12 @@ async function giveBackToReady(
 async function giveBackTo(
   state: AdminState,
   left: readonly Left[],
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
   const targets = targetsOf(left.map(({ pool }) => pool))
   if (targets.length > 0) {
     const steps = targets.map((target) => ({ target, states: [state] }))
-    await changeWhatever(steps, surroundings)
+    await changeWhatever(steps, context)
     log.info(`Put back to ${state}: ${statesOf(targets)}.`)
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
-import { DEFAULTS } from '../../src/defaults.ts'
+import { DEFAULTS } from '../../src/runner/defaults.ts'
 import { parseStatsCsv, type Snapshot } from '../../src/haproxy/csv.ts'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 import {
@@ -13,9 +13,9 @@ import {
   statusWord
 } from '../../src/haproxy/server.ts'
 import { csvAddress, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
-import { harmless, harmlessHtml } from '../../src/harmless.ts'
-import { InputError, InputReader } from '../../src/input-reader.ts'
-import { readInputs } from '../../src/inputs.ts'
+import { escapeForLog, escapeForHtml } from '../../src/runner/escape.ts'
+import { InputError, InputReader } from '../../src/runner/input-reader.ts'
+import { readInputs } from '../../src/runner/inputs.ts'
 import { formatDuration, parseDuration } from '../../src/rotation/duration.ts'
 
 /** Any text: all of Unicode, and half of a surrogate pair too. */
@@ -529,11 +529,11 @@ describe('what is printed of foreign text', () => {
   test('is one line that no runner, terminal or reader is misled by', () => {
     fc.assert(
       fc.property(hostile, (text) => {
-        const shown = harmless(text)
+        const shown = escapeForLog(text)
         expect(shown).not.toContain('##[')
         expect(shown.replace(trimmed, '')).not.toMatch(/^::/)
         expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u)
-        expect(harmless(shown)).toBe(shown)
+        expect(escapeForLog(shown)).toBe(shown)
       }),
       { numRuns: 5_000 }
     )
@@ -543,7 +543,7 @@ describe('what is printed of foreign text', () => {
     const innocent = fc.string({ unit: fc.constantFrom(...'abc XYZ/019-_.<>&|#é'.split('')) })
     fc.assert(
       fc.property(innocent, (text) => {
-        expect(harmless(text)).toBe(text.trim())
+        expect(escapeForLog(text)).toBe(text.trim())
       })
     )
   })
@@ -551,7 +551,7 @@ describe('what is printed of foreign text', () => {
   test('is text, not markup, in the summary', () => {
     fc.assert(
       fc.property(hostile, (text) => {
-        const shown = harmlessHtml(text)
+        const shown = escapeForHtml(text)
         expect(shown).not.toMatch(/[<>"]|##\[|[\r\n]/)
         expect(shown.replace(/&(amp|lt|gt|quot);/g, '')).not.toContain('&')
         const entities = { amp: '&', lt: '<', gt: '>', quot: '"' } as const
@@ -559,7 +559,7 @@ describe('what is printed of foreign text', () => {
           /&(amp|lt|gt|quot);/g,
           (_, entity: keyof typeof entities) => entities[entity]
         )
-        expect(read).toBe(harmless(text))
+        expect(read).toBe(escapeForLog(text))
       }),
       { numRuns: 2_000 }
     )

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { StatsPage } from '../../src/haproxy/stats-page.ts'
 import { parseStatsUrl } from '../../src/haproxy/stats-url.ts'
 import { Pool } from '../../src/rotation/pool.ts'
-import type { Surroundings } from '../../src/rotation/surroundings.ts'
+import type { Context } from '../../src/rotation/context.ts'
 import { listen, type Listener } from '../haproxy/listener.ts'
 import { pageText, type Row } from '../haproxy/page-text.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -107,8 +107,8 @@ export function short(text: string, ...toys: readonly ToyPage[]): string {
   }, text)
 }
 
-/** Surroundings of a test: a clock of its own, a log to read, and two triggers. */
-export class Stage implements Surroundings {
+/** Context of a test: a clock of its own, a log to read, and two triggers. */
+export class Stage implements Context {
   readonly clock = new FakeClock()
   /** Every line with its level: `warning: HAProxy was reloaded …`. */
   readonly lines: string[] = []

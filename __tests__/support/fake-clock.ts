@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/rotation/surroundings.ts'
+import type { Clock } from '../../src/rotation/context.ts'
 
 /** A clock on which every sleep is over at once, with its time passed. */
 export class FakeClock implements Clock {

@@ -1,10 +1,10 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
-import { everywhere } from './everywhere.ts'
-import { persist } from './persist.ts'
+import { settleAll } from './settle-all.ts'
+import { retry } from './retry.ts'
 import type { Pool, Target } from './pool.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 
 /** What is to be asked for one target, one state after the other. */
 export interface Step {
@@ -18,14 +18,11 @@ export function poolsOf(targets: readonly Target[]): Pool[] {
 }
 
 /** Asks for everything, round by round: one POST for each pool and state, all pools at once. */
-export async function askInRounds(
-  steps: readonly Step[],
-  surroundings: Surroundings
-): Promise<void> {
+export async function askInRounds(steps: readonly Step[], context: Context): Promise<void> {
   const pools = poolsOf(steps.map(({ target }) => target))
   const rounds = Math.max(0, ...steps.map(({ states }) => states.length))
   for (let round = 0; round < rounds; round += 1) {
-    await everywhere(pools, (pool) => askRound(pool, steps, round, surroundings))
+    await settleAll(pools, (pool) => askRound(pool, steps, round, context))
   }
 }
 
@@ -33,21 +30,21 @@ async function askRound(
   pool: Pool,
   steps: readonly Step[],
   round: number,
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
   const mine = steps.filter(({ target, states }) => target.pool === pool && round < states.length)
   const groups = Map.groupBy(mine, ({ states }) => states[round] ?? 'ready')
-  await everywhere([...groups], async ([state, group]) => {
+  await settleAll([...groups], async ([state, group]) => {
     const targets = group.map(({ target }) => target)
-    surroundings.log.info(`Asking for ${state}: ${namesOf(targets)}.`)
+    context.log.info(`Asking for ${state}: ${namesOf(targets)}.`)
     // Admin states are idempotent, so a request whose fate is unknown is simply made again.
-    await persist(() => pool.ask(state, targets, { signal: surroundings.over }), surroundings)
+    await retry(() => pool.ask(state, targets, { signal: context.over }), context)
   })
 }
 
 /** Reads a pool, to see what came of a change. */
-export async function lookAgain(pool: Pool, surroundings: Surroundings): Promise<void> {
-  await persist(() => pool.look({ signal: surroundings.cancelled }), surroundings)
+export async function lookAgain(pool: Pool, context: Context): Promise<void> {
+  await retry(() => pool.look({ signal: context.cancelled }), context)
 }
 
 /** @throws HaproxyError `did-not-hold` for targets that do not show what was asked for last */

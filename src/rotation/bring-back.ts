@@ -6,7 +6,7 @@ import { seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
 import { Returning, vouchersOf } from './returning.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 import { type OnLook, type Outcome, type Rhythm, watch, whyNotMet } from './watch.ts'
 
 /** How to bring servers back into rotation. */
@@ -74,34 +74,28 @@ export function stepsBack(targets: readonly Target[], order: BringBack): Step[] 
 export async function bringBack(
   pools: readonly Pool[],
   order: BringBack,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<void> {
   const steps = stepsBack(targetsOf(pools), order)
   if (order.unproven === 'ready') {
-    await changeWhatever(steps, surroundings)
+    await changeWhatever(steps, context)
   } else if (steps.length > 0) {
-    await change(steps, () => undefined, surroundings)
+    await change(steps, () => undefined, context)
   }
   if (order.wait === undefined) {
     return
   }
-  surroundings.log.phase('Waiting until up')
-  const returning = new Returning(pools, steps, order.wait, surroundings)
-  const outcome = await watch(
-    pools,
-    order.wait,
-    (seen) => returning.judge(seen),
-    surroundings,
-    onLook
-  )
+  context.log.phase('Waiting until up')
+  const returning = new Returning(pools, steps, order.wait, context)
+  const outcome = await watch(pools, order.wait, (seen) => returning.judge(seen), context, onLook)
   if (!outcome.met) {
     if (order.unproven === 'fail') {
       throw notUp(pools, order.wait, outcome)
     }
     await returning.readyAnyway()
   }
-  tellOfGaps(pools, surroundings)
+  tellOfGaps(pools, context)
 }
 
 function notUp(pools: readonly Pool[], { timeoutMs }: Rhythm, outcome: Outcome): HaproxyError {
@@ -127,7 +121,7 @@ function notUp(pools: readonly Pool[], { timeoutMs }: Rhythm, outcome: Outcome):
 }
 
 /** What a green `ready` leaves open. */
-function tellOfGaps(pools: readonly Pool[], { log }: Surroundings): void {
+function tellOfGaps(pools: readonly Pool[], { log }: Context): void {
   for (const target of targetsOf(pools)) {
     const { status, throttle, weight } = target.now
     if (weight === 0) {

@@ -1,6 +1,6 @@
 import { askInRounds, lookAgain, poolsOf, refuseIfNotHeld, type Step } from './ask.ts'
-import { everywhere } from './everywhere.ts'
-import type { Surroundings } from './surroundings.ts'
+import { settleAll } from './settle-all.ts'
+import type { Context } from './context.ts'
 import { allOrNothing } from './undo.ts'
 
 /**
@@ -14,12 +14,12 @@ import { allOrNothing } from './undo.ts'
 export async function change(
   steps: readonly Step[],
   accept: () => void,
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
-  surroundings.log.phase('Changing')
+  context.log.phase('Changing')
   const targets = steps.map(({ target }) => target)
-  await allOrNothing(targets, surroundings, async () => {
-    await changeWhatever(steps, surroundings)
+  await allOrNothing(targets, context, async () => {
+    await changeWhatever(steps, context)
     accept()
   })
 }
@@ -30,13 +30,10 @@ export async function change(
  *
  * @throws HaproxyError of the first failure
  */
-export async function changeWhatever(
-  steps: readonly Step[],
-  surroundings: Surroundings
-): Promise<void> {
-  surroundings.cancelled.throwIfAborted()
-  await askInRounds(steps, surroundings)
+export async function changeWhatever(steps: readonly Step[], context: Context): Promise<void> {
+  context.cancelled.throwIfAborted()
+  await askInRounds(steps, context)
   const pools = poolsOf(steps.map(({ target }) => target))
-  await everywhere(pools, (pool) => lookAgain(pool, surroundings))
+  await settleAll(pools, (pool) => lookAgain(pool, context))
   refuseIfNotHeld(steps)
 }

@@ -1,9 +1,9 @@
 import type { Command } from '../haproxy/stats-page.ts'
-import { everywhere } from './everywhere.ts'
-import { persist } from './persist.ts'
+import { settleAll } from './settle-all.ts'
+import { retry } from './retry.ts'
 import { type Pool, targetsOf } from './pool.ts'
 import { namesOf } from './describe.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 import { changedNothing } from '../haproxy/errors.ts'
 
 /**
@@ -13,17 +13,17 @@ import { changedNothing } from '../haproxy/errors.ts'
 export async function command(
   pools: readonly Pool[],
   name: Command,
-  surroundings: Surroundings
+  context: Context
 ): Promise<void> {
-  surroundings.cancelled.throwIfAborted()
-  surroundings.log.info(`Asking for ${name}: ${namesOf(targetsOf(pools))}.`)
-  await everywhere(pools, async (pool) => {
-    await persist(
-      () => pool.command(name, pool.targets, { signal: surroundings.over }),
-      surroundings,
+  context.cancelled.throwIfAborted()
+  context.log.info(`Asking for ${name}: ${namesOf(targetsOf(pools))}.`)
+  await settleAll(pools, async (pool) => {
+    await retry(
+      () => pool.command(name, pool.targets, { signal: context.over }),
+      context,
       // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
       (error) => error.transient && (name !== 'shutdown' || changedNothing(error))
     )
-    await persist(() => pool.look({ signal: surroundings.cancelled }), surroundings)
+    await retry(() => pool.look({ signal: context.cancelled }), context)
   })
 }

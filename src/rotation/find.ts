@@ -2,10 +2,10 @@ import { closestMatch } from 'leven'
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
 import type { StatsPage } from '../haproxy/stats-page.ts'
-import { everywhere } from './everywhere.ts'
-import { persist } from './persist.ts'
+import { settleAll } from './settle-all.ts'
+import { retry } from './retry.ts'
 import { Pool, type Target } from './pool.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 
 /** Which servers of which backends on which HAProxies. */
 export interface Wanted {
@@ -21,8 +21,8 @@ export interface Wanted {
  * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
  *   there is instead; or the first page that could not be read, in the order of the pages
  */
-export async function findPools(wanted: Wanted, surroundings: Surroundings): Promise<Pool[]> {
-  const found = await everywhere(wanted.pages, (page) => findOnPage(page, wanted, surroundings))
+export async function findPools(wanted: Wanted, context: Context): Promise<Pool[]> {
+  const found = await settleAll(wanted.pages, (page) => findOnPage(page, wanted, context))
   const missing = found.flatMap((page) => page.missing)
   const [first] = missing
   if (first !== undefined) {
@@ -38,17 +38,13 @@ interface Found {
   readonly missing: readonly HaproxyError[]
 }
 
-async function findOnPage(
-  page: StatsPage,
-  wanted: Wanted,
-  surroundings: Surroundings
-): Promise<Found> {
+async function findOnPage(page: StatsPage, wanted: Wanted, context: Context): Promise<Found> {
   const look = (backend?: string): Promise<Snapshot> =>
-    persist(() => page.look({ signal: surroundings.cancelled }, backend), surroundings)
+    retry(() => page.look({ signal: context.cancelled }, backend), context)
   if (wanted.backends === 'every') {
     return findEverywhere(page, wanted.servers, await look())
   }
-  const backends = await everywhere(wanted.backends, async (backend) => {
+  const backends = await settleAll(wanted.backends, async (backend) => {
     const snapshot = await look(backend)
     if (!snapshot.proxies.get(backend)?.has('backend') && !hasServers(snapshot, backend)) {
       return { pools: [], missing: [noBackend(page, backend, await look())] }

@@ -2,7 +2,7 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, shownAdminState } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
 import type { Pool, Target } from './pool.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 
 const MOST = 3
 
@@ -11,12 +11,12 @@ const MOST = 3
  * times for each pool: what is lost again and again is taken away by somebody.
  */
 export class Reask {
-  readonly #surroundings: Surroundings
+  readonly #context: Context
   readonly #times = new Map<Pool, number>()
   readonly #reloads = new Map<Pool, number>()
 
-  constructor(surroundings: Surroundings) {
-    this.#surroundings = surroundings
+  constructor(context: Context) {
+    this.#context = context
   }
 
   /** Whether this pool was asked again. */
@@ -39,7 +39,7 @@ export class Reask {
    * @throws HaproxyError `did-not-hold` after the third time
    */
   async ask(pool: Pool, state: AdminState, lost: readonly Target[]): Promise<void> {
-    const { log, over } = this.#surroundings
+    const { log, over } = this.#context
     const times = (this.#times.get(pool) ?? 0) + 1
     const statuses = [...new Set(lost.map(seenAs))].join(', ')
     if (times > MOST) {
@@ -68,7 +68,7 @@ export async function askUnlessAway(
   pool: Pool,
   state: AdminState,
   targets: readonly Target[],
-  { log, over }: Pick<Surroundings, 'log' | 'over'>
+  { log, over }: Pick<Context, 'log' | 'over'>
 ): Promise<boolean> {
   try {
     await pool.ask(state, targets, { signal: over })

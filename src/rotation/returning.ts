@@ -3,10 +3,10 @@ import type { Step } from './ask.ts'
 import { changeWhatever } from './change.ts'
 import { namesOf } from './describe.ts'
 import { formatDuration } from './duration.ts'
-import { everywhere } from './everywhere.ts'
+import { settleAll } from './settle-all.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
 import { askUnlessAway, Reask } from './reask.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 import type { Judgement, Rhythm } from './watch.ts'
 
 /** Where nothing tells a fresh check from an old one, the stage before `ready` lasts this long, in ms. */
@@ -32,27 +32,27 @@ export class Returning {
   readonly #journeys: ReadonlyMap<Target, Journey>
   readonly #holdMs: number
   readonly #reask: Reask
-  readonly #surroundings: Surroundings
+  readonly #context: Context
   #toldOfHold = false
 
   constructor(
     pools: readonly Pool[],
     steps: readonly Step[],
     { settleMs }: Rhythm,
-    surroundings: Surroundings
+    context: Context
   ) {
     const asked = new Map(steps.map(({ target, states }) => [target, states]))
     this.#journeys = new Map(
       targetsOf(pools).map((target) => [target, departure(target, asked.get(target))])
     )
     this.#holdMs = Math.max(UNTOLD_CHECK, settleMs)
-    this.#reask = new Reask(surroundings)
-    this.#surroundings = surroundings
+    this.#reask = new Reask(context)
+    this.#context = context
   }
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
     let acted = false
-    await everywhere(seen, async (pool) => {
+    await settleAll(seen, async (pool) => {
       if (await this.#moveOn(pool)) {
         acted = true
       }
@@ -68,7 +68,7 @@ export class Returning {
   async readyAnyway(): Promise<void> {
     const waiting = [...this.#journeys].filter(([, { stage }]) => stage !== 'up')
     const steps = waiting.map(([target]) => ({ target, states: ['ready'] as const }))
-    await changeWhatever(steps, this.#surroundings)
+    await changeWhatever(steps, this.#context)
   }
 
   /** @returns whether a target was sent on, so that a look at once may see it up */
@@ -90,8 +90,8 @@ export class Returning {
       await this.#reask.ask(pool, state, targets)
     }
     if (passed.length > 0) {
-      this.#surroundings.log.info(`Its health check passed; asking for ready: ${namesOf(passed)}.`)
-      if (await askUnlessAway(pool, 'ready', passed, this.#surroundings)) {
+      this.#context.log.info(`Its health check passed; asking for ready: ${namesOf(passed)}.`)
+      if (await askUnlessAway(pool, 'ready', passed, this.#context)) {
         passed.forEach((target) => (this.#journey(target).stage = 'up'))
         return true
       }
@@ -118,10 +118,10 @@ export class Returning {
     const { now } = target
     const full = now.fullHealth && (now.word === 'DRAIN' || now.word === 'UP')
     journey.sawPartial ||= isPartial(now.status) || now.word === 'DOWN'
-    journey.fullSince = full ? (journey.fullSince ?? this.#surroundings.clock.now()) : undefined
+    journey.fullSince = full ? (journey.fullSince ?? this.#context.clock.now()) : undefined
     if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
       this.#toldOfHold = true
-      this.#surroundings.log.notice(
+      this.#context.log.notice(
         `HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
           `a fresh check from an old one: watching ${target.fullName} for ${formatDuration(this.#holdMs)}. ` +
           'If its check runs less often than that, raise settle-time.'
@@ -138,7 +138,7 @@ export class Returning {
     if (fullSince === undefined) {
       return false
     }
-    return sawPartial || this.#surroundings.clock.now() - fullSince >= this.#holdMs
+    return sawPartial || this.#context.clock.now() - fullSince >= this.#holdMs
   }
 
   #journey(target: Target): Journey {

@@ -2,13 +2,13 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { canBe, isDrained, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
 import type { Step } from './ask.ts'
 import { change } from './change.ts'
-import { everywhere } from './everywhere.ts'
+import { settleAll } from './settle-all.ts'
 import { count, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { guard, poolsAtStake } from './guard.ts'
 import { type Pool, type Target, targetsOf } from './pool.ts'
 import { Reask } from './reask.ts'
-import type { Log, Surroundings } from './surroundings.ts'
+import type { Log, Context } from './context.ts'
 import { allOrNothing, undone } from './undo.ts'
 import {
   type Judgement,
@@ -52,7 +52,7 @@ export function stepsOut(pools: readonly Pool[], state: 'drain' | 'maint'): Step
 export async function takeOut(
   pools: readonly Pool[],
   order: TakeOut,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<boolean> {
   const steps = stepsOut(pools, order.state)
@@ -61,15 +61,15 @@ export async function takeOut(
     guard(atStake, order.minUp)
   }
   if (steps.length > 0) {
-    await change(steps, guardAgain, surroundings)
+    await change(steps, guardAgain, context)
   }
   if (order.wait === undefined) {
     return false
   }
-  surroundings.log.phase('Waiting until drained')
+  context.log.phase('Waiting until drained')
   const waiting = { ...order, wait: order.wait }
-  const outcome = await watchDraining(pools, atStake, waiting, surroundings, onLook)
-  return outcome.met || onTimeUp(pools, waiting, outcome, surroundings, onLook)
+  const outcome = await watchDraining(pools, atStake, waiting, context, onLook)
+  return outcome.met || onTimeUp(pools, waiting, outcome, context, onLook)
 }
 
 type Waiting = TakeOut & { readonly wait: Rhythm }
@@ -89,13 +89,13 @@ async function watchDraining(
   pools: readonly Pool[],
   atStake: readonly Pool[],
   order: Waiting,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<Outcome> {
-  const draining = new Draining(pools, atStake, order, surroundings)
+  const draining = new Draining(pools, atStake, order, context)
   const judge = (seen: readonly Pool[]): Promise<Judgement> => draining.judge(seen)
-  return allOrNothing(targetsOf(pools), surroundings, () =>
-    watch(pools, order.wait, judge, surroundings, onLook)
+  return allOrNothing(targetsOf(pools), context, () =>
+    watch(pools, order.wait, judge, context, onLook)
   )
 }
 
@@ -114,21 +114,16 @@ class Draining {
   readonly #visited = new Set<Target>()
   #isFirst = true
 
-  constructor(
-    pools: readonly Pool[],
-    atStake: readonly Pool[],
-    order: TakeOut,
-    surroundings: Surroundings
-  ) {
+  constructor(pools: readonly Pool[], atStake: readonly Pool[], order: TakeOut, context: Context) {
     this.#targets = targetsOf(pools)
     this.#atStake = atStake
     this.#order = order
-    this.#reask = new Reask(surroundings)
-    this.#log = surroundings.log
+    this.#reask = new Reask(context)
+    this.#log = context.log
   }
 
   async judge(seen: readonly Pool[]): Promise<Judgement> {
-    await everywhere(seen, async (pool) => {
+    await settleAll(seen, async (pool) => {
       const inDoubt = this.#reask.inDoubt(pool)
       const lost = pool.targets.filter(
         (target) => inDoubt.includes(target) || !holds(target, this.#order.state)
@@ -167,12 +162,12 @@ async function onTimeUp(
   pools: readonly Pool[],
   order: Waiting,
   outcome: Outcome,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<boolean> {
   const failure = notDrained(pools, order, outcome)
   if (order.onTimeout === 'restore') {
-    throw await undone(failure, targetsOf(pools), surroundings)
+    throw await undone(failure, targetsOf(pools), context)
   }
   // To go on, or to kill, takes certainty that the servers are out of rotation.
   const isOut =
@@ -181,12 +176,12 @@ async function onTimeUp(
     throw failure
   }
   if (order.onTimeout === 'continue') {
-    surroundings.log.warning(failure.message)
+    context.log.warning(failure.message)
     return false
   }
-  surroundings.log.warning(`${failure.message} Killing what is left.`)
-  await killSessions(pools, order.maxSessions, surroundings)
-  await waitAfterKill(pools, order, surroundings, (elapsedMs, remainingMs) => {
+  context.log.warning(`${failure.message} Killing what is left.`)
+  await killSessions(pools, order.maxSessions, context)
+  await waitAfterKill(pools, order, context, (elapsedMs, remainingMs) => {
     onLook(outcome.elapsedMs + elapsedMs, remainingMs)
   })
   return true
@@ -195,9 +190,9 @@ async function onTimeUp(
 async function killSessions(
   pools: readonly Pool[],
   maxSessions: number,
-  { over }: Surroundings
+  { over }: Context
 ): Promise<void> {
-  await everywhere(pools, async ({ page, backend, targets }) => {
+  await settleAll(pools, async ({ page, backend, targets }) => {
     const busy = targets.filter(({ now }) => !isDrained(now, maxSessions))
     if (busy.length > 0) {
       const names = busy.map(({ before }) => before.name)
@@ -212,12 +207,12 @@ const AFTER_KILL = 5_000
 async function waitAfterKill(
   pools: readonly Pool[],
   order: Waiting,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<void> {
   const { settleMs, intervalMs } = order.wait
   const wait = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * intervalMs }
-  const outcome = await watchDraining(pools, [], { ...order, wait }, surroundings, onLook)
+  const outcome = await watchDraining(pools, [], { ...order, wait }, context, onLook)
   if (!outcome.met) {
     const failure = notDrained(pools, { ...order, wait }, outcome)
     throw new HaproxyError(failure.problem, `After its sessions were killed: ${failure.message}`, {

@@ -2,9 +2,9 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { canBe, ownAdminState, shownAdminState } from '../haproxy/server.ts'
 import { lookAgain, poolsOf } from './ask.ts'
 import { namesOf, seenAs } from './describe.ts'
-import { persist } from './persist.ts'
+import { retry } from './retry.ts'
 import { type Pool, type Target, wasAsked } from './pool.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 
 /**
  * Puts targets back to the admin state that they were found in. What counts is what is seen in the end,
@@ -13,9 +13,9 @@ import type { Surroundings } from './surroundings.ts'
  *
  * @throws HaproxyError that tells of everything that could not be put back
  */
-export async function undo(targets: readonly Target[], surroundings: Surroundings): Promise<void> {
-  surroundings.log.phase('Putting back')
-  const lasting = { ...surroundings, cancelled: surroundings.over }
+export async function undo(targets: readonly Target[], context: Context): Promise<void> {
+  context.log.phase('Putting back')
+  const lasting = { ...context, cancelled: context.over }
   const failures = new Map<Pool, Error>()
   const attempt = async (deed: (pool: Pool) => Promise<void>): Promise<void> => {
     const pools = poolsOf(targets)
@@ -43,16 +43,12 @@ export async function undo(targets: readonly Target[], surroundings: Surrounding
   }
 }
 
-async function putBack(
-  pool: Pool,
-  targets: readonly Target[],
-  surroundings: Surroundings
-): Promise<void> {
+async function putBack(pool: Pool, targets: readonly Target[], context: Context): Promise<void> {
   const mine = targets.filter((target) => target.pool === pool)
   const groups = Map.groupBy(mine, ({ before }) => ownAdminState(before))
   for (const [state, group] of groups) {
-    surroundings.log.info(`Putting back to ${state}: ${namesOf(group)}.`)
-    await persist(() => pool.putBack(state, group, { signal: surroundings.over }), surroundings)
+    context.log.info(`Putting back to ${state}: ${namesOf(group)}.`)
+    await retry(() => pool.putBack(state, group, { signal: context.over }), context)
   }
 }
 
@@ -70,16 +66,16 @@ function isBack({ before, now, certain }: Target, failed: boolean): boolean {
  */
 export async function allOrNothing<T>(
   targets: readonly Target[],
-  surroundings: Surroundings,
+  context: Context,
   deed: () => Promise<T>
 ): Promise<T> {
   try {
     return await deed()
   } catch (error) {
-    if (!(error instanceof HaproxyError) || surroundings.cancelled.aborted) {
+    if (!(error instanceof HaproxyError) || context.cancelled.aborted) {
       throw error
     }
-    throw await undone(error, targets, surroundings)
+    throw await undone(error, targets, context)
   }
 }
 
@@ -87,7 +83,7 @@ export async function allOrNothing<T>(
 export async function undone(
   failure: HaproxyError,
   targets: readonly Target[],
-  surroundings: Surroundings
+  context: Context
 ): Promise<HaproxyError> {
   const changed = targets.filter(wasAsked)
   if (changed.length === 0) {
@@ -95,7 +91,7 @@ export async function undone(
   }
   const { problem, advice, message } = failure
   try {
-    await undo(changed, surroundings)
+    await undo(changed, context)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const told = `Not everything could be put back: ${why} It began with: ${message}`

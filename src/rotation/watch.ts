@@ -1,7 +1,7 @@
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { formatDuration } from './duration.ts'
 import type { Pool } from './pool.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 
 /** How to wait. All times in milliseconds. */
 export interface Rhythm {
@@ -58,13 +58,13 @@ export async function watch(
   pools: readonly Pool[],
   rhythm: Rhythm,
   judge: (seen: readonly Pool[]) => Promise<Judgement>,
-  surroundings: Surroundings,
+  context: Context,
   onLook: OnLook
 ): Promise<Outcome> {
-  const { clock, cancelled } = surroundings
+  const { clock, cancelled } = context
   const started = clock.now()
   const deadline = started + rhythm.timeoutMs
-  const witness = new Witness(pools, surroundings)
+  const witness = new Witness(pools, context)
   let lookedAt = started
   let met: { readonly since: number } | undefined
   for (;;) {
@@ -106,19 +106,19 @@ class Witness {
   /** Doubles with every look that fails. */
   patience = 1
   readonly #pools: readonly Pool[]
-  readonly #surroundings: Surroundings
+  readonly #context: Context
   readonly #reloads: Map<Pool, number>
   #told = new Set<string>()
 
-  constructor(pools: readonly Pool[], surroundings: Surroundings) {
+  constructor(pools: readonly Pool[], context: Context) {
     this.seen = pools
     this.#pools = pools
-    this.#surroundings = surroundings
+    this.#context = context
     this.#reloads = new Map(pools.map((pool) => [pool, pool.reloads]))
   }
 
   async look(remainingMs: number): Promise<void> {
-    const { cancelled } = this.#surroundings
+    const { cancelled } = this.#context
     const limits = { signal: cancelled, timeoutMs: Math.max(SHORTEST_LOOK, remainingMs) }
     const looks = await Promise.allSettled(this.#pools.map((pool) => pool.look(limits)))
     cancelled.throwIfAborted()
@@ -138,7 +138,7 @@ class Witness {
   }
 
   #tell(errors: readonly HaproxyError[], remainingMs: number): void {
-    const { log } = this.#surroundings
+    const { log } = this.#context
     const messages = new Set(errors.map(({ message }) => message))
     for (const message of messages) {
       if (!this.#told.has(message) && remainingMs > 0) {

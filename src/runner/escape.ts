@@ -3,7 +3,7 @@
  * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
  * (measured), and an IPv6 address must stay one.
  */
-export function harmless(text: string): string {
+export function escapeForLog(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
     .replaceAll('##[', '## [')
@@ -12,12 +12,12 @@ export function harmless(text: string): string {
 }
 
 /** Makes text from outside harmless inside an element of the job summary's HTML. */
-export function harmlessHtml(text: string): string {
+export function escapeForHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     '&': 'amp',
     '<': 'lt',
     '>': 'gt',
     '"': 'quot'
   }
-  return harmless(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`)
+  return escapeForLog(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`)
 }

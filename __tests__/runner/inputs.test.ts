@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { InputError } from '../src/input-reader.ts'
-import { type Inputs, readInputs } from '../src/inputs.ts'
-import { Authority, type Identity } from './haproxy/certificates.ts'
-import { inputVariables, readDeclaredInputs } from './support/action-inputs.ts'
+import { InputError } from '../../src/runner/input-reader.ts'
+import { type Inputs, readInputs } from '../../src/runner/inputs.ts'
+import { Authority, type Identity } from '../haproxy/certificates.ts'
+import { inputVariables, readDeclaredInputs } from '../support/action-inputs.ts'
 
 type Given = Readonly<Record<string, string>>
 
-const DECLARED = readDeclaredInputs(new URL('../action.yml', import.meta.url))
+const DECLARED = readDeclaredInputs(new URL('../../action.yml', import.meta.url))
 const REQUIRED = {
   'stats-url': 'http://lb:8404/admin',
   backend: 'web',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { systemClock } from '../../src/rotation/surroundings.ts'
+import { systemClock } from '../../src/rotation/context.ts'
 
 const never = (): AbortSignal => new AbortController().signal
 

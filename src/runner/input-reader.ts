@@ -1,6 +1,6 @@
 import { getInput } from '@actions/core'
 import { DEFAULTS, type InputName } from './defaults.ts'
-import { parseDuration } from './rotation/duration.ts'
+import { parseDuration } from '../rotation/duration.ts'
 
 /** Inputs that cannot be used; every one of them is named. */
 export class InputError extends Error {

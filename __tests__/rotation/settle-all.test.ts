@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
-import { everywhere } from '../../src/rotation/everywhere.ts'
+import { settleAll } from '../../src/rotation/settle-all.ts'
 import { failureIn } from '../haproxy/failure.ts'
 
 const reset = new HaproxyError('reset', 'It was reset.')
@@ -9,7 +9,7 @@ const mistake = new TypeError('a mistake')
 
 /** Does nothing but what is given: an error is thrown, anything else returned. */
 function doing(...results: readonly (string | Error)[]): Promise<string[]> {
-  return everywhere(results, (result) =>
+  return settleAll(results, (result) =>
     result instanceof Error ? Promise.reject(result) : Promise.resolve(result)
   )
 }
@@ -17,7 +17,7 @@ function doing(...results: readonly (string | Error)[]): Promise<string[]> {
 describe('what is done everywhere', () => {
   test('gives what each gave, in their order', async () => {
     const slow = Promise.withResolvers<string>()
-    const results = everywhere(['a', 'b'], async (one) => {
+    const results = settleAll(['a', 'b'], async (one) => {
       if (one === 'a') {
         return slow.promise
       }
@@ -33,7 +33,7 @@ describe('what is done everywhere', () => {
 
   test('is begun for all at once', async () => {
     const begun: string[] = []
-    const all = everywhere(['a', 'b'], (one) => {
+    const all = settleAll(['a', 'b'], (one) => {
       begun.push(one)
       return Promise.resolve()
     })
@@ -44,7 +44,7 @@ describe('what is done everywhere', () => {
   test('has ended for all when it fails for one', async () => {
     const ended: string[] = []
     const gate = Promise.withResolvers<undefined>()
-    const all = everywhere(['bad', 'good'], async (one) => {
+    const all = settleAll(['bad', 'good'], async (one) => {
       if (one === 'bad') {
         throw reset
       }

@@ -5,7 +5,7 @@ import { HaproxyError } from '../haproxy/errors.ts'
  *
  * @throws the first failure in the order of `all`; with the messages of all of them if it is a HaproxyError
  */
-export async function everywhere<T, R>(
+export async function settleAll<T, R>(
   all: readonly T[],
   deed: (one: T) => Promise<R>
 ): Promise<R[]> {

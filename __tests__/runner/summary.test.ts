@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { chart, type Sample } from '../src/summary.ts'
+import { chart, type Sample } from '../../src/runner/summary.ts'
 
 function samples(...pairs: readonly (readonly [number, number])[]): Sample[] {
   return pairs.map(([elapsedMs, sessions]) => ({ elapsedMs, sessions }))

@@ -1,5 +1,5 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Context } from './context.ts'
 
 /** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
 const PAUSES = [250, 1_000, 2_500]
@@ -8,9 +8,9 @@ const PAUSES = [250, 1_000, 2_500]
  * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
  * Only for what does no harm when done twice.
  */
-export async function persist<T>(
+export async function retry<T>(
   attempt: () => Promise<T>,
-  { clock, log, cancelled }: Surroundings,
+  { clock, log, cancelled }: Context,
   mayRepeat: (error: HaproxyError) => boolean = (error) => error.transient
 ): Promise<T> {
   for (const pause of PAUSES) {

@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
-import { harmless } from './harmless.ts'
-import type { Log } from './rotation/surroundings.ts'
+import { escapeForLog } from './escape.ts'
+import type { Log } from '../rotation/context.ts'
 
 let phaseIsOpen = false
 
@@ -8,17 +8,17 @@ let phaseIsOpen = false
 export const log: Log = {
   phase: (title) => {
     endPhase()
-    core.startGroup(harmless(title))
+    core.startGroup(escapeForLog(title))
     phaseIsOpen = true
   },
   info: (text) => {
-    core.info(harmless(text))
+    core.info(escapeForLog(text))
   },
   notice: (text) => {
-    core.notice(harmless(text))
+    core.notice(escapeForLog(text))
   },
   warning: (text) => {
-    core.warning(harmless(text))
+    core.warning(escapeForLog(text))
   }
 }
 
@@ -32,5 +32,5 @@ export function endPhase(): void {
 
 /** Shown only where step debug logging is on. */
 export function debug(text: string): void {
-  core.debug(harmless(text))
+  core.debug(escapeForLog(text))
 }

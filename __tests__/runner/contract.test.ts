@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { DEFAULTS } from '../src/defaults.ts'
-import { readDeclaredInputs } from './support/action-inputs.ts'
+import { DEFAULTS } from '../../src/runner/defaults.ts'
+import { readDeclaredInputs } from '../support/action-inputs.ts'
 
-const ACTION = new URL('../action.yml', import.meta.url)
-const README = new URL('../README.md', import.meta.url)
+const ACTION = new URL('../../action.yml', import.meta.url)
+const README = new URL('../../README.md', import.meta.url)
 
 interface Declared {
   readonly name: string
@@ -104,6 +104,6 @@ describe('the action', () => {
       (step) => new RegExp(`^  ${step}: (.*)$`, 'm').exec(text)?.[1]
     )
     expect([main, post]).toEqual(['dist/index.js', 'dist/index.js'])
-    expect(readFileSync(new URL('../dist/index.js', import.meta.url)).length).toBeGreaterThan(0)
+    expect(readFileSync(new URL('../../dist/index.js', import.meta.url)).length).toBeGreaterThan(0)
   })
 })

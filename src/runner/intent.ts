@@ -1,7 +1,7 @@
 import { getState, saveState } from '@actions/core'
-import { type AdminState, ownAdminState } from './haproxy/server.ts'
+import { type AdminState, ownAdminState } from '../haproxy/server.ts'
 import type { Restore } from './inputs.ts'
-import type { Target } from './rotation/pool.ts'
+import type { Target } from '../rotation/pool.ts'
 
 /** What a step was about to take out, for the post step to put back. Holds no credentials. */
 export interface Intent {

@@ -1,5 +1,5 @@
-import { StatsPage } from './haproxy/stats-page.ts'
-import { parseStatsUrl } from './haproxy/stats-url.ts'
+import { StatsPage } from '../haproxy/stats-page.ts'
+import { parseStatsUrl } from '../haproxy/stats-url.ts'
 import type { Inputs } from './inputs.ts'
 import { debug, log } from './log.ts'
 

@@ -1,15 +1,22 @@
 import * as core from '@actions/core'
-import { HaproxyError } from './haproxy/errors.ts'
-import { isOutOfRotation, takesTraffic } from './haproxy/server.ts'
-import { harmless } from './harmless.ts'
+import { HaproxyError } from '../haproxy/errors.ts'
+import { isOutOfRotation, takesTraffic } from '../haproxy/server.ts'
+import { escapeForLog } from './escape.ts'
 import { InputError } from './input-reader.ts'
 import type { Inputs } from './inputs.ts'
 import { endPhase, log } from './log.ts'
 import { setOutputs } from './outputs.ts'
-import { namesOf, seenAs, statesOf } from './rotation/describe.ts'
-import { formatDuration } from './rotation/duration.ts'
-import { isChanged, isMoved, type Pool, type Target, targetsOf, wasAsked } from './rotation/pool.ts'
-import type { OnLook } from './rotation/watch.ts'
+import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
+import { formatDuration } from '../rotation/duration.ts'
+import {
+  isChanged,
+  isMoved,
+  type Pool,
+  type Target,
+  targetsOf,
+  wasAsked
+} from '../rotation/pool.ts'
+import type { OnLook } from '../rotation/watch.ts'
 import { type Sample, writeSummary } from './summary.ts'
 
 /**
@@ -21,14 +28,14 @@ export function reportFailure(error: unknown, ...more: readonly string[]): strin
   endPhase()
   if (error instanceof InputError) {
     error.problems.forEach((problem) => {
-      core.error(harmless(problem))
+      core.error(escapeForLog(problem))
     })
     const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
     const correct = `please correct ${[...names].join(', ')}.`
     return failWith(['Nothing was changed:', correct, ...more].join(' '))
   }
   if (!(error instanceof HaproxyError) && error instanceof Error) {
-    core.debug(harmless(error.stack ?? ''))
+    core.debug(escapeForLog(error.stack ?? ''))
   }
   const message = error instanceof Error ? error.message : String(error)
   const ended = /[.!?]$/.test(message) ? message : `${message}.`
@@ -36,7 +43,7 @@ export function reportFailure(error: unknown, ...more: readonly string[]): strin
 }
 
 function failWith(sentence: string): string {
-  core.setFailed(harmless(sentence))
+  core.setFailed(escapeForLog(sentence))
   return sentence
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { harmless, harmlessHtml } from '../src/harmless.ts'
+import { escapeForLog, escapeForHtml } from '../../src/runner/escape.ts'
 
 describe('text for the log', () => {
   test.each([
@@ -40,7 +40,7 @@ describe('text for the log', () => {
     ['#\u202e#[error]', '# #[error]'],
     ['# [x] ##', '# [x] ##']
   ])('%j becomes %j', (text, expected) => {
-    expect(harmless(text)).toBe(expected)
+    expect(escapeForLog(text)).toBe(expected)
   })
 
   // The runner takes `::` for a command at the beginning of a line only.
@@ -50,13 +50,13 @@ describe('text for the log', () => {
     'http://[2001:db8::a]/admin is UP',
     'Could not read http://[fd00::beef]:8404/admin'
   ])('%s keeps its address', (text) => {
-    expect(harmless(text)).toBe(text)
+    expect(escapeForLog(text)).toBe(text)
   })
 
   test.each(['::error::x', '\t::x', '##[x]', '#\0#[x]', '\u2028::x y::z', ':\n:x', ' :: :x'])(
     'made of %j is no command that the runner would take',
     (text) => {
-      expect(harmless(text)).not.toMatch(/^\s*::[a-z]|##\[|[\r\n]/i)
+      expect(escapeForLog(text)).not.toMatch(/^\s*::[a-z]|##\[|[\r\n]/i)
     }
   )
 })
@@ -73,6 +73,6 @@ describe('text for the summary', () => {
     ['a\n\nb', 'a b'],
     ['##[error]', '## [error]']
   ])('%j becomes %j', (text, expected) => {
-    expect(harmlessHtml(text)).toBe(expected)
+    expect(escapeForHtml(text)).toBe(expected)
   })
 })

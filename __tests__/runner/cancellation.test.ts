@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { type Cancellation, listenForCancel } from '../../src/cancellation.ts'
+import { type Cancellation, listenForCancel } from '../../src/runner/cancellation.ts'
 import { cancel } from './in-process.ts'
 
 let moments: Cancellation

@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { readInputs } from '../../src/inputs.ts'
+import { readInputs } from '../../src/runner/inputs.ts'
 import { main } from '../../src/main.ts'
-import { Report, reportFailure } from '../../src/report.ts'
+import { Report, reportFailure } from '../../src/runner/report.ts'
 import { type Given, inProcess, runMain } from './in-process.ts'
 import { inputsFor, server, type Toy, type ToyServerOptions, toyStarter } from './toy.ts'
 

@@ -1,8 +1,8 @@
 import * as core from '@actions/core'
-import { harmlessHtml } from './harmless.ts'
+import { escapeForHtml } from './escape.ts'
 import { log } from './log.ts'
-import { formatDuration } from './rotation/duration.ts'
-import type { Target } from './rotation/pool.ts'
+import { formatDuration } from '../rotation/duration.ts'
+import type { Target } from '../rotation/pool.ts'
 
 /** How many sessions and queued requests were left at one moment of a wait. */
 export interface Sample {
@@ -28,8 +28,8 @@ export async function writeSummary(summary: Summary): Promise<void> {
   }
   try {
     await core.summary
-      .addHeading(harmlessHtml(summary.title), 3)
-      .addRaw(`<p>${harmlessHtml(summary.sentence)}</p>`, true)
+      .addHeading(escapeForHtml(summary.title), 3)
+      .addRaw(`<p>${escapeForHtml(summary.sentence)}</p>`, true)
       .addTable(table(summary))
       .addRaw(chart(summary.samples))
       .write()
@@ -51,7 +51,7 @@ function table({ targets, waitedMs }: Summary): Parameters<typeof core.summary.a
   ])
   return [
     header.map((data) => ({ data, header: true })),
-    ...rows.map((row) => row.map((cell) => harmlessHtml(cell)))
+    ...rows.map((row) => row.map((cell) => escapeForHtml(cell)))
   ]
 }
 

@@ -1,4 +1,4 @@
-import { HaproxyError } from './haproxy/errors.ts'
+import { HaproxyError } from '../haproxy/errors.ts'
 
 /** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
 const GRACE = 4_000

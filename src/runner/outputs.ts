@@ -1,6 +1,6 @@
 import { setOutput } from '@actions/core'
-import { type AdminState, shownAdminState } from './haproxy/server.ts'
-import { isChanged, type Target } from './rotation/pool.ts'
+import { type AdminState, shownAdminState } from '../haproxy/server.ts'
+import { isChanged, type Target } from '../rotation/pool.ts'
 
 /** One target as the output `result` has it. */
 interface Result {

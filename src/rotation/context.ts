@@ -27,7 +27,7 @@ export interface Log {
 }
 
 /** What everything that takes time needs from outside. */
-export interface Surroundings {
+export interface Context {
   readonly clock: Clock
   readonly log: Log
   /** Fires when the run is cancelled: nothing new is begun, no wait goes on. */
