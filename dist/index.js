@@ -2226,10 +2226,13 @@ const ADVICE = {
     'unknown-server': 'Check the spelling; names are case-sensitive.',
     undrivable: '',
     'guard-refused': 'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
+    'same-address': 'Name these servers too, in one step with the others, or look for every backend that has the server; stopping the application would break their requests as well.',
+    'several-haproxies': 'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
+    'changed-meanwhile': 'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
     'not-drained': '',
+    'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
-    'not-everywhere': '',
     cancelled: ''
 };
 /** Problems that may be gone a moment later: a reload, a restart, a network that hiccups. */
@@ -2288,12 +2291,14 @@ function changedNothing(error) {
 /* harmony export */   CS: () => (/* binding */ takesTraffic),
 /* harmony export */   Hm: () => (/* binding */ statusWord),
 /* harmony export */   Jb: () => (/* binding */ ownAdminState),
-/* harmony export */   PA: () => (/* binding */ isServing),
+/* harmony export */   U4: () => (/* binding */ isUnresolved),
 /* harmony export */   W: () => (/* binding */ isOutOfRotation),
 /* harmony export */   Yy: () => (/* binding */ shownAdminState),
 /* harmony export */   gF: () => (/* binding */ canBe),
 /* harmony export */   ie: () => (/* binding */ isUp),
-/* harmony export */   mt: () => (/* binding */ isPartial),
+/* harmony export */   kj: () => (/* binding */ isReachable),
+/* harmony export */   or: () => (/* binding */ parseAddress),
+/* harmony export */   sn: () => (/* binding */ isInheritedMaint),
 /* harmony export */   wx: () => (/* binding */ isDrained)
 /* harmony export */ });
 const STATUS = /^(UP|DOWN|NOLB|DRAIN|MAINT|no check)(?: (?:-?\d+\/\d+|\([^)]*\)))?$/;
@@ -2301,13 +2306,22 @@ const STATUS = /^(UP|DOWN|NOLB|DRAIN|MAINT|no check)(?: (?:-?\d+\/\d+|\([^)]*\))
 function statusWord(status) {
     return STATUS.exec(status)?.[1];
 }
-/** Whether a status shows health that is on its way, up or down: `UP 1/3`, `DRAIN 2/3`. */
-function isPartial(status) {
-    return / -?\d+\/\d+$/.test(status);
+/**
+ * Reads the column `addr`. UNIX sockets all read `unix`, a server without a port `:0`, a name that is not
+ * resolved is empty, and an unspecified address leads to wherever the client asked for: none of these tells
+ * whether two servers are one (docs/haproxy-facts.md, "The same server in other backends").
+ */
+function parseAddress(text) {
+    const [, host, digits] = /^(\[[^\]]+\]|[^:[\]]+):(\d+)$/.exec(text) ?? [];
+    const port = Number(digits);
+    if (host === undefined || host === '0.0.0.0' || host === '[::]' || port === 0) {
+        return undefined;
+    }
+    return { host, port };
 }
 /**
  * The admin state that a server shows, or undefined where its status hides it: a server that is `DOWN`
- * or `NOLB` shows the same with and without a forced drain (measured).
+ * or `NOLB` shows the same with and without a forced drain (docs/haproxy-facts.md, "Statuses").
  */
 function shownAdminState(server) {
     switch (server.word) {
@@ -2324,25 +2338,44 @@ function shownAdminState(server) {
             return undefined;
     }
 }
+/** Whether a maint comes from the server that it tracks, or from a host name that DNS has lost. */
+function isInheritedMaint(server) {
+    return server.word === 'MAINT' && server.status !== 'MAINT';
+}
+/** Whether HAProxy holds a server in maint because DNS does not resolve its host name. */
+function isUnresolved(server) {
+    return server.status === 'MAINT (resolution)';
+}
 /**
- * The admin state to give back to a server: the one that it shows, where that is its own. A maint that it
- * has from the server it tracks is not, and where the state is hidden, `ready` is the likely one.
+ * The admin state that is surely a server's own: not one that it only follows, which ends with its leader's,
+ * and not one that its status hides.
  */
 function ownAdminState(server) {
-    return server.status.startsWith('MAINT (via') ? 'ready' : (shownAdminState(server) ?? 'ready');
+    const shown = shownAdminState(server);
+    if (isInheritedMaint(server)) {
+        return 'ready';
+    }
+    return shown === 'drain' && server.tracked !== undefined ? undefined : shown;
 }
 /** Whether what a server shows is possible in this admin state. */
 function canBe(server, state) {
     const shown = shownAdminState(server);
     return shown === undefined ? server.word !== undefined && state !== 'maint' : shown === state;
 }
-/** Whether a server serves for certain: up with full health or without a check, and with a weight. */
-function isServing(server) {
-    return (server.status === 'UP' || server.status === 'no check') && server.weight > 0;
+/**
+ * Whether a server is up: exactly `UP`, which is full health, or without a check; and at its full weight,
+ * which it is not while slowstart lasts, nor with a weight of 0.
+ */
+function isUp({ status, weight, throttle }) {
+    return (status === 'UP' || status === 'no check') && weight > 0 && throttle === undefined;
 }
-/** Whether load balancing sends a server users' requests now, healthy or not (`UP 1/3` does, measured). */
+/** Whether load balancing sends a server users' requests now, healthy or not (`UP 1/3` does). */
 function takesTraffic(server) {
     return (server.word === 'UP' || server.word === 'no check') && server.weight > 0;
+}
+/** Whether anybody can reach a server now: load balancing, pinned clients, or sessions that it already has. */
+function isReachable({ word, sessions, queue }) {
+    return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0;
 }
 /** Whether a server gets nothing new from load balancing. */
 function isOutOfRotation(server) {
@@ -2352,15 +2385,11 @@ function isOutOfRotation(server) {
 function isDrained(server, maxSessions) {
     return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions;
 }
-/** Whether a server is back: exactly `UP` with full health, or without a check. */
-function isUp(server) {
-    return server.status === 'no check' || (server.status === 'UP' && server.fullHealth);
-}
 
 
 /***/ }),
 
-/***/ 60:
+/***/ 28:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2371,11 +2400,11 @@ __nccwpck_require__.d(__webpack_exports__, {
   aR: () => (/* binding */ basicAuthorization)
 });
 
-// EXTERNAL MODULE: ./src/haproxy/errors.ts
-var haproxy_errors = __nccwpck_require__(202);
 // EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
 var papaparse = __nccwpck_require__(728);
 var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
+// EXTERNAL MODULE: ./src/haproxy/errors.ts
+var haproxy_errors = __nccwpck_require__(202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
 var server = __nccwpck_require__(30);
 ;// CONCATENATED MODULE: ./src/haproxy/csv.ts
@@ -2384,7 +2413,8 @@ var server = __nccwpck_require__(30);
 
 const HEADER = '# pxname,';
 const KINDS = ['frontend', 'backend', 'server', 'listener'];
-// Present in every version from 1.5 on (measured). All others are read as empty where they are missing.
+// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). All others are read as empty where they
+// are missing.
 const NEEDED = [
     'svname',
     'qcur',
@@ -2433,8 +2463,7 @@ function parseStatsCsv(text, source) {
     const columns = new Map(header.map((column, index) => [column, index]));
     const proxies = new Map();
     const servers = [];
-    const totals = new Map();
-    const processes = new Set();
+    const processNumbers = new Set();
     for (const cells of data.slice(1)) {
         const cell = (column) => cells[columns.get(column) ?? -1] ?? '';
         const label = `${cell('pxname')}/${cell('svname')}`;
@@ -2452,12 +2481,8 @@ function parseStatsCsv(text, source) {
         if (kind === undefined) {
             throw malformed(`is of the unknown type ${cell('type')}`);
         }
-        processes.add(cell('pid'));
+        processNumbers.add(cell('pid'));
         proxies.set(cell('pxname'), (proxies.get(cell('pxname')) ?? new Set()).add(kind));
-        if (kind === 'listener') {
-            continue;
-        }
-        totals.set(label, count('stot'));
         if (kind === 'server') {
             servers.push({
                 backend: cell('pxname'),
@@ -2468,30 +2493,26 @@ function parseStatsCsv(text, source) {
                 queue: count('qcur'),
                 weight: count('weight'),
                 backup: cell('bck') === '1',
+                total: count('stot'),
                 // In maint the check's own columns are empty, but `chkfail` is filled for every server whose
-                // check is enabled (measured, 1.5 to 3.5).
-                hasHealth: cell('chkfail') !== '' || cell('tracked') !== '',
-                fullHealth: hasFullHealth(cell),
+                // check is switched on (docs/haproxy-facts.md, "Health checks").
+                hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
+                hasAgent: cell('agent_status') !== '',
                 tracked: cell('tracked') || undefined,
                 check: checkResult(cell),
                 checking: cell('check_status').startsWith(RUNNING),
                 // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
                 checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
-                throttle: cell('throttle') === '' ? undefined : count('throttle')
+                unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
+                throttle: cell('throttle') === '' ? undefined : count('throttle'),
+                address: (0,server/* parseAddress */.or)(cell('addr')),
+                secondsInState: cell('lastchg') === '' ? undefined : count('lastchg')
             });
         }
     }
-    return { proxies, servers, totals, processes };
+    return { proxies, servers, processNumbers };
 }
-/** Health is full at rise + fall - 1. Those columns exist from 1.7; before, and for a tracking server, the status alone tells. */
-function hasFullHealth(cell) {
-    if ((0,server/* isPartial */.mt)(cell('status'))) {
-        return false;
-    }
-    const [rise, fall, health] = ['check_rise', 'check_fall', 'check_health'].map(cell);
-    return !rise || !fall || !health || Number(health) >= Number(rise) + Number(fall) - 1;
-}
-/** Stands before the status of a check while the next one runs, from 1.9 on (measured). */
+/** Stands before the status of a check while the next one runs, from 1.9 on (docs/haproxy-facts.md, "Health checks"). */
 const RUNNING = '* ';
 function checkResult(cell) {
     const running = cell('check_status').startsWith(RUNNING);
@@ -2519,12 +2540,80 @@ function recognise(text) {
     return 'something else';
 }
 
+;// CONCATENATED MODULE: ./src/haproxy/forms.ts
+// The whole request must fit tune.bufsize (16,384 bytes) less 1,024; 14,800 bytes of body always did
+// (docs/haproxy-facts.md, "Requests").
+const MAX_BODY = 14_000;
+/** The bodies of as few POSTs as it takes. */
+function* forms_forms(change, backend, servers) {
+    let form = new URLSearchParams({ b: backend, action: change });
+    let length = form.toString().length;
+    for (const server of servers) {
+        const more = `&s=${encodeURIComponent(server)}`.length;
+        if (length + more > MAX_BODY) {
+            yield form;
+            form = new URLSearchParams({ b: backend, action: change });
+            length = form.toString().length;
+        }
+        form.append('s', server);
+        length += more;
+    }
+    yield form;
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/process.ts
+// `show-desc` stands before this, unescaped, so the last pid on the page is the true one; what follows it up to
+// the uptime holds nothing that a configuration can choose (docs/haproxy-facts.md, "The process").
+const PROCESS = /^.*<b>pid = <\/b> (\d+) \(process #.*?<b>uptime = <\/b> (\d+)d (\d+)h(\d+)m(\d+)s/s;
+/** Reads the process from the HTML page; undefined where the page does not show it. */
+function parseProcess(html) {
+    const found = PROCESS.exec(html);
+    if (found === null) {
+        return undefined;
+    }
+    const [pid = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = found.slice(1).map(Number);
+    return { pid, uptimeMs: (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000 };
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
+
+/** What an HTTP status other than the expected one means. */
+function refusal({ status, location, body }, doing) {
+    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
+    switch (status) {
+        case 401:
+            return fail('unauthorized', 'the user name or the password was not accepted');
+        case 403:
+            return fail('forbidden', 'the request was refused');
+        case 404:
+            return fail('wrong-path', 'there is no such page');
+        case 502:
+        case 503:
+        case 504:
+            return fail('wrong-path', 'the request went to a backend that cannot answer', true);
+    }
+    if (status >= 300 && status < 400 && location !== undefined) {
+        return fail('redirected', `the answer redirects to ${destination(location)}`);
+    }
+    return fail('unexpected-status', `the answer is not a statistics page${body === '' ? ', but empty' : ''}`);
+}
+/** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
+function destination(location) {
+    const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
+    const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//');
+    return `${place}${verdict}`;
+}
+
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(126);
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
-var lib = __nccwpck_require__(769);
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
+var lib = __nccwpck_require__(857);
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
+var proxy = __nccwpck_require__(783);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(598);
+;// CONCATENATED MODULE: external "node:dns/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
 ;// CONCATENATED MODULE: external "node:net"
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 // EXTERNAL MODULE: external "node:tls"
@@ -2536,19 +2625,19 @@ const MEANINGS = [
     [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
     [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
     [/^ECONNREFUSED$/, 'refused', (host) => `${host} refused the connection`],
-    [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no way to ${host}`],
+    [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no route to ${host}`],
     [/^ETIMEDOUT$/, 'timed-out', (host) => `${host} did not answer the attempt to connect`],
     [/^(ECONNRESET|EPIPE)$/, 'reset', (host) => `${host} closed the connection without an answer`],
     [/^CERT_HAS_EXPIRED$/, 'tls-expired', (host) => `the certificate of ${host} has expired`],
     [
         /^ERR_TLS_CERT_ALTNAME_INVALID$/,
         'tls-wrong-name',
-        (host) => `the certificate was not made out for ${host}`
+        (host) => `the certificate is not valid for ${host}`
     ],
     [
         /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
         'tls-unknown-issuer',
-        (host) => `nobody who is trusted has signed the certificate of ${host}`
+        (host) => `no trusted authority has signed the certificate of ${host}`
     ],
     [
         /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/,
@@ -2617,13 +2706,15 @@ function explainFailure(error, failure) {
 
 
 
+
+
 /** The largest answer that is read, in bytes; a page of 10,000 servers has about 4 million. */
-const MAX_BODY = 32 * 1024 * 1024;
+const transport_MAX_BODY = 32 * 1024 * 1024;
 /**
  * Makes one request on a connection of its own and reads the answer to its last byte.
  *
- * The connection is fresh every time because a kept one can stay with the process of before a reload,
- * which answers `DONE` and changes nothing that matters (measured, 1.5 to 2.2). Redirects are handed to the
+ * The connection is fresh every time because a kept one can stay with the process from before a reload,
+ * which answers `DONE` and changes nothing that matters (docs/haproxy-facts.md, "Reloads"). Redirects are handed to the
  * caller: HAProxy answers every change with one, and following it turns each refusal into a 200.
  *
  * @throws HaproxyError for everything that keeps a complete answer from arriving; the signal's own
@@ -2636,7 +2727,8 @@ async function exchange(request, settings) {
     const timer = setTimeout(() => {
         deadline.abort();
     }, timeoutMs);
-    const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings, url);
+    const ended = AbortSignal.any([signal, deadline.signal]);
+    const taming = new Taming(ended, settings, url, request.address);
     const client = new lib/* HttpClient */.Qq('haproxy-server-state', [taming], {
         allowRedirects: false,
         allowRetries: false,
@@ -2670,13 +2762,67 @@ async function exchange(request, settings) {
         client.dispose();
     }
 }
+/**
+ * The addresses of a host, in the order in which the resolver gives them; none for an address, and none where
+ * a proxy connects, because that one resolves the name.
+ *
+ * @throws HaproxyError `host-not-found`, `timed-out`; the signal's own reason when that ended it
+ */
+async function resolveHost(request, { timeoutMs }) {
+    const { url, signal, doing } = request;
+    const host = url.hostname.replace(/[[\]]/g, '');
+    if ((0,external_node_net_namespaceObject.isIP)(host) !== 0 || (0,proxy/* getProxyUrl */.s)(url) !== undefined) {
+        return [];
+    }
+    const deadline = AbortSignal.timeout(timeoutMs);
+    try {
+        // A look-up cannot be aborted, only left behind.
+        const found = await Promise.race([
+            (0,promises_namespaceObject.lookup)(host, { all: true }),
+            rejection(signal),
+            rejection(deadline)
+        ]);
+        return found.map(({ address }) => address);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        const timedOutMs = deadline.aborted ? timeoutMs : undefined;
+        throw explainFailure(error, { doing, url, phase: 'looking up the host', timedOutMs });
+    }
+}
+/** Rejects with the signal's reason as soon as that fires. */
+function rejection(signal) {
+    return new Promise((_, reject) => {
+        const fail = () => {
+            reject(signal.reason);
+        };
+        if (signal.aborted) {
+            fail();
+        }
+        else {
+            signal.addEventListener('abort', fail, { once: true });
+        }
+    });
+}
+/** A resolver that knows one address for every name. */
+function alwaysAt(address) {
+    const family = (0,external_node_net_namespaceObject.isIP)(address);
+    return (_, options, callback) => {
+        if (options.all === true) {
+            callback(null, [{ address, family }]);
+        }
+        else {
+            callback(null, address, family);
+        }
+    };
+}
 async function read(message, doing) {
     const chunks = [];
     let size = 0;
     for await (const chunk of message) {
         size += chunk.length;
-        if (size > MAX_BODY) {
-            throw new haproxy_errors/* HaproxyError */.Q('oversized', `${doing}: the answer is larger than ${MAX_BODY} bytes.`);
+        if (size > transport_MAX_BODY) {
+            throw new haproxy_errors/* HaproxyError */.Q('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
         }
         chunks.push(chunk);
     }
@@ -2701,10 +2847,12 @@ class Taming {
     #signal;
     #settings;
     #url;
-    constructor(signal, settings, url) {
+    #address;
+    constructor(signal, settings, url, address) {
         this.#signal = signal;
         this.#settings = settings;
         this.#url = url;
+        this.#address = address;
     }
     prepareRequest(options) {
         const tls = this.#tlsOptions();
@@ -2719,6 +2867,9 @@ class Taming {
         }
         else {
             options.host = options.host?.replace(/[[\]]/g, '') ?? null;
+            if (this.#address !== undefined) {
+                options.lookup = alwaysAt(this.#address);
+            }
             this.#followConnection(agent);
         }
     }
@@ -2765,6 +2916,9 @@ class Taming {
 
 
 
+
+
+
 /** The commands of the page beside the admin states, by their POST values. */
 const COMMANDS = [
     'shutdown',
@@ -2778,60 +2932,81 @@ const COMMANDS = [
     'arunn',
     'adown'
 ];
-// The whole request must fit tune.bufsize (16,384 bytes) less 1,024; 14,800 bytes of body always did (measured).
-const stats_page_MAX_BODY = 14_000;
 /** The statistics page of one HAProxy. */
 class StatsPage {
-    /** The page's URL without credentials, its name for people. */
-    name;
-    #url;
+    #options;
     #authorization;
-    #settings;
-    #trace;
-    #processes = new Set();
-    /** @param trace told of every exchange, without secrets */
-    constructor(url, credentials, settings, trace = () => undefined) {
-        this.name = url.href;
-        this.#url = url;
-        this.#authorization = credentials && basicAuthorization(credentials);
-        this.#settings = settings;
-        this.#trace = trace;
+    #processNumbers = new Set();
+    constructor(options) {
+        this.#options = options;
+        this.#authorization = options.credentials && basicAuthorization(options.credentials);
+    }
+    /** The page's URL without credentials, its name for people. */
+    get name() {
+        return this.#options.url.href;
+    }
+    /** The address at which this page is read, where it was chosen among those that its host has. */
+    get address() {
+        return this.#options.address;
+    }
+    /** The same page, read at one of the addresses of its host. */
+    at(address) {
+        return new StatsPage({ ...this.#options, address });
+    }
+    /**
+     * The addresses of the page's host; none where it is an address itself, or a proxy looks it up.
+     *
+     * @throws HaproxyError `host-not-found`, `timed-out`
+     */
+    resolve({ signal }) {
+        return resolveHost({ url: new URL(this.name), signal, doing: this.#reading }, this.#options.settings);
+    }
+    get #reading() {
+        const where = this.address === undefined ? '' : ` at ${this.address}`;
+        return `Could not read the statistics page ${this.name}${where}`;
     }
     /**
      * Reads the page, narrowed to one backend if it is given. Rows of other proxies may come along.
      *
-     * @throws HaproxyError `several-processes` when HAProxy runs more than one (`nbproc`), and whatever
-     *   keeps a readable page from arriving
+     * @throws HaproxyError `several-processes` when HAProxy runs more than one (`nbproc`), or what
+     *   kept a readable page from arriving
      */
     async look(limits, backend) {
-        const doing = `Could not read the statistics page ${this.name}`;
-        const answer = await this.#exchange({
-            method: 'GET',
-            url: (0,stats_url/* csvAddress */.b)(this.#url, backend),
-            doing,
-            ...limits
-        });
-        if (answer.status !== 200) {
-            throw refusal(answer, doing);
-        }
-        const snapshot = parseStatsCsv(answer.body, `the statistics page ${this.name}`);
-        snapshot.processes.forEach((process) => this.#processes.add(process));
-        if (this.#processes.size > 1) {
-            const seen = [...this.#processes].join(' and ');
+        const body = await this.#get((0,stats_url/* csvAddress */.bH)(this.#options.url, backend), limits);
+        const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`);
+        snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number));
+        if (this.#processNumbers.size > 1) {
+            const seen = [...this.#processNumbers].join(' and ');
             throw new haproxy_errors/* HaproxyError */.Q('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
         }
         return snapshot;
     }
     /**
+     * Asks which process answers.
+     *
+     * @returns undefined where the page does not show it
+     */
+    async identify(limits) {
+        return parseProcess(await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits));
+    }
+    async #get(url, limits) {
+        const doing = this.#reading;
+        const answer = await this.#exchange({ method: 'GET', url, doing, ...limits });
+        if (answer.status !== 200) {
+            throw refusal(answer, doing);
+        }
+        return answer.body;
+    }
+    /**
      * Asks for a change of some servers of one backend; returns when HAProxy answered that it was done for
-     * all of them. `DONE` proves only that the names were understood (measured): look again to see.
+     * all of them. `DONE` proves only that the names were understood: look again to see what came of it.
      *
      * @throws HaproxyError with HAProxy's own code as its problem (`DENY`, `PART` …) or `not-haproxy`
      */
     async ask(change, backend, servers, limits) {
         const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
         let done = 0;
-        for (const form of stats_page_forms(change, backend, servers)) {
+        for (const form of forms_forms(change, backend, servers)) {
             try {
                 await this.#postExpecting('DONE', form, doing, limits);
             }
@@ -2842,13 +3017,28 @@ class StatsPage {
         }
     }
     /**
-     * Proves without side effect that changes of a backend are allowed: a change that names no server is
-     * answered `NONE` where it would have been carried out (measured).
+     * Asks for one half of an admin state of one server.
+     *
+     * @returns whether that changed anything; it did not where it was so already
+     * @throws HaproxyError with HAProxy's own code as its problem, or `not-haproxy`
+     */
+    async switch(flag, backend, server, limits) {
+        const doing = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
+        const form = new URLSearchParams({ b: backend, action: flag, s: server });
+        const code = await this.#post(form, doing, limits);
+        if (code !== 'DONE' && code !== 'NONE') {
+            throw new haproxy_errors/* HaproxyError */.Q(code, `${doing}: HAProxy answered ${code}.`);
+        }
+        return code === 'DONE';
+    }
+    /**
+     * Checks without side effect that changes of a backend are allowed: a change that names no server is
+     * answered `NONE` where it would have been carried out.
      *
      * @throws HaproxyError `DENY`, or another of HAProxy's codes
      */
-    async proveAdmin(backend, limits) {
-        const doing = `Could not prove the right to change ${backend} on ${this.name}`;
+    async checkAdminAccess(backend, limits) {
+        const doing = `Could not check the right to change ${backend} on ${this.name}`;
         const form = new URLSearchParams({ b: backend, action: 'ready' });
         await this.#postExpecting('NONE', form, doing, limits);
     }
@@ -2877,13 +3067,14 @@ class StatsPage {
         throw refusal(answer, doing);
     }
     async #exchange(request) {
+        const { settings, trace = () => undefined } = this.#options;
         const { method, url, body: sent = '' } = request;
         const asked = `${method} ${url.href} ${sent}`.trimEnd();
-        this.#trace(asked);
-        const answer = await exchange({ ...request, authorization: this.#authorization }, this.#settings);
+        trace(asked);
+        const answer = await exchange({ ...request, authorization: this.#authorization, address: this.address }, settings);
         const { status, location = '', body } = answer;
         const led = location && ` ${destination(location)}`;
-        this.#trace(`${asked} → ${status}${led} (${body.length} characters)`);
+        trace(`${asked} → ${status}${led} (${body.length} characters)`);
         return answer;
     }
 }
@@ -2895,22 +3086,6 @@ const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
 function isRefusal(code) {
     return REFUSALS.includes(code);
 }
-/** The bodies of as few POSTs as it takes. */
-function* stats_page_forms(change, backend, servers) {
-    let form = new URLSearchParams({ b: backend, action: change });
-    let length = form.toString().length;
-    for (const server of servers) {
-        const more = `&s=${encodeURIComponent(server)}`.length;
-        if (length + more > stats_page_MAX_BODY) {
-            yield form;
-            form = new URLSearchParams({ b: backend, action: change });
-            length = form.toString().length;
-        }
-        form.append('s', server);
-        length += more;
-    }
-    yield form;
-}
 /** A failure after a part of a change was done must not be taken for a change of nothing. */
 function afterAPart(error) {
     return error instanceof haproxy_errors/* HaproxyError */.Q
@@ -2921,32 +3096,6 @@ function afterAPart(error) {
         })
         : error;
 }
-/** What an HTTP status other than the expected one means. */
-function refusal({ status, location, body }, doing) {
-    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
-    switch (status) {
-        case 401:
-            return fail('unauthorized', 'the user name or the password was not accepted');
-        case 403:
-            return fail('forbidden', 'the request was refused');
-        case 404:
-            return fail('wrong-path', 'there is no such page');
-        case 502:
-        case 503:
-        case 504:
-            return fail('wrong-path', 'the request went to a backend that cannot answer', true);
-    }
-    if (status >= 300 && status < 400 && location !== undefined) {
-        return fail('redirected', `the answer leads on to ${destination(location)}`);
-    }
-    return fail('unexpected-status', `the answer is not a statistics page${body === '' ? ', but empty' : ''}`);
-}
-/** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
-function destination(location) {
-    const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
-    const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//');
-    return `${place}${verdict}`;
-}
 
 
 /***/ }),
@@ -2955,11 +3104,12 @@ function destination(location) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   b: () => (/* binding */ csvAddress),
-/* harmony export */   w: () => (/* binding */ parseStatsUrl)
+/* harmony export */   P$: () => (/* binding */ headAddress),
+/* harmony export */   bH: () => (/* binding */ csvAddress),
+/* harmony export */   wN: () => (/* binding */ parseStatsUrl)
 /* harmony export */ });
 // Options that HAProxy or its page add after the stats URI. Two of them hide servers (`;up`,
-// `;no-maint`), `;st=` is the answer to an earlier change. Manual, "stats uri"; the list: measured.
+// `;no-maint`), `;st=` is the answer to an earlier change. Manual, "stats uri"; docs/haproxy-facts.md, "The URL".
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g;
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g;
 /**
@@ -3003,10 +3153,17 @@ function userinfoOf(url) {
  * The address of the page as CSV, narrowed to one backend if it is given.
  *
  * `scope=` is a substring filter on the proxy's name, cut at 20 characters, so rows of other proxies may
- * come along; it is switched off silently by any character outside `[A-Za-z0-9._:-]` (measured, 1.5 to 3.5).
+ * come along; it is switched off silently by any character outside `[A-Za-z0-9._:-]` (docs/haproxy-facts.md, "The URL").
  */
 function csvAddress(url, backend) {
     return new URL(`${url.href};csv${backend === undefined ? '' : `;scope=${backend}`}`);
+}
+/**
+ * The address of the page as HTML, narrowed to a proxy that cannot exist: its head alone, which shows the
+ * process (docs/haproxy-facts.md, "The process").
+ */
+function headAddress(url) {
+    return new URL(`${url.href};norefresh;scope=..none..`);
 }
 
 
@@ -3016,22 +3173,25 @@ function csvAddress(url, backend) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(358);
-/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(661);
-/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(664);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(232);
+/* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
+/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
+/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
+
 
 
 
 // One bundle serves both stages. The await keeps a promise that never settles from ending the step green:
 // Node then exits with 13 instead of 0.
-await ((0,_runner_stage_js__WEBPACK_IMPORTED_MODULE_2__/* .isPostStage */ .p)() ? (0,_post_js__WEBPACK_IMPORTED_MODULE_1__/* .post */ .b)() : (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)());
+await ((0,_runner_stage_js__WEBPACK_IMPORTED_MODULE_3__/* .isPostStage */ .p)() ? (0,_post_js__WEBPACK_IMPORTED_MODULE_1__/* .post */ .b)() : (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)());
+(0,_runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__/* .endIfHung */ .R)();
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
 
 /***/ }),
 
-/***/ 358:
+/***/ 232:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3040,49 +3200,702 @@ __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ main)
 });
 
-// EXTERNAL MODULE: ./src/runner/cancellation.ts
-var cancellation = __nccwpck_require__(323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 3 modules
-var inputs = __nccwpck_require__(539);
-// EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(338);
-// EXTERNAL MODULE: ./src/runner/intent.ts
-var intent = __nccwpck_require__(718);
-// EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 1 modules
-var bring_back = __nccwpck_require__(543);
-// EXTERNAL MODULE: ./src/rotation/settle-all.ts
-var settle_all = __nccwpck_require__(909);
-// EXTERNAL MODULE: ./src/rotation/retry.ts
-var retry = __nccwpck_require__(168);
-// EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(898);
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
+// EXTERNAL MODULE: ./src/rotation/backend.ts
+var backend = __nccwpck_require__(870);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 2 modules
+var bring_back = __nccwpck_require__(959);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
 var errors = __nccwpck_require__(202);
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(331);
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
 ;// CONCATENATED MODULE: ./src/rotation/command.ts
 
 
 
 
 
+
 /**
- * Carries out a command that is not an admin state (kill sessions, health and agent checks) on all pools
- * at once and looks at what came of it. There is nothing to put back when one of them fails.
+ * Carries out a command that is not an admin state (kill sessions, health and agent checks) on all backends
+ * at once and looks at what came of it. There is nothing to roll back when one of them fails.
  */
-async function command(pools, name, context) {
+async function command(name, backends, context) {
     context.cancelled.throwIfAborted();
-    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}.`);
-    await (0,settle_all/* settleAll */.j)(pools, async (pool) => {
-        await (0,retry/* retry */.L)(() => pool.command(name, pool.targets, { signal: context.over }), context, 
-        // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
-        (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error)));
-        await (0,retry/* retry */.L)(() => pool.look({ signal: context.cancelled }), context);
-    });
+    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
+    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, 
+    // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
+    (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
+    await (0,request/* lookAgain */.IK)(backends, context);
+}
+/** Checks on every backend, without changing anything, that a change would be accepted. */
+async function checkAdminAccess(backends, context) {
+    const limits = { signal: context.cancelled };
+    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
 }
 
+// EXTERNAL MODULE: ./src/rotation/guard.ts
+var guard = __nccwpck_require__(807);
+// EXTERNAL MODULE: ./src/haproxy/server.ts
+var haproxy_server = __nccwpck_require__(30);
+// EXTERNAL MODULE: ./src/rotation/route.ts
+var route = __nccwpck_require__(663);
+;// CONCATENATED MODULE: ./src/rotation/refuse.ts
+
+
+
+/**
+ * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
+ *
+ * @throws HaproxyError `malformed`
+ */
+function refuseUnknownStatus(targets) {
+    const unknown = targets.filter(({ before }) => before.word === undefined);
+    if (unknown.length > 0) {
+        const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
+    }
+}
+/**
+ * Refuses targets that cannot be brought back by naming them.
+ *
+ * @param canWait whether the step may wait until DNS resolves a name again
+ * @throws HaproxyError `undrivable` with the reason for each of them
+ */
+function refuseUndrivable(targets, canWait) {
+    const reasons = targets.flatMap((target) => undrivable(target, targets, canWait) ?? []);
+    if (reasons.length > 0) {
+        throw new errors/* HaproxyError */.Q('undrivable', reasons.join(' '));
+    }
+}
+function undrivable(target, all, canWait) {
+    const { fullName, before } = target;
+    const { status, tracked } = before;
+    if ((0,haproxy_server/* isUnresolved */.U4)(before)) {
+        return canWait
+            ? undefined
+            : `${fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
+    }
+    if ((0,haproxy_server/* isInheritedMaint */.sn)(before) && (0,route/* leaderOf */.tY)(target, all) === undefined) {
+        return `${fullName} is ${status}: it follows ${tracked ?? 'another server'}; name that server instead.`;
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./src/rotation/same-address.ts
+
+
+/**
+ * Finds out who else uses the addresses of the targets on one instance.
+ *
+ * @param isLeaving whether a server is a target or follows one, and so leaves with it
+ */
+function sharedAddresses(instance, { servers }, targets, isLeaving) {
+    const others = servers.filter((server) => !isLeaving(server) && (0,haproxy_server/* isReachable */.kj)(server));
+    const having = (test) => others
+        .filter((other) => targets.some((target) => test(other, target)))
+        .map((server) => ({ instance, server }));
+    return {
+        same: having((other, target) => isSameHost(other, target) && other.address?.port === target.address?.port),
+        otherPort: having((other, target) => isSameHost(other, target) && other.address?.port !== target.address?.port),
+        unknown: having((other, target) => other.name === target.name && (other.address === undefined || target.address === undefined)),
+        areShown: targets.every(({ address }) => address !== undefined)
+    };
+}
+function isSameHost(one, other) {
+    return one.address !== undefined && one.address.host === other.address?.host;
+}
+/** `backend/server on URL (UP)`, each once. */
+function describeOthers(others) {
+    const names = others.map(({ server, instance }) => {
+        return `${server.backend}/${server.name} on ${instance.name} (${server.status})`;
+    });
+    return [...new Set(names)].join(', ');
+}
+/** @throws HaproxyError `same-address` where the application of a target serves others as well */
+function refuseSharedAddresses({ same }) {
+    if (same.length > 0) {
+        throw new errors/* HaproxyError */.Q('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
+/** A process may have started up to so long before its uptime tells. Milliseconds. */
+const ROUNDING = 1_000;
+/** How long before a new process started a look may be, to tell for certain what the old one had. ms */
+const RECENT = 2_000;
+/**
+ * The processes of one instance from before its last reload. They serve their sessions to the end, and nothing
+ * on the statistics page tells of them (docs/haproxy-facts.md, "Reloads").
+ */
+class OldProcesses {
+    instance;
+    #hardStopAfterMs;
+    #glimpses = [];
+    #goneAt = -Infinity;
+    #resetAt = -Infinity;
+    /** When the process that answers was first seen, and the one before it. */
+    #firstSeenAt;
+    /** @param hardStopAfterMs how long an old process may live on after a reload, where that is known */
+    constructor(instance, hardStopAfterMs) {
+        this.instance = instance;
+        this.#hardStopAfterMs = hardStopAfterMs;
+        this.#firstSeenAt = [instance.process?.firstSeenAt ?? -Infinity, -Infinity];
+        this.#goneAt = this.#endOfThoseBefore(-Infinity);
+    }
+    /**
+     * When none can hold a session any more, in milliseconds on the run's clock: Infinity where nothing can
+     * tell, and -Infinity where nothing says that there is one.
+     */
+    get goneAt() {
+        return this.#goneAt;
+    }
+    remember(glimpse) {
+        this.#glimpses.push(glimpse);
+    }
+    /**
+     * Takes in that a look showed counters that had begun anew: it may have shown another process already, even if
+     * that one seems to have started later, as one does that was stalled.
+     */
+    countersReset(at) {
+        this.#resetAt = at;
+    }
+    /**
+     * Takes in that another process answers now.
+     *
+     * @param isKept whether the new process has the admin states that the old one had
+     * @returns whether the old one may have sessions that nothing shows
+     */
+    replaced(isKept) {
+        const { startedAt = -Infinity, firstSeenAt = -Infinity } = this.instance.process ?? {};
+        if (firstSeenAt !== this.#firstSeenAt[0]) {
+            this.#firstSeenAt = [firstSeenAt, this.#firstSeenAt[0]];
+        }
+        const start = startedAt - ROUNDING;
+        const from = this.#firstSeenAt[1];
+        const to = this.#resetAt > from ? this.#resetAt : Infinity;
+        const last = this.#glimpses.findLast(({ at }) => at >= from && at < to && at <= start);
+        const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT);
+        if (!isIdle) {
+            this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity));
+        }
+        return !isIdle;
+    }
+    #endOfThoseBefore(unknown) {
+        const { process } = this.instance;
+        return this.#hardStopAfterMs === undefined || process === undefined
+            ? unknown
+            : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs);
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(911);
+;// CONCATENATED MODULE: ./src/rotation/draining.ts
+
+
+
+
+
+
+
+
+/**
+ * The condition that servers are drained: out of rotation, no more sessions left than may remain on them and on
+ * those that follow them, and no old process that may hold one still.
+ */
+class Draining {
+    #backends;
+    #order;
+    #context;
+    #old;
+    #unclear = new Set();
+    /** Instances that were reloaded, until everything is asked for again. */
+    #reloaded = new Map();
+    #visited = new Set();
+    /** When a look last showed that a target is out, on the run's clock. */
+    #heldAt = new Map();
+    #judged = 0;
+    #saidUntil = -Infinity;
+    constructor(backends, order, context) {
+        this.#backends = backends;
+        this.#order = order;
+        this.#context = context;
+        this.#old = new Map((0,backend/* instancesOf */.sG)(backends).map((instance) => [
+            instance,
+            new OldProcesses(instance, order.hardStopAfterMs)
+        ]));
+    }
+    /** Instances whose process was replaced by one of which it is not clear whether it started since. */
+    get unclear() {
+        return [...this.#unclear];
+    }
+    /** Instances of which an old process may hold sessions that nothing shows. */
+    get withOldProcess() {
+        const now = this.#context.clock.now();
+        return [...this.#old.values()].filter(({ goneAt }) => goneAt > now).map((old) => old.instance);
+    }
+    /** Targets and followers that are not drained, by what was last seen of them. */
+    get left() {
+        return [...(0,backend/* targetsOf */.QR)(this.#backends), ...(0,backend/* followersOf */.n$)(this.#backends)].filter((target) => !this.#hasDrained(target));
+    }
+    async judge(seen) {
+        this.#judged += 1;
+        this.#remember(seen);
+        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,request/* isOut */.th)(now, this.#order.state));
+        const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
+        const toAsk = new Set([...this.#reloaded.keys(), ...groups.keys()]);
+        if (toAsk.size > 0) {
+            await (0,settle_all/* settleAll */.j)([...toAsk], (instance) => this.#onLost(instance, groups.get(instance) ?? []));
+            return 'acted';
+        }
+        this.#sayWhoVisits();
+        return this.left.length === 0 && this.#areOldOnesGone() ? 'met' : 'waiting';
+    }
+    /** Asks for the process once more: a reload that kept the admin states shows in nothing else. */
+    async confirm() {
+        const changes = await (0,settle_all/* settleAll */.j)([...this.#old.keys()], async (instance) => {
+            const change = await this.#recheck(instance);
+            if (this.#reloaded.has(instance)) {
+                await this.#onReload(instance, change);
+            }
+            return change;
+        });
+        return changes.every((change) => change === 'same' || change === 'unknown');
+    }
+    async #onLost(instance, lost) {
+        const change = await this.#recheck(instance);
+        if (!this.#reloaded.has(instance)) {
+            throw (0,other_hands/* changedByOthers */.vh)(lost, change);
+        }
+        await this.#onReload(instance, change);
+    }
+    async #recheck(instance) {
+        const change = await instance.recheck({ signal: this.#context.cancelled });
+        if (change === 'unclear') {
+            this.#unclear.add(instance);
+        }
+        if (change === 'newer' || change === 'unclear') {
+            this.#reloaded.set(instance, change);
+        }
+        return change;
+    }
+    /** Asks again for what the reload made HAProxy forget, or may have where the status hides it. */
+    async #onReload(instance, change) {
+        const { state, minUp } = this.#order;
+        const backends = this.#backends.filter((backend) => backend.instance === instance);
+        await (0,request/* lookAgain */.IK)(backends, this.#context);
+        const forgotten = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => !(0,request/* isOut */.th)(now, state) || (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+        const lost = forgotten.filter(({ now }) => !(0,request/* isOut */.th)(now, state));
+        const byOthers = (0,other_hands/* notLostByReload */.a2)(lost, this.#heldAt);
+        if (byOthers.length > 0) {
+            throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
+        }
+        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)));
+        if (lost.length > 0) {
+            // What is asked for again may have become one too many meanwhile.
+            (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        }
+        await (0,request/* request */.Em)(state, forgotten, this.#context);
+        this.#reloaded.delete(instance);
+    }
+    /** What the process that was replaced may still hold; a stalled one only seems to be another. */
+    #restOn(instance, isKept) {
+        if (this.#reloaded.get(instance) === 'unclear') {
+            return 'whether an old process still holds sessions cannot be known';
+        }
+        return this.#old.get(instance)?.replaced(isKept) === true
+            ? 'its old process may still hold sessions, and nothing shows them'
+            : 'no session was left on its old process';
+    }
+    #remember(seen) {
+        (0,backend/* targetsOf */.QR)(seen)
+            .filter(({ now }) => (0,request/* isOut */.th)(now, this.#order.state))
+            .forEach((target) => this.#heldAt.set(target, target.backend.seenAt));
+        for (const [instance, old] of this.#old) {
+            const backends = this.#backends.filter((backend) => backend.instance === instance);
+            if (backends.every((backend) => seen.includes(backend))) {
+                const [targets, followers] = [(0,backend/* targetsOf */.QR)(backends), (0,backend/* followersOf */.n$)(backends)];
+                // In drain pinned clients may go on to come to the old process.
+                const isIdle = targets.every(({ now }) => (0,request/* isOut */.th)(now, 'maint')) &&
+                    [...targets, ...followers].every(({ now }) => (0,haproxy_server/* isDrained */.wx)(now, 0));
+                const at = Math.min(...backends.map(({ seenAt }) => seenAt));
+                old.remember({ at, isIdle });
+                if ([...targets, ...followers].some(({ newSessions }) => newSessions < 0)) {
+                    old.countersReset(at);
+                }
+            }
+        }
+    }
+    /** In drain the short requests of pinned clients go on, and would fall between two looks. */
+    #hasDrained({ now, newSessions }) {
+        const { maxSessions } = this.#order;
+        return (0,haproxy_server/* isDrained */.wx)(now, maxSessions) && (maxSessions > 0 || newSessions === 0);
+    }
+    #areOldOnesGone() {
+        const { clock, log } = this.#context;
+        const goneAt = Math.max(...[...this.#old.values()].map((old) => old.goneAt));
+        const remainingMs = goneAt - clock.now();
+        if (remainingMs > 0 && goneAt > this.#saidUntil) {
+            this.#saidUntil = goneAt;
+            const howLong = remainingMs === Infinity ? '' : ` for ${(0,duration/* formatDuration */.a)(remainingMs)}`;
+            log.info(`HAProxy shows no more sessions. Waiting${howLong}: a process from before a reload may still hold some.`);
+        }
+        return remainingMs <= 0;
+    }
+    #sayWhoVisits() {
+        // What came before the first look came when the servers were in rotation.
+        if (this.#judged === 1 || this.#order.maxSessions > 0) {
+            return;
+        }
+        for (const target of (0,backend/* targetsOf */.QR)(this.#backends)) {
+            if ((0,haproxy_server/* isDrained */.wx)(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
+                this.#visited.add(target);
+                this.#context.log.info(`New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`);
+            }
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/proof.ts
+
+
+
+
+/** A HAProxy that has run for so long has no process from before its last reload any more. Milliseconds. */
+const LONG_AGO = 3_600_000;
+/** What is proven of servers that are drained, and what is not. */
+function proofOf(backends, evidence) {
+    const { shared, maxSessions, settledMs } = evidence;
+    const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`;
+    return {
+        doubts: doubtsOf(backends, evidence),
+        facts: [
+            `${rest} for ${(0,duration/* formatDuration */.a)(settledMs)}.`,
+            ...(0,backend/* instancesOf */.sG)(backends).flatMap((instance) => processFact(instance, evidence) ?? []),
+            addressFact(shared),
+            ...(0,guard/* backendsAtStake */.rj)(backends).map(servingFact)
+        ]
+    };
+}
+function doubtsOf(backends, evidence) {
+    const { shared, unclear, minUp, maxSessions } = evidence;
+    const instances = (0,backend/* instancesOf */.sG)(backends);
+    const unknown = instances.filter(({ isShown }) => !isShown);
+    const young = instances.filter((instance) => isYoung(instance, evidence));
+    const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
+    const short = (0,guard/* backendsAtStake */.rj)(backends).filter((backend) => (0,guard/* servingIn */.m8)(backend).length < minUp);
+    return [
+        ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown }] : []),
+        ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear }] : []),
+        ...(young.length > 0 ? [{ kind: 'young process', instances: young }] : []),
+        ...(shared.same.length > 0 ? [{ kind: 'same address', others: shared.same }] : []),
+        ...(shared.unknown.length > 0 ? [{ kind: 'same name', others: shared.unknown }] : []),
+        ...(withAgent.length > 0 ? [{ kind: 'agent check', targets: withAgent }] : []),
+        ...(short.length > 0
+            ? [{ kind: 'too few serve', backends: short.map(({ fullName }) => fullName) }]
+            : []),
+        ...(maxSessions > 0 ? [{ kind: 'max sessions' }] : [])
+    ];
+}
+function isYoung({ firstProcess }, { hardStopAfterMs }) {
+    return (hardStopAfterMs === undefined &&
+        firstProcess !== undefined &&
+        firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO);
+}
+function processFact(instance, evidence) {
+    const { process, isShown, name, clock } = instance;
+    if (process === undefined || !isShown) {
+        return undefined;
+    }
+    const { hardStopAfterMs } = evidence;
+    const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt;
+    const old = hardStopAfterMs !== undefined
+        ? `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a)(hardStopAfterMs)}`
+        : isYoung(instance, evidence)
+            ? 'an older process may hold a session'
+            : isReloaded
+                ? 'HAProxy was reloaded meanwhile, and no session was left on its old process'
+                : 'older processes are assumed to be gone after an hour';
+    const age = (0,duration/* formatDuration */.a)(clock.now() - process.startedAt);
+    return `${name}: process ${process.pid} has been running for ${age}; ${old}.`;
+}
+function addressFact({ same, areShown }) {
+    if (same.length > 0) {
+        return `At the same address: ${describeOthers(same)}.`;
+    }
+    return areShown
+        ? 'When the step began, no other server that could be reached was at the same address.'
+        : 'The page does not show the addresses (stats show-legends).';
+}
+function servingFact(backend) {
+    const names = (0,guard/* servingIn */.m8)(backend).map(({ name }) => name);
+    return `Serving in ${backend.fullName}: ${names.length > 0 ? names.join(', ') : 'none'}.`;
+}
+
+// EXTERNAL MODULE: ./src/rotation/rollback.ts
+var rollback = __nccwpck_require__(604);
+// EXTERNAL MODULE: ./src/rotation/wait.ts
+var rotation_wait = __nccwpck_require__(361);
+;// CONCATENATED MODULE: ./src/rotation/drained.ts
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Waits until servers are drained. When their admin state does not hold on one instance, all get back what they
+ * had.
+ *
+ * @throws HaproxyError; `not-drained`, `old-process` when the time is up
+ */
+async function waitUntilDrained(backends, order, context, onLook) {
+    const condition = new Draining(backends, order, context);
+    const wait = { backends, options: order.wait, condition, onLook };
+    const result = await (0,rollback/* allOrNothing */.G3)((0,backend/* targetsOf */.QR)(backends), context, () => (0,rotation_wait/* waitUntil */.a)(wait, context));
+    if (result.met) {
+        return proven(backends, order, condition, result, context);
+    }
+    const failure = notDrained(condition, order, result);
+    const { onTimeout, state } = order;
+    if (onTimeout === 'restore') {
+        throw await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context);
+    }
+    // To go on, or to kill, takes certainty that the servers are out of rotation.
+    const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,request/* isOut */.th)(now, state));
+    const busy = condition.left.filter(({ now }) => !(0,haproxy_server/* isDrained */.wx)(now, order.maxSessions));
+    if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
+        throw failure;
+    }
+    context.log.warning(failure.message);
+    if (onTimeout === 'continue') {
+        return { kind: 'not drained' };
+    }
+    return waitAfterKill(backends, busy, { order, condition, result }, context, onLook);
+}
+async function proven(backends, order, condition, { settledMs }, context) {
+    const { unclear } = condition;
+    if (order.state === 'maint') {
+        await refuseIfLeftElsewhere(backends, order, context);
+    }
+    const proof = proofOf(backends, { ...order, unclear, settledMs });
+    const isSafe = order.state === 'maint' && proof.doubts.length === 0;
+    return { kind: isSafe ? 'safe to stop' : 'drained', proof };
+}
+/** A server that was in maint already showed so at every address, whoever answers there. */
+async function refuseIfLeftElsewhere(backends, { maxSessions }, context) {
+    const limits = { signal: context.cancelled };
+    const isAlike = (server) => (0,haproxy_server/* isDrained */.wx)(server, maxSessions);
+    await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), isAlike, context, 'the end of the sessions');
+    await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(backends), (instance) => (0,retry/* retry */.L)(() => instance.refuseIfOthersAnswer(limits), context));
+}
+/** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
+const AFTER_KILL = 5_000;
+/** Kills what is left. No POST reaches what an old process holds. */
+async function waitAfterKill(backends, busy, { order, condition, result: before }, context, onLook) {
+    context.log.info(`Killing the sessions of ${(0,describe/* namesOf */.eZ)(busy)}.`);
+    // Sessions that came since an attempt of unknown fate would be killed too, so there is no second one.
+    await (0,request/* forEachBackend */.XS)(busy, (backend, targets) => backend.command('shutdown', targets, { signal: context.over }));
+    const { settleMs, pollMs } = order.wait;
+    const options = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * pollMs };
+    const wait = {
+        backends,
+        options,
+        condition,
+        onLook: (moreMs, remainingMs) => {
+            onLook(before.elapsedMs + moreMs, remainingMs);
+        }
+    };
+    const result = await (0,rollback/* allOrNothing */.G3)((0,backend/* targetsOf */.QR)(backends), context, () => (0,rotation_wait/* waitUntil */.a)(wait, context));
+    if (!result.met) {
+        const { problem, message, advice } = notDrained(condition, { ...order, wait: options }, result);
+        throw new errors/* HaproxyError */.Q(problem, `After the sessions were killed: ${message}`, { advice });
+    }
+    return proven(backends, order, condition, result, context);
+}
+function notDrained(condition, { wait, state }, result) {
+    const { left, withOldProcess } = condition;
+    const seen = left.map((target) => {
+        const { newSessions, fullName } = target;
+        const visits = newSessions > 0 ? `, and ${(0,describe/* count */.U9)(newSessions, 'new session')} came to it` : '';
+        return `${fullName} is ${(0,describe/* seenAs */.ke)(target)}${visits}`;
+    });
+    const old = withOldProcess.map(({ name }) => `a process from before a reload may still hold sessions at ${name}`);
+    const pinned = state === 'drain'
+        ? 'Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
+        : left.some(({ newSessions }) => newSessions > 0)
+            ? '`option persist` or `force-persist` in haproxy.cfg sends pinned clients even to a server in maint.'
+            : '';
+    const message = `Not drained within ${(0,duration/* formatDuration */.a)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
+    return seen.length === 0 && old.length > 0
+        ? new errors/* HaproxyError */.Q('old-process', message)
+        : new errors/* HaproxyError */.Q('not-drained', message, {
+            advice: result.failure?.advice ?? pinned,
+            cause: result.failure
+        });
+}
+
+;// CONCATENATED MODULE: ./src/rotation/take-out.ts
+
+
+
+
+
+
+
+/**
+ * The targets that must be asked: not those that surely have the admin state of their own already. In `MAINT` a
+ * server is further out than `drain` takes it.
+ */
+function targetsToTakeOut(backends, state) {
+    return (0,backend/* targetsOf */.QR)(backends).filter(({ before }) => {
+        const own = (0,haproxy_server/* ownAdminState */.Jb)(before);
+        return own !== state && own !== 'maint';
+    });
+}
+/**
+ * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
+ * this; it is asked again here after the change, for two runs that took out different servers at once.
+ *
+ * @throws HaproxyError; `not-drained` when the time is up
+ */
+async function takeOut(backends, order, context, onLook) {
+    context.cancelled.throwIfAborted();
+    const { state, minUp, wait } = order;
+    const asked = targetsToTakeOut(backends, state);
+    await (0,rollback/* allOrNothing */.G3)(asked, context, async () => {
+        await (0,request/* request */.Em)(state, asked, context);
+        if (asked.length > 0) {
+            await (0,request/* lookAgain */.IK)(backends, context);
+        }
+        await refuseIfLost(asked, context);
+        await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,request/* isOut */.th)(server, state), context);
+        if (asked.length > 0) {
+            (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        }
+    });
+    return wait === undefined
+        ? { kind: 'requested' }
+        : waitUntilDrained(backends, { ...order, wait }, context, onLook);
+}
+/** What does not show is looked into once more: it may show at another HAProxy that answers in turn. */
+async function refuseIfLost(targets, context) {
+    try {
+        (0,request/* refuseIfNotHeld */.aw)(targets);
+    }
+    catch (error) {
+        const lost = targets.filter(({ now, change }) => !(0,haproxy_server/* canBe */.gF)(now, change.state ?? 'ready'));
+        await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
+        throw error;
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/target.ts
+var rotation_target = __nccwpck_require__(921);
+// EXTERNAL MODULE: ./src/runner/intent.ts
+var intent = __nccwpck_require__(718);
+;// CONCATENATED MODULE: ./src/perform.ts
+
+
+
+
+
+
+
+
+
+
+/** Does what the action asks for, and says what was achieved. */
+async function perform(inputs, found, context, onLook) {
+    const { action } = inputs;
+    const { backends } = found;
+    refuseUnknownStatus((0,backend/* targetsOf */.QR)(backends));
+    switch (action) {
+        case 'status':
+            return { kind: 'observed' };
+        case 'drain':
+        case 'maint':
+            return performTakeOut({ ...inputs, action }, found, context, onLook);
+        case 'ready':
+            return performBringBack(inputs, backends, context, onLook);
+        default:
+            if (inputs.dryRun) {
+                return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
+            }
+            await command(action, backends, context);
+            return { kind: 'commanded' };
+    }
+}
+async function performTakeOut(inputs, { backends, shared }, context, onLook) {
+    const { action, minUp, restore } = inputs;
+    if (inputs.sameAddress === 'refuse') {
+        refuseSharedAddresses(shared);
+    }
+    if (shared.otherPort.length > 0) {
+        context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`);
+    }
+    const targets = targetsToTakeOut(backends, action);
+    (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    if (inputs.dryRun) {
+        return dryRun(backends, plan(targets, action), context);
+    }
+    (0,intent/* saveIntent */.Cf)(restore, action, targets);
+    try {
+        const wait = inputs.wait ? inputs.waitOptions : undefined;
+        return await takeOut(backends, { ...inputs, state: action, wait, shared }, context, onLook);
+    }
+    finally {
+        (0,intent/* saveIntent */.Cf)(restore, action, targets.filter(rotation_target/* isMoved */.yu));
+    }
+}
+async function performBringBack(inputs, backends, context, onLook) {
+    refuseUndrivable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
+    const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
+    if (inputs.dryRun) {
+        return dryRun(backends, returnPlan((0,bring_back/* routesOf */.e)(backends, order)), context);
+    }
+    return (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
+}
+async function dryRun(backends, whatItWouldDo, context) {
+    await checkAdminAccess(backends, context);
+    return { kind: 'dry run', plan: whatItWouldDo };
+}
+function plan(targets, state) {
+    return targets.length === 0 ? 'find nothing to change' : `ask for ${state} of ${(0,describe/* namesOf */.eZ)(targets)}`;
+}
+const PLANS = {
+    none: (names) => `leave ${names} alone`,
+    ready: (names) => `make ${names} ready`,
+    down: (names) => `make ${names} ready, for HAProxy to bring up once its health check passes`,
+    release: (names) => `make ${names} ready without a fresh check, because no other server serves`,
+    'fresh check': (names) => `bring ${names} back with a fresh health check`,
+    'checks elsewhere': (names) => `make ${names} ready once the health checks in the other backends have passed`
+};
+function returnPlan(routes) {
+    const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none');
+    return groups.size === 1 && groups.has('none')
+        ? 'find nothing to change'
+        : [...groups].map(([route, targets]) => PLANS[route]((0,describe/* namesOf */.eZ)(targets))).join('; ');
+}
+
+// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
+var rotation_context = __nccwpck_require__(793);
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
@@ -3260,85 +4073,25 @@ function closestMatch(target, candidates, options) {
 	return best;
 }
 
-;// CONCATENATED MODULE: ./src/rotation/find.ts
+;// CONCATENATED MODULE: ./src/rotation/unknown-names.ts
 
 
-
-
-
-/**
- * Reads all pages at once and finds every target on every one of them.
- *
- * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
- *   there is instead; or the first page that could not be read, in the order of the pages
- */
-async function findPools(wanted, context) {
-    const found = await (0,settle_all/* settleAll */.j)(wanted.pages, (page) => findOnPage(page, wanted, context));
-    const missing = found.flatMap((page) => page.missing);
-    const [first] = missing;
-    if (first !== undefined) {
-        throw new errors/* HaproxyError */.Q(first.problem, missing.map(({ message }) => message).join(' '), {
-            advice: first.advice
-        });
-    }
-    return found.flatMap(({ pools }) => pools);
-}
-async function findOnPage(page, wanted, context) {
-    const look = (backend) => (0,retry/* retry */.L)(() => page.look({ signal: context.cancelled }, backend), context);
-    if (wanted.backends === 'every') {
-        return findEverywhere(page, wanted.servers, await look());
-    }
-    const backends = await (0,settle_all/* settleAll */.j)(wanted.backends, async (backend) => {
-        const snapshot = await look(backend);
-        if (!snapshot.proxies.get(backend)?.has('backend') && !hasServers(snapshot, backend)) {
-            return { pools: [], missing: [noBackend(page, backend, await look())] };
-        }
-        return findInBackend(page, backend, wanted.servers, snapshot);
-    });
-    return {
-        pools: backends.flatMap(({ pools }) => pools),
-        missing: backends.flatMap((b) => b.missing)
-    };
-}
-function findInBackend(page, backend, servers, snapshot) {
-    const names = namesIn(snapshot, backend);
-    const missing = servers
-        .filter((server) => !names.includes(server))
-        .map((server) => {
-        const what = `The backend ${backend} on ${page.name} has no server ${server}`;
-        const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : '';
-        return new errors/* HaproxyError */.Q('unknown-server', `${what}${kind}; ${listOf('server', names, server)}`);
-    });
-    return { pools: [new pool/* Pool */.bC(page, backend, servers, snapshot)], missing };
-}
-function findEverywhere(page, servers, snapshot) {
-    const backends = new Set(snapshot.servers.filter(({ name }) => servers.includes(name)).map(({ backend }) => backend));
-    const all = [...new Set(snapshot.servers.map(({ name }) => name))];
-    const missing = servers
-        .filter((server) => !all.includes(server))
-        .map((server) => {
-        const what = `No backend on ${page.name} has a server ${server}`;
-        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', all, server)}`);
-    });
-    return {
-        pools: [...backends].map((backend) => new pool/* Pool */.bC(page, backend, servers, snapshot)),
-        missing
-    };
-}
-function noBackend(page, backend, everything) {
-    const what = `The statistics page ${page.name} shows no backend ${backend}`;
-    if (everything.proxies.has(backend)) {
-        return new errors/* HaproxyError */.Q('unknown-backend', `${what}: ${backend} is a frontend.`, {
+/** The error of a backend that the page does not show, which names those that it shows. */
+function noBackend(instance, name, everything) {
+    const what = `The statistics page ${instance.name} shows no backend ${name}`;
+    if (everything.proxies.has(name)) {
+        return new errors/* HaproxyError */.Q('unknown-backend', `${what}: ${name} is a frontend.`, {
             advice: 'Name the backend that the frontend sends its traffic to.'
         });
     }
     const names = [...everything.proxies]
         .filter(([, kinds]) => kinds.has('backend'))
-        .map(([name]) => name);
-    return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, backend)}`);
+        .map(([proxy]) => proxy);
+    return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
 /** At most this many names are listed, lest one error fill the log. */
 const LISTED = 20;
+/** What names there are, and which one may have been meant. */
 function listOf(kind, names, wanted) {
     if (names.length === 0) {
         return `it shows no ${kind} at all.`;
@@ -3349,174 +4102,590 @@ function listOf(kind, names, wanted) {
     const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
     return `there are the ${kind}s ${listed}${more}.${meant}`;
 }
-/** The most similar name; capitals do not count, for a wrong one is the likeliest mistake. */
+/**
+ * The one name that is most similar. Capitals do not count, for a wrong one is the likeliest mistake; another
+ * number does, for it names another server.
+ */
 function closestTo(wanted, names) {
-    const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]));
-    const nearest = closestMatch(wanted.toLowerCase(), [...byLowerCase.keys()], {
-        maxDistance: Math.ceil(wanted.length / 2)
+    const sought = wanted.toLowerCase();
+    const byDistance = Map.groupBy(names, (name) => leven(sought, name.toLowerCase()));
+    const least = Math.min(...byDistance.keys());
+    const [nearest = '', ...asNear] = byDistance.get(least) ?? [];
+    const isOtherNumber = least > 0 && lettersOf(nearest.toLowerCase()) === lettersOf(sought);
+    const isSimilar = least <= Math.ceil(wanted.length / 2);
+    return isSimilar && asNear.length === 0 && !isOtherNumber ? nearest : undefined;
+}
+function lettersOf(name) {
+    return name.replaceAll(/\d/g, '');
+}
+
+;// CONCATENATED MODULE: ./src/rotation/find.ts
+
+
+
+
+
+
+
+/**
+ * Looks at all instances at once and finds every target on every one of them.
+ *
+ * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
+ *   there is instead; or the first page that could not be read, in the order of the pages
+ */
+async function find(wanted, context) {
+    const found = await (0,settle_all/* settleAll */.j)(wanted.pages, (page) => findOnPage(page, wanted, context));
+    const missing = found.flatMap((page) => page.missing);
+    const [first] = missing;
+    if (first !== undefined) {
+        throw new errors/* HaproxyError */.Q(first.problem, missing.map(({ message }) => message).join(' '), {
+            advice: first.advice
+        });
+    }
+    return {
+        backends: found.flatMap(({ backends }) => backends),
+        shared: {
+            same: found.flatMap(({ shared }) => shared?.same ?? []),
+            otherPort: found.flatMap(({ shared }) => shared?.otherPort ?? []),
+            unknown: found.flatMap(({ shared }) => shared?.unknown ?? []),
+            areShown: found.every(({ shared }) => shared?.areShown === true)
+        }
+    };
+}
+async function findOnPage(page, wanted, context) {
+    const instance = await openInstance(page, wanted, context);
+    const limits = { signal: context.cancelled };
+    const look = (backend) => (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
+    const found = wanted.withOthers || wanted.backends === 'every'
+        ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
+        : findByBackend(instance, wanted, wanted.backends, look);
+    const identified = wanted.withProcess
+        ? (0,retry/* retry */.L)(() => instance.identify(limits), context)
+        : Promise.resolve();
+    await (0,settle_all/* settleAll */.j)([found, identified], (work) => work);
+    return found;
+}
+/** A host with several addresses of one family is read at one of them, so that the others can be compared. */
+async function openInstance(page, { oneInstance }, context) {
+    const { clock, cancelled } = context;
+    if (!oneInstance) {
+        return new instance/* Instance */.c(page, clock);
+    }
+    const addresses = await (0,retry/* retry */.L)(() => page.resolve({ signal: cancelled }), context);
+    const families = Object.values(Object.groupBy(addresses, familyOf));
+    const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses;
+    return first === undefined
+        ? new instance/* Instance */.c(page, clock)
+        : new instance/* Instance */.c(page.at(first), clock, others);
+}
+function familyOf(address) {
+    return address.includes(':') ? 'IPv6' : 'IPv4';
+}
+async function findByBackend(instance, { servers }, names, look) {
+    const parts = await (0,settle_all/* settleAll */.j)(names, async (name) => {
+        const snapshot = await look(name);
+        return isBackend(snapshot, name)
+            ? findInBackend(instance, name, servers, snapshot)
+            : { backends: [], missing: [noBackend(instance, name, await look())] };
     });
-    return nearest === undefined ? undefined : byLowerCase.get(nearest);
+    return {
+        backends: parts.flatMap(({ backends }) => backends),
+        missing: parts.flatMap(({ missing }) => missing)
+    };
+}
+function findInSnapshot(instance, wanted, snapshot) {
+    const { backends, missing } = wanted.backends === 'every'
+        ? findInEveryBackend(instance, wanted.servers, snapshot)
+        : findInBackends(instance, wanted.backends, wanted.servers, snapshot);
+    return wanted.withOthers
+        ? { missing, ...withFollowers(instance, backends, snapshot) }
+        : { missing, backends };
+}
+function findInBackends(instance, names, servers, snapshot) {
+    const parts = names.map((name) => isBackend(snapshot, name)
+        ? findInBackend(instance, name, servers, snapshot)
+        : { backends: [], missing: [noBackend(instance, name, snapshot)] });
+    return {
+        backends: parts.flatMap(({ backends }) => backends),
+        missing: parts.flatMap(({ missing }) => missing)
+    };
+}
+function findInBackend(instance, name, servers, snapshot) {
+    const names = namesIn(snapshot, name);
+    const missing = servers
+        .filter((server) => !names.includes(server))
+        .map((server) => {
+        const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : '';
+        const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`;
+        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', names, server)}`);
+    });
+    return {
+        backends: missing.length > 0 ? [] : [new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)],
+        missing
+    };
+}
+function findInEveryBackend(instance, servers, snapshot) {
+    const found = snapshot.servers.filter(({ name }) => servers.includes(name));
+    const all = [...new Set(snapshot.servers.map(({ name }) => name))];
+    const missing = servers
+        .filter((server) => !found.some(({ name }) => name === server))
+        .map((server) => {
+        const what = `No backend on ${instance.name} has a server ${server}`;
+        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', all, server)}`);
+    });
+    return {
+        backends: [...new Set(found.map(({ backend }) => backend))].map((name) => new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)),
+        missing
+    };
+}
+/** The same backends with the servers that follow their targets, and the backends that have only such. */
+function withFollowers(instance, backends, snapshot) {
+    const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before));
+    const followers = followersOf(targets, snapshot.servers);
+    const names = new Set([...targets, ...followers].map(({ backend }) => backend));
+    const namesOf = (servers, name) => servers.filter(({ backend }) => backend === name).map((server) => server.name);
+    return {
+        backends: [...names].map((name) => {
+            const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) };
+            return new backend/* Backend */.Zx(instance, name, ofBackend, snapshot);
+        }),
+        shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
+    };
+}
+/** Servers that follow some others (`track`), over as many of them as it takes, and are none of them. */
+function followersOf(leaders, all) {
+    const leaving = new Set(leaders);
+    for (;;) {
+        const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
+        const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server));
+        if (more.length === 0) {
+            return [...leaving].filter((server) => !leaders.includes(server));
+        }
+        more.forEach((server) => leaving.add(server));
+    }
 }
 function namesIn({ servers }, backend) {
     return servers.filter((server) => server.backend === backend).map(({ name }) => name);
 }
-function hasServers(snapshot, backend) {
-    return snapshot.servers.some((server) => server.backend === backend);
-}
-/**
- * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
- *
- * @throws HaproxyError `malformed`
- */
-function refuseUnknownStatus(targets) {
-    const unknown = targets.filter(({ before }) => before.word === undefined);
-    if (unknown.length > 0) {
-        const told = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${told.join('; ')}.`);
-    }
-}
-/**
- * Refuses targets whose state cannot be changed, or not by naming them.
- *
- * @throws HaproxyError `undrivable` with the reason for each of them
- */
-function refuseUndrivable(targets) {
-    const reasons = targets.flatMap((target) => undrivable(target, targets) ?? []);
-    if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('undrivable', reasons.join(' '));
-    }
-}
-function undrivable(target, all) {
-    const { status, tracked } = target.before;
-    if (status === 'MAINT (resolution)') {
-        return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
-    }
-    const follows = /^MAINT \(via (.*)\)$/.exec(status)?.[1];
-    const led = all.some(({ name, pool }) => name === follows && pool.page === target.pool.page);
-    if (follows !== undefined && !led) {
-        return `${target.fullName} is ${status}: it follows ${tracked ?? follows}; name that server instead.`;
-    }
-    return undefined;
+/** A backend that `stats scope` or a filter shows without its own row is one all the same. */
+function isBackend(snapshot, name) {
+    return snapshot.proxies.get(name)?.has('backend') === true || namesIn(snapshot, name).length > 0;
 }
 
-// EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
-;// CONCATENATED MODULE: ./src/rotation/rehearse.ts
-
-
-/** Proves on every pool, without changing anything, that a change would be accepted. */
-async function rehearse(pools, context) {
-    const limits = { signal: context.cancelled };
-    await (0,settle_all/* settleAll */.j)(pools, (pool) => (0,retry/* retry */.L)(() => pool.page.proveAdmin(pool.backend, limits), context));
-}
-
-// EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(626);
-;// CONCATENATED MODULE: ./src/perform.ts
-
-
-
-
-
-
-
-
-
-
-/**
- * Does what the action asks for.
- *
- * @returns whether what was waited for has come true; without a wait nothing has
- */
-async function perform(inputs, pools, context, onLook) {
-    const { action } = inputs;
-    refuseUnknownStatus((0,pool/* targetsOf */.QR)(pools));
-    if (action === 'status') {
-        return false;
-    }
-    refuseUndrivable((0,pool/* targetsOf */.QR)(pools));
-    if (action === 'drain' || action === 'maint') {
-        return takeOutOf(pools, { ...inputs, action }, context, onLook);
-    }
-    if (action === 'ready') {
-        await bringBackTo(pools, inputs, context, onLook);
-        return inputs.wait;
-    }
-    if (inputs.dryRun) {
-        await rehearseSteps(pools, `ask for ${action}: ${(0,describe/* namesOf */.eZ)((0,pool/* targetsOf */.QR)(pools))}`, context);
-    }
-    else {
-        await command(pools, action, context);
-    }
-    return false;
-}
-async function takeOutOf(pools, inputs, context, onLook) {
-    const { action, minUp, maxSessions, onTimeout } = inputs;
-    const steps = (0,take_out/* stepsOut */.q8)(pools, action);
-    (0,guard/* guard */.a)((0,guard/* poolsAtStake */.X)(pools), minUp);
-    if (inputs.dryRun) {
-        await rehearseSteps(pools, told(steps), context);
-        return false;
-    }
-    const intended = steps.map(({ target }) => target);
-    (0,intent/* saveIntent */.C)(inputs.restore, action, intended);
-    try {
-        const wait = inputs.wait ? inputs.rhythm : undefined;
-        const order = { state: action, minUp, wait, maxSessions, onTimeout };
-        return await (0,take_out/* takeOut */.gu)(pools, order, context, onLook);
-    }
-    finally {
-        if (!intended.every(pool/* isMoved */.yu)) {
-            (0,intent/* saveIntent */.C)(inputs.restore, action, intended.filter(pool/* isMoved */.yu));
-        }
-    }
-}
-async function bringBackTo(pools, inputs, context, onLook) {
-    const order = {
-        throughDrain: inputs.readyThroughDrain,
-        wait: inputs.wait ? inputs.rhythm : undefined,
-        unproven: 'fail'
-    };
-    if (inputs.dryRun) {
-        await rehearseSteps(pools, told((0,bring_back/* stepsBack */.V1)((0,pool/* targetsOf */.QR)(pools), order), 'ready'), context);
-        return;
-    }
-    await (0,bring_back/* bringBack */.kB)(pools, order, context, onLook);
-}
-async function rehearseSteps(pools, what, context) {
-    await rehearse(pools, context);
-    log/* log */.Rm.info(`The right to change is proven everywhere. A real run would ${what}.`);
-}
-/** The plan in words; a way through drain ends in ready once the check has passed. */
-function told(steps, end) {
-    const asked = steps.map(({ target, states }) => {
-        const all = end === undefined || states.at(-1) === end ? states : [...states, end];
-        return `ask for ${all.join(', then ')}: ${target.fullName}`;
-    });
-    return asked.length === 0 ? 'find nothing to change' : asked.join('; ');
-}
-
-// EXTERNAL MODULE: ./src/runner/report.ts + 2 modules
-var runner_report = __nccwpck_require__(782);
-;// CONCATENATED MODULE: ./src/rotation/look-once-more.ts
+;// CONCATENATED MODULE: ./src/rotation/last-look.ts
 
 /** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
 const LOOK = 500;
-/** Looks once more at pools whose state is not known, so that the last word about them may be true. */
-async function lookOnceMore(pools, { over }) {
-    const unknown = pools.filter(({ targets }) => targets.some(({ certain }) => !certain));
-    const looks = unknown.map((pool) => pool.look({ signal: over, timeoutMs: LOOK }));
+/** Looks once more at backends whose state is not known, so that the last word about them may be true. */
+async function lastLook(backends, { over }) {
+    const unknown = backends.filter(({ targets }) => targets.some(({ isKnown }) => !isKnown));
+    const looks = unknown.map((backend) => backend.look({ signal: over, timeoutMs: LOOK }));
     for (const look of await Promise.allSettled(looks)) {
-        // A page that still cannot be read leaves its targets uncertain, and the report says so.
+        // A page that still cannot be read leaves its targets unknown, and the report says so.
         if (look.status === 'rejected' && !(look.reason instanceof errors/* HaproxyError */.Q)) {
             throw look.reason;
         }
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(793);
+// EXTERNAL MODULE: ./src/runner/cancellation.ts
+var cancellation = __nccwpck_require__(323);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 4 modules
+var runner_inputs = __nccwpck_require__(10);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(708);
+// EXTERNAL MODULE: ./src/runner/pages.ts
+var pages = __nccwpck_require__(338);
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
+// EXTERNAL MODULE: ./src/runner/advice.ts
+var advice = __nccwpck_require__(484);
+;// CONCATENATED MODULE: ./src/runner/doubts.ts
+
+
+
+/** Why a drained server is not proven safe to stop, and how to have it proven. */
+function explainDoubt(doubt) {
+    switch (doubt.kind) {
+        case 'young process':
+            return (`HAProxy was started less than an hour ago (${agesOf(doubt.instances)}), and a process from before may ` +
+                'still hold requests: set `hard-stop-after` in haproxy.cfg and give the same value as the input hard-stop-after.');
+        case 'process unknown':
+            return (`${urlsOf(doubt.instances)} does not show which process answers, so a reload would go unnoticed: let this ` +
+                'user read the HTML page as well.');
+        case 'process unclear':
+            return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`;
+        case 'agent check':
+            return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: ask for dagent before, and for eagent after the return.`;
+        case 'same address':
+            return `Also at the same address: ${describeOthers(doubt.others)}. Take them out in the same step to have it proven (same-address is ignore).`;
+        case 'same name':
+            return (`${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
+                "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
+        case 'too few serve':
+            return `Fewer other servers serve now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`;
+        case 'max sessions':
+            return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.';
+    }
+}
+function urlsOf(instances) {
+    return instances.map(({ name }) => name).join(', ');
+}
+function agesOf(instances) {
+    return instances
+        .flatMap(({ name, firstProcess: process }) => process === undefined
+        ? []
+        : [`${(0,duration/* formatDuration */.a)(process.firstSeenAt - process.startedAt)} at ${name}`])
+        .join(', ');
+}
+
+// EXTERNAL MODULE: ./src/runner/escape.ts
+var runner_escape = __nccwpck_require__(99);
+// EXTERNAL MODULE: ./src/runner/failure.ts
+var failure = __nccwpck_require__(844);
+;// CONCATENATED MODULE: ./src/runner/outputs.ts
+
+
+
+/** Sets all outputs, on failure too, as far as they are known. */
+function setOutputs(targets, ending) {
+    const distinct = (texts) => [...new Set(texts)].join(', ');
+    const outputs = {
+        changed: ending.isChanged,
+        status: distinct(targets.map(({ now }) => now.status)),
+        'previous-status': distinct(targets.map(({ before }) => before.status)),
+        sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
+        waited: (ending.waitedMs / 1_000).toFixed(1),
+        'safe-to-stop': ending.isSafeToStop,
+        result: JSON.stringify(targets.map(resultOf))
+    };
+    for (const [name, value] of Object.entries(outputs)) {
+        (0,core/* setOutput */.uH)(name, value);
+    }
+}
+function resultOf(target) {
+    const { backend, before, now } = target;
+    return {
+        instance: backend.instance.name,
+        backend: before.backend,
+        server: before.name,
+        previousStatus: before.status,
+        status: now.status,
+        previousAdminState: (0,haproxy_server/* shownAdminState */.Yy)(before) ?? null,
+        adminState: (0,haproxy_server/* shownAdminState */.Yy)(now) ?? null,
+        sessions: now.sessions,
+        queue: now.queue,
+        check: now.check,
+        changed: (0,rotation_target/* isChanged */.Hq)(target)
+    };
+}
+
+;// CONCATENATED MODULE: ./src/runner/summary.ts
+
+
+
+
+
+const OUTCOMES = {
+    observed: 'ℹ️ {}: seen',
+    'dry run': 'ℹ️ {}: dry run',
+    commanded: '✅ {}: carried out',
+    requested: '✅ {}: requested',
+    'safe to stop': '✅ {}: safe to stop',
+    drained: '✅ {}: drained',
+    'not drained': '⚠️ {}: not drained',
+    up: '✅ {}: up'
+};
+/** The title of a run that has achieved something. */
+function titleOf(outcome, targets) {
+    const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0;
+    const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind];
+    return fill(title, targets);
+}
+const FAILURES = {
+    'guard-refused': 'refused, too few others serve',
+    'same-address': 'refused, its address is in use',
+    'not-drained': 'not drained',
+    'old-process': 'not drained',
+    'not-up': 'not up',
+    'changed-meanwhile': 'changed meanwhile',
+    cancelled: 'cancelled'
+};
+/** The title of a run that failed. */
+function titleOfFailure(error, targets) {
+    const what = error instanceof errors/* HaproxyError */.Q ? FAILURES[error.problem] : undefined;
+    return fill(`❌ {}: ${what ?? 'failed'}`, targets);
+}
+/** So many names still make a title. */
+const NAMED = 3;
+function fill(title, targets) {
+    const names = [...new Set(targets.map(({ name }) => name))];
+    const all = names.length > NAMED ? `${names.length} servers` : names.join(', ');
+    return title.replace('{}', () => all);
+}
+/** Writes the job summary. A report must not fail the step, so what goes wrong is only said. */
+async function writeSummary(summary) {
+    // Without this file (another runner, an old server) the toolkit throws.
+    if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
+        return;
+    }
+    try {
+        await core/* summary */.z
+            .addHeading((0,runner_escape/* escapeForHtml */.U)(summary.title), 3)
+            .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true)
+            .addTable(table(summary))
+            .addRaw(list(summary.facts))
+            .addRaw(chart(summary.samples))
+            .write();
+    }
+    catch (error) {
+        log/* log */.R.info(`The job summary could not be written: ${String(error)}.`);
+    }
+}
+function list(facts) {
+    const items = facts.map((fact) => `<li>${(0,runner_escape/* escapeForHtml */.U)(fact)}</li>`);
+    return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : '';
+}
+function table({ targets, waitedMs }) {
+    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
+    const rows = targets.map(({ backend, before, now }) => [
+        backend.instance.name,
+        before.backend,
+        before.name,
+        before.status,
+        now.status,
+        String(now.sessions),
+        (0,duration/* formatDuration */.a)(waitedMs)
+    ]);
+    return [
+        header.map((data) => ({ data, header: true })),
+        ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
+    ];
+}
+/** More points than this would not be told apart on GitHub's page. */
+const POINTS = 40;
+/** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
+function chart(samples) {
+    const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
+    const end = samples.at(-1)?.elapsedMs ?? 0;
+    if (samples.length < 2 || highest === 0) {
+        return '';
+    }
+    // The chart spaces its points evenly, so it needs the sessions at even times.
+    const points = Math.min(POINTS, samples.length);
+    const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
+    const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
+    const seconds = (ms) => (ms / 1_000).toFixed(1);
+    const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
+    return [
+        '',
+        '```mermaid',
+        // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
+        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
+        'xychart-beta',
+        '  title "Sessions left"',
+        `  x-axis "seconds" 0 --> ${seconds(end)}`,
+        `  y-axis "sessions" 0 --> ${highest}`,
+        `  line [${sessions.join(', ')}]`,
+        '```',
+        '',
+        '<details><summary>The numbers</summary>',
+        '',
+        numbers.join(', '),
+        '',
+        '</details>',
+        ''
+    ].join('\n');
+}
+
+;// CONCATENATED MODULE: ./src/runner/report.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** While nothing changes, a wait says so this often, in milliseconds. */
+const HEARTBEAT = 30_000;
+/** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
+class Report {
+    #inputs;
+    #said = new Map();
+    #samples = [];
+    #backends = [];
+    #waitedMs = 0;
+    #lastLineMs = 0;
+    constructor(inputs) {
+        this.#inputs = inputs;
+    }
+    /** What the run is about, as far as it was found. */
+    get backends() {
+        return this.#backends;
+    }
+    get #targets() {
+        return (0,backend/* targetsOf */.QR)(this.#backends);
+    }
+    /** The targets and those that follow them, whose sessions may be killed as well. */
+    get #affected() {
+        return [...this.#targets, ...(0,backend/* followersOf */.n$)(this.#backends)];
+    }
+    /** Says what the run is about. */
+    found(backends) {
+        this.#backends = backends;
+        log/* log */.R.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
+    }
+    /** Says how a wait goes: a line for every change, and a heartbeat. */
+    onLook = (elapsedMs, remainingMs) => {
+        this.#waitedMs = elapsedMs;
+        const followers = (0,backend/* followersOf */.n$)(this.#backends);
+        const watched = [...this.#targets, ...followers.filter(({ now }) => now.sessions > 0)];
+        const sessions = watched
+            .filter(({ now }) => (0,haproxy_server/* isOutOfRotation */.W)(now))
+            .reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
+        this.#samples.push({ elapsedMs, sessions });
+        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
+        const changed = watched.filter((target) => this.#said.get(target) !== phrase(target));
+        for (const target of changed) {
+            this.#said.set(target, phrase(target));
+            log/* log */.R.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+        }
+        if (changed.length > 0) {
+            this.#lastLineMs = elapsedMs;
+        }
+        else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
+            this.#lastLineMs = elapsedMs;
+            log/* log */.R.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
+        }
+    };
+    /** Ends the run with what was achieved; a green step that leaves a doubt warns of it. */
+    async succeed(outcome) {
+        const sentence = this.#achievement(outcome);
+        const facts = 'proof' in outcome ? outcome.proof.facts : [];
+        await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
+        const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
+        const say = hasDoubts || outcome.kind === 'not drained' ? core/* warning */.$e : core/* info */.pq;
+        say((0,runner_escape/* escapeForLog */.z)(sentence));
+    }
+    /** Ends the run with what went wrong, what state every server was left in, and what to do. */
+    async fail(error) {
+        const targets = this.#targets;
+        const more = [
+            this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
+            targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '',
+            (0,advice/* adviceFor */.c)(error, this.#inputs),
+            this.#whoBringsThemBack()
+        ];
+        const sentence = (0,failure/* failureSentence */.Q)(error, ...more);
+        await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] }));
+        (0,failure/* reportFailure */.x)(error, ...more);
+    }
+    /** Reporting cannot undo what was done: what goes wrong with it is said before the last line. */
+    async #publish(isSafeToStop, write) {
+        try {
+            setOutputs(this.#targets, {
+                waitedMs: this.#waitedMs,
+                isChanged: this.#affected.some(rotation_target/* isChanged */.Hq),
+                isSafeToStop
+            });
+        }
+        catch (error) {
+            (0,failure/* reportFailure */.x)(error, 'So the outputs of this step are missing.');
+        }
+        await write();
+    }
+    #summary(sentence) {
+        return { sentence, targets: this.#targets, waitedMs: this.#waitedMs, samples: this.#samples };
+    }
+    #achievement(outcome) {
+        const targets = this.#targets;
+        const states = (0,describe/* statesOf */.kY)(targets);
+        const before = this.#affected.some(rotation_target/* isChanged */.Hq) ? '' : ', as before';
+        const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
+        const { action } = this.#inputs;
+        switch (outcome.kind) {
+            case 'observed':
+                return `Seen: ${states}.`;
+            case 'dry run':
+                return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`;
+            case 'commanded':
+                return `HAProxy carried out ${action}: ${states}.`;
+            case 'requested':
+                return action === 'ready'
+                    ? `Ready: ${states}${before}. This step did not wait until up.`
+                    : `Out of rotation: ${states}${before}. This step did not wait for sessions to end.`;
+            case 'not drained':
+                return `Out of rotation but not drained: ${states}${waited}.`;
+            case 'safe to stop':
+                return `Safe to stop: ${states}${before}${waited}.`;
+            case 'drained':
+                return [
+                    action === 'maint'
+                        ? `Drained, but not proven safe to stop: ${states}${before}${waited}.`
+                        : `Drained: ${states}${before}${waited}. Pinned clients may come back; maint keeps them away.`,
+                    ...outcome.proof.doubts.map(explainDoubt)
+                ].join(' ');
+            case 'up':
+                return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`;
+        }
+    }
+    /** What becomes of servers that a failed step leaves out of rotation. */
+    #whoBringsThemBack() {
+        const { action, restore } = this.#inputs;
+        const held = this.#targets.filter(isHeld);
+        if (action === 'ready' && held.length > 0) {
+            const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
+            return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
+        }
+        const out = this.#targets.filter(rotation_target/* isMoved */.yu);
+        if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
+            return '';
+        }
+        switch (restore) {
+            case 'never':
+                return `The post step does not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`;
+            case 'failure':
+                return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back if the job fails or is cancelled (restore: failure).`;
+            case 'always':
+                return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back (restore: always).`;
+        }
+    }
+}
+/** Whether a target is, or may be, in the drain that this run asked for. */
+function isHeld(target) {
+    const { change, isKnown, now } = target;
+    return (isKnown &&
+        !change.rolledBack &&
+        (0,haproxy_server/* isOutOfRotation */.W)(now) &&
+        (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
+}
+/** Whether it is not known if the drain of a target has ended, because its status hides that. */
+function mayBeReleased({ change, now }) {
+    return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+}
+/** A server that was ready already was not checked anew. */
+function takenAsFound(targets) {
+    const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
+    return found.length > 0 ? ` Taken as found, without a fresh check: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
+}
+/** How a target is spoken of while it is waited for; sessions count only where they are to end. */
+function phrase(target) {
+    const { now } = target;
+    const seen = (0,haproxy_server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
+    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
+}
+
+// EXTERNAL MODULE: ./src/runner/stage.ts
+var stage = __nccwpck_require__(664);
 ;// CONCATENATED MODULE: ./src/main.ts
+
+
 
 
 
@@ -3528,173 +4697,199 @@ var rotation_context = __nccwpck_require__(793);
 
 /** The main step: takes servers out of rotation or brings them back, and reports what became of it. */
 async function main() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
     try {
-        await run((0,inputs/* readInputs */.K)(), context);
+        (0,stage/* markMainStage */.r)();
+        await run((0,runner_inputs/* readInputs */.K)(), context);
     }
     catch (error) {
-        (0,runner_report/* reportFailure */.x)(error);
+        (0,failure/* reportFailure */.x)(error);
     }
 }
 async function run(inputs, context) {
-    const report = new runner_report/* Report */.p(inputs);
+    const report = new Report(inputs);
     try {
-        log/* log */.Rm.phase('Looking');
-        report.found(await findPools({ ...inputs, pages: (0,pages/* openPages */.l)(inputs) }, context));
-        report.succeeded(await perform(inputs, report.pools, context, report.onLook));
+        const found = await find({ ...(0,runner_inputs/* wantedBy */.f)(inputs), pages: (0,pages/* openPages */.l)(inputs) }, context);
+        report.found(found.backends);
+        await report.succeed(await perform(inputs, found, context, report.onLook));
     }
     catch (error) {
-        await lookOnceMore(report.pools, context);
-        report.failed(error);
-    }
-    finally {
-        await report.publish();
+        await lastLook(report.backends, context);
+        await report.fail(error);
     }
 }
 
 
 /***/ }),
 
-/***/ 661:
+/***/ 224:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   b: () => (/* binding */ post)
-/* harmony export */ });
-/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(323);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(30);
-/* harmony import */ var _runner_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(539);
-/* harmony import */ var _runner_intent_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(718);
-/* harmony import */ var _runner_pages_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(338);
-/* harmony import */ var _runner_log_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(708);
-/* harmony import */ var _runner_report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(782);
-/* harmony import */ var _rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(543);
-/* harmony import */ var _rotation_change_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(396);
-/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(225);
-/* harmony import */ var _rotation_settle_all_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(909);
-/* harmony import */ var _rotation_retry_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(168);
-/* harmony import */ var _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(898);
-/* harmony import */ var _rotation_context_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(793);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  b: () => (/* binding */ post)
+});
+
+// EXTERNAL MODULE: ./src/rotation/backend.ts
+var rotation_backend = __nccwpck_require__(870);
+// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
+var rotation_context = __nccwpck_require__(793);
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var rotation_instance = __nccwpck_require__(739);
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 2 modules
+var bring_back = __nccwpck_require__(959);
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(331);
+;// CONCATENATED MODULE: ./src/rotation/restore.ts
 
 
 
 
-
-
-
-
-
-
-
-
-
-
-/** How a server's health is waited for before it is sent users whatever its verdict. */
-const GLANCE = { timeoutMs: 5_000, intervalMs: 500, settleMs: 0 };
-/** The post step: puts back what the main step took out, if it was asked to and nobody else has. */
-async function post() {
-    const intent = (0,_runner_intent_js__WEBPACK_IMPORTED_MODULE_2__/* .readIntent */ .N)();
-    if (intent === undefined || intent.pools.length === 0) {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info('Nothing to put back: this step took no server out of rotation.');
-        return;
-    }
-    if (intent.restore === 'never') {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(intent.pools)}: restore is never.`);
-        return;
-    }
-    // Several HAProxies are put back side by side, so their stories have no phases.
-    const plain = { ..._runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm, phase: () => undefined };
-    const context = { clock: _rotation_context_js__WEBPACK_IMPORTED_MODULE_11__/* .systemClock */ .m, log: plain, ...(0,_runner_cancellation_js__WEBPACK_IMPORTED_MODULE_0__/* .listenForCancel */ .F)() };
-    try {
-        const inputs = (0,_runner_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .readInputs */ .K)();
-        if (isDue(intent, inputs)) {
-            const pages = Map.groupBy(intent.pools, ({ url }) => url);
-            await Promise.all([...pages].map(([url, pools]) => putBack(url, { ...intent, pools }, inputs, context)));
-        }
-    }
-    catch (error) {
-        (0,_runner_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
-    }
-}
-function byHand(pools) {
-    return `Not known to be back in rotation: ${told(pools)}. Look at the statistics page and choose READY there.`;
-}
-function isDue({ restore, pools }, { jobStatus }) {
-    const why = `restore is ${restore} and the job's status is ${jobStatus}`;
-    if (restore === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Putting back ${told(pools)}: ${why}.`);
-        return true;
-    }
-    if (jobStatus === 'success') {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Not putting back ${told(pools)}: ${why}.`);
-    }
-    else {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Not putting back ${told(pools)}: restore is ${restore}, and this runner does not tell how the job fared.`);
-    }
-    return false;
-}
-/** Puts back what was taken out on one HAProxy; what goes wrong there keeps no other from being put back. */
-async function putBack(url, intent, inputs, context) {
-    try {
-        const page = (0,_runner_pages_js__WEBPACK_IMPORTED_MODULE_3__/* .reopenPage */ .X)(url, inputs);
-        const all = await (0,_rotation_settle_all_js__WEBPACK_IMPORTED_MODULE_8__/* .settleAll */ .j)(intent.pools, (intended) => findWhatIsLeft(page, intended, intent.state, context));
-        const found = all.filter(({ pool }) => pool.targets.length > 0);
-        await giveBackToReady(found.filter(({ previous }) => previous === 'ready'), inputs, context);
-        for (const state of ['drain', 'maint']) {
-            await giveBackTo(state, found.filter(({ previous }) => previous === state), context);
-        }
-    }
-    catch (error) {
-        (0,_runner_report_js__WEBPACK_IMPORTED_MODULE_5__/* .reportFailure */ .x)(error, byHand(intent.pools));
-    }
-}
-async function findWhatIsLeft(page, { url, backend, previous, servers }, state, context) {
-    const limits = { signal: context.cancelled };
-    const seen = await (0,_rotation_retry_js__WEBPACK_IMPORTED_MODULE_9__/* .retry */ .L)(() => page.look(limits, backend), context);
-    const { targets } = new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, servers, seen);
-    const left = targets.filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .canBe */ .gF)(before, state));
-    const moved = targets.filter((target) => !left.includes(target));
-    const gone = servers.filter((name) => !targets.some(({ before }) => before.name === name));
-    if (gone.length > 0) {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`No longer in ${backend} on ${url}: ${gone.join(', ')}.`);
-    }
-    if (moved.length > 0) {
-        const told = `Leaving alone what is no longer in ${state} (changed by a later step or by somebody else): ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(moved)}.`;
-        if (moved.every(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .shownAdminState */ .Yy)(before) !== undefined)) {
-            _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(told);
-        }
-        else {
-            _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`${told} What is DOWN may be held in drain, out of rotation: choose READY once it is well.`);
-        }
-    }
-    const names = left.map(({ before }) => before.name);
-    return { pool: new _rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .Pool */ .bC(page, backend, names, seen), previous };
-}
-/** Goes only towards ready: what cannot be put back is never taken out again. */
-async function giveBackToReady(left, { readyThroughDrain }, context) {
-    const pools = left.map(({ pool }) => pool);
-    const targets = (0,_rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .targetsOf */ .QR)(pools);
+/** Puts servers back to an admin state; those that were ready pass a fresh check first, and HAProxy does the rest. */
+async function restore(state, backends, order, context) {
+    const targets = (0,rotation_backend/* targetsOf */.QR)(backends);
     if (targets.length === 0) {
         return;
     }
-    const order = { throughDrain: readyThroughDrain, wait: GLANCE, unproven: 'ready' };
-    await (0,_rotation_bring_back_js__WEBPACK_IMPORTED_MODULE_6__/* .bringBack */ .kB)(pools, order, context, () => undefined);
-    _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ready: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
-    const down = targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_12__/* .isUp */ .ie)(now));
-    if (down.length > 0) {
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.warning(`Ready, but not up: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(down)}. HAProxy sends it users once its health check passes.`);
+    if (state === 'ready') {
+        await (0,bring_back/* bringBack */.k)(backends, { ...order, isAwaited: false }, context, () => undefined);
+    }
+    else {
+        context.cancelled.throwIfAborted();
+        await (0,request/* request */.Em)(state, targets, context);
+        await (0,request/* lookAgain */.IK)(backends, context);
+        (0,request/* refuseIfNotHeld */.aw)(targets);
+    }
+    context.log.notice(`Restored to ${state}: ${(0,describe/* statesOf */.kY)(targets)}.`);
+}
+
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
+// EXTERNAL MODULE: ./src/runner/advice.ts
+var advice = __nccwpck_require__(484);
+// EXTERNAL MODULE: ./src/runner/cancellation.ts
+var cancellation = __nccwpck_require__(323);
+// EXTERNAL MODULE: ./src/runner/failure.ts
+var failure = __nccwpck_require__(844);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 4 modules
+var runner_inputs = __nccwpck_require__(10);
+// EXTERNAL MODULE: ./src/runner/intent.ts
+var runner_intent = __nccwpck_require__(718);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(708);
+// EXTERNAL MODULE: ./src/runner/pages.ts
+var pages = __nccwpck_require__(338);
+;// CONCATENATED MODULE: ./src/post.ts
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** The post step: restores what the main step took out, if it was asked to and nobody else has changed it. */
+async function post() {
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
+    let known = [];
+    try {
+        const intent = (0,runner_intent/* readIntent */.N3)();
+        if (intent === undefined || intent.backends.length === 0) {
+            log/* log */.R.info('Nothing to restore.');
+            return;
+        }
+        known = intent.backends;
+        const inputs = (0,runner_inputs/* readInputs */.K)();
+        if (isDue(intent, inputs)) {
+            const urls = new Set(known.map(({ url }) => url));
+            await Promise.all([...urls].map((url) => restoreOn(url, intent, inputs, context)));
+        }
+    }
+    catch (error) {
+        (0,failure/* reportFailure */.x)(error, byHand(known));
     }
 }
-async function giveBackTo(state, left, context) {
-    const targets = (0,_rotation_pool_js__WEBPACK_IMPORTED_MODULE_10__/* .targetsOf */ .QR)(left.map(({ pool }) => pool));
-    if (targets.length > 0) {
-        const steps = targets.map((target) => ({ target, states: [state] }));
-        await (0,_rotation_change_js__WEBPACK_IMPORTED_MODULE_7__/* .changeWhatever */ .B)(steps, context);
-        _runner_log_js__WEBPACK_IMPORTED_MODULE_4__/* .log */ .Rm.info(`Put back to ${state}: ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_13__/* .statesOf */ .kY)(targets)}.`);
+/** What to do about servers of which it is not known whether they were restored. */
+function byHand(backends) {
+    const groups = Map.groupBy(backends, ({ previous }) => previous);
+    const ways = [...groups].map(([previous, those]) => `${previous.toUpperCase()} for ${namesOf(those)}`);
+    return ways.length === 0
+        ? ''
+        : `Not known to be restored: look at the statistics page and, where nobody has changed it since, choose ${ways.join(', ')}.`;
+}
+function isDue({ restore: when, backends }, { jobStatus }) {
+    const why = `restore is ${when} and the job's status is ${jobStatus}`;
+    if (when === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
+        log/* log */.R.info(`Restoring ${namesOf(backends)}: ${why}.`);
+        return true;
+    }
+    if (jobStatus === 'success') {
+        log/* log */.R.info(`Not restoring ${namesOf(backends)}: ${why}.`);
+    }
+    else {
+        log/* log */.R.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`);
+    }
+    return false;
+}
+/** Restores what was taken out on one HAProxy; what goes wrong there keeps no other from being restored. */
+async function restoreOn(url, intent, inputs, context) {
+    const intended = intent.backends.filter((backend) => backend.url === url);
+    try {
+        const instance = new rotation_instance/* Instance */.c((0,pages/* reopenPage */.X)(url, inputs), context.clock);
+        const limits = { signal: context.cancelled };
+        await (0,retry/* retry */.L)(() => instance.identify(limits), context);
+        const elapsedMs = (0,runner_intent/* elapsedSince */.lP)(intent, instance);
+        const left = await (0,settle_all/* settleAll */.j)(intended, async ({ backend, previous, servers }) => {
+            const seen = await (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
+            const all = new rotation_backend/* Backend */.Zx(instance, backend, { targets: servers }, seen);
+            announceMissing(servers, all);
+            const ours = leftAsTheyWere(all, intent, elapsedMs);
+            return { previous, backend: new rotation_backend/* Backend */.Zx(instance, backend, { targets: ours }, seen) };
+        });
+        for (const state of ['ready', 'drain', 'maint']) {
+            const backends = left.filter(({ previous }) => previous === state);
+            await restore(state, backends.map(({ backend }) => backend), orderOf(inputs), context);
+        }
+    }
+    catch (error) {
+        (0,failure/* reportFailure */.x)(error, (0,advice/* adviceFor */.c)(error, inputs), byHand(intended));
     }
 }
-function told(pools) {
-    return pools
+function orderOf({ freshCheck, waitOptions, minUp }) {
+    return { freshCheck, wait: waitOptions, isAwaited: false, minUp, onTimeout: 'fail' };
+}
+function announceMissing(names, { targets, fullName }) {
+    const gone = names.filter((name) => !targets.some(({ before }) => before.name === name));
+    if (gone.length > 0) {
+        log/* log */.R.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
+    }
+}
+/** The names of servers that are as the main step left them; what others changed is theirs. */
+function leftAsTheyWere(backend, { state }, elapsedMs) {
+    const all = (0,rotation_backend/* targetsOf */.QR)([backend]);
+    const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs));
+    const changed = all.filter((target) => !ours.includes(target));
+    if (changed.length > 0) {
+        log/* log */.R.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
+    }
+    return ours.map(({ before }) => before.name);
+}
+function namesOf(backends) {
+    return backends
         .map(({ url, backend, servers }) => {
         return `${servers.map((name) => `${backend}/${name}`).join(', ')} on ${url}`;
     })
@@ -3704,100 +4899,277 @@ function told(pools) {
 
 /***/ }),
 
-/***/ 363:
+/***/ 870:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Fo: () => (/* binding */ poolsOf),
-/* harmony export */   IK: () => (/* binding */ lookAgain),
-/* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
-/* harmony export */   cn: () => (/* binding */ askInRounds)
+/* harmony export */   QR: () => (/* binding */ targetsOf),
+/* harmony export */   Zx: () => (/* binding */ Backend),
+/* harmony export */   dc: () => (/* binding */ backendsOf),
+/* harmony export */   n$: () => (/* binding */ followersOf),
+/* harmony export */   sG: () => (/* binding */ instancesOf)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(30);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
-/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
+/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(921);
 
 
-
-
-
-/** The pools of some targets, each once. */
-function poolsOf(targets) {
-    return [...new Set(targets.map(({ pool }) => pool))];
-}
-/** Asks for everything, round by round: one POST for each pool and state, all pools at once. */
-async function askInRounds(steps, context) {
-    const pools = poolsOf(steps.map(({ target }) => target));
-    const rounds = Math.max(0, ...steps.map(({ states }) => states.length));
-    for (let round = 0; round < rounds; round += 1) {
-        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(pools, (pool) => askRound(pool, steps, round, context));
+/** One backend on one HAProxy: what one look shows and one POST changes. */
+class Backend {
+    instance;
+    name;
+    targets;
+    /** Servers that follow a target, of this backend or another: they leave and come back with it. */
+    followers;
+    #servers;
+    #seenAt;
+    /** @param names of servers that are in the snapshot */
+    constructor(instance, name, names, seen) {
+        const { targets, followers = [] } = names;
+        this.instance = instance;
+        this.name = name;
+        this.#servers = serversOf(seen, name);
+        this.#seenAt = instance.clock.now();
+        this.targets = this.#pick(targets);
+        this.followers = this.#pick(followers);
+    }
+    /** `backend on URL`. */
+    get fullName() {
+        return `${this.name} on ${this.instance.name}`;
+    }
+    /** Every server of the backend, as last seen. */
+    get servers() {
+        return this.#servers;
+    }
+    /** When it was last seen, in milliseconds on the run's clock. */
+    get seenAt() {
+        return this.#seenAt;
+    }
+    /** The servers that stay where they are when the targets leave. */
+    get others() {
+        const leaving = this.#watched.map(({ before }) => before.name);
+        return this.#servers.filter(({ name }) => !leaving.includes(name));
+    }
+    /**
+     * Looks at the backend.
+     *
+     * @throws HaproxyError; `unknown-server` when a target or a follower is no longer there
+     */
+    async look(limits) {
+        this.#watched.forEach((target) => {
+            target.lose();
+        });
+        const servers = serversOf(await this.instance.page.look(limits, this.name), this.name);
+        for (const target of this.#watched) {
+            target.see(servers.find(({ name }) => name === target.before.name));
+        }
+        this.#servers = servers;
+        this.#seenAt = this.instance.clock.now();
+    }
+    /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
+    async request(state, targets, limits) {
+        await this.#send(state, targets, limits, (target, isUncertain) => {
+            target.requested(state, this.instance.clock.now(), isUncertain);
+        });
+    }
+    /** Asks for a command for some of the targets; look afterwards to see what came of it. */
+    async command(name, targets, limits) {
+        await this.#send(name, targets, limits, (target) => {
+            target.commanded();
+        });
+    }
+    /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
+    async putBack(state, targets, limits) {
+        await this.#send(state, targets, limits, (target) => {
+            target.lose();
+        });
+    }
+    /** Has the health of some targets begin at 0: HAProxy sends them nobody until their checks have passed. */
+    async forceDown(targets, limits) {
+        await this.#send('hdown', targets, limits, (target) => {
+            target.lose();
+        });
+    }
+    /**
+     * Ends the drain of one target.
+     *
+     * @returns whether this run did so; somebody else, or a reload, may have ended it before
+     */
+    async release(target, limits) {
+        // After an attempt of unknown fate, that there is nothing left to do is a success.
+        const isAgain = target.change.state === 'ready';
+        const record = (isUncertain) => {
+            target.requested('ready', this.instance.clock.now(), isUncertain);
+        };
+        try {
+            const isDone = (await this.#switch('start', target, limits)) || isAgain;
+            if (isDone) {
+                record();
+            }
+            return isDone;
+        }
+        catch (error) {
+            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
+                record(true);
+            }
+            throw error;
+        }
+    }
+    /** Undoes one half of an admin state of one target; somebody else may have done it before. */
+    async undo(flag, target, limits) {
+        await this.#switch(flag, target, limits);
+    }
+    async #switch(flag, target, limits) {
+        target.lose();
+        return this.instance.page.switch(flag, this.name, target.before.name, limits);
+    }
+    get #watched() {
+        return [...this.targets, ...this.followers];
+    }
+    #pick(names) {
+        return this.#servers
+            .filter(({ name }) => names.includes(name))
+            .map((server) => new _target_js__WEBPACK_IMPORTED_MODULE_1__/* .Target */ .We(this, server));
+    }
+    async #send(change, targets, limits, record) {
+        const names = targets.map(({ before }) => before.name);
+        try {
+            await this.instance.page.ask(change, this.name, names, limits);
+            targets.forEach((target) => {
+                record(target);
+            });
+        }
+        catch (error) {
+            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
+                targets.forEach((target) => {
+                    record(target, true);
+                });
+            }
+            throw error;
+        }
     }
 }
-async function askRound(pool, steps, round, context) {
-    const mine = steps.filter(({ target, states }) => target.pool === pool && round < states.length);
-    const groups = Map.groupBy(mine, ({ states }) => states[round] ?? 'ready');
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)([...groups], async ([state, group]) => {
-        const targets = group.map(({ target }) => target);
-        context.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(targets)}.`);
-        // Admin states are idempotent, so a request whose fate is unknown is simply made again.
-        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => pool.ask(state, targets, { signal: context.over }), context);
-    });
+function serversOf({ servers }, backend) {
+    return servers.filter((server) => server.backend === backend);
 }
-/** Reads a pool, to see what came of a change. */
-async function lookAgain(pool, context) {
-    await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => pool.look({ signal: context.cancelled }), context);
+/** All targets of some backends. */
+function targetsOf(backends) {
+    return backends.flatMap(({ targets }) => targets);
 }
-/** @throws HaproxyError `did-not-hold` for targets that do not show what was asked for last */
-function refuseIfNotHeld(steps) {
-    const broken = steps.flatMap(({ target, states }) => {
-        const state = states.at(-1);
-        return state === undefined || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__/* .canBe */ .gF)(target.now, state) ? [] : [{ target, state }];
-    });
-    if (broken.length === 0) {
-        return;
-    }
-    const told = broken.map(({ target, state }) => `${target.fullName} was asked for ${state} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`);
-    const leader = broken.find(({ target }) => target.now.tracked !== undefined)?.target.now.tracked;
-    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `The admin state did not hold: ${told.join('; ')}.`, {
-        ...(leader !== undefined && {
-            advice: `It follows ${leader} (track): name that server instead.`
-        })
-    });
+/** All servers of some backends that follow a target. */
+function followersOf(backends) {
+    return backends.flatMap(({ followers }) => followers);
+}
+/** The backends of some targets, each once. */
+function backendsOf(targets) {
+    return [...new Set(targets.map(({ backend }) => backend))];
+}
+/** The instances of some backends, each once. */
+function instancesOf(backends) {
+    return [...new Set(backends.map(({ instance }) => instance))];
 }
 
 
 /***/ }),
 
-/***/ 543:
+/***/ 959:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  kB: () => (/* binding */ bringBack),
-  V1: () => (/* binding */ stepsBack)
+  k: () => (/* binding */ bringBack),
+  e: () => (/* binding */ routesOf)
 });
-
-// UNUSED EXPORTS: wayBack
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
 var errors = __nccwpck_require__(202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
-// EXTERNAL MODULE: ./src/rotation/change.ts
-var change = __nccwpck_require__(396);
+var haproxy_server = __nccwpck_require__(30);
+// EXTERNAL MODULE: ./src/rotation/backend.ts
+var backend = __nccwpck_require__(870);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/pool.ts
-var pool = __nccwpck_require__(898);
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(331);
+// EXTERNAL MODULE: ./src/rotation/guard.ts
+var guard = __nccwpck_require__(807);
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/settle-all.ts
 var settle_all = __nccwpck_require__(909);
-// EXTERNAL MODULE: ./src/rotation/reask.ts
-var reask = __nccwpck_require__(696);
+;// CONCATENATED MODULE: ./src/rotation/fresh-check.ts
+
+
+
+
+
+
+
+/**
+ * Has health begin at 0, in drain: HAProxy then sends a server nobody until `rise` checks in a row have passed,
+ * and needs no further request than the end of the drain (docs/haproxy-facts.md, "A fresh health check").
+ */
+async function forceDown(targets, context) {
+    // In drain before its health is 0 a server is open to pinned clients, so no backend waits for another.
+    await (0,request/* forEachBackend */.XS)(targets, async (_, group) => {
+        await (0,request/* request */.Em)('drain', group, context);
+        await forceDownAgain(group, context);
+    });
+}
+/** Takes back what a check has done for a server that may have begun before it was forced down. */
+async function forceDownAgain(targets, context) {
+    await (0,request/* forEachBackend */.XS)(targets, (backend, group) => (0,retry/* retry */.L)(() => backend.forceDown(group, { signal: context.over }), context));
+}
+/** Whether health is 0; an agent may hold the server down besides. */
+function isForcedDown({ status }) {
+    return status === 'DOWN' || status === 'DOWN (agent)';
+}
+/** Whether a server surely is in drain no more; `DOWN` hides it. */
+function hasLeftDrain({ word }) {
+    return word === 'UP' || word === 'no check' || word === 'MAINT';
+}
+/**
+ * Ends the drain of each target.
+ *
+ * @param onReleased called for each target of which it is done, even if another fails
+ * @returns the targets that had none any more: a person, another job or a reload has ended it
+ */
+async function release(targets, onReleased, context) {
+    if (targets.length > 0) {
+        context.log.info(`Ending the drain: ${(0,describe/* namesOf */.eZ)(targets)}.`);
+    }
+    const lost = await (0,settle_all/* settleAll */.j)(targets, async (target) => {
+        const limits = { signal: context.over };
+        if (await (0,retry/* retry */.L)(() => target.backend.release(target, limits), context)) {
+            onReleased(target);
+            return [];
+        }
+        return [target];
+    });
+    return lost.flat();
+}
+/** Why a target that takes traffic cannot be taken out for its check; undefined where enough others serve. */
+function whyNotSpared({ now, backend }, minUp) {
+    try {
+        if ((0,haproxy_server/* takesTraffic */.CS)(now)) {
+            (0,guard/* guard */.ah)([backend], minUp);
+        }
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof errors/* HaproxyError */.Q) {
+            return error.message;
+        }
+        throw error;
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/route.ts
+var route = __nccwpck_require__(663);
 ;// CONCATENATED MODULE: ./src/rotation/returning.ts
 
 
@@ -3806,136 +5178,263 @@ var reask = __nccwpck_require__(696);
 
 
 
-/** Where nothing tells a fresh check from an old one, the stage before `ready` lasts this long, in ms. */
-const UNTOLD_CHECK = 5_000;
-/** Judges whether all targets are up, and sends those on that have passed their check. */
+/** The routes on which only HAProxy's own checks bring a server up. */
+const CHECKED = ['fresh check', 'down'];
+/** The condition that servers are up, and the requests that bring them there. */
 class Returning {
-    #journeys;
-    #holdMs;
-    #reask;
+    #targets;
+    #routes;
+    #minUp;
     #context;
-    #toldOfHold = false;
-    constructor(pools, steps, { settleMs }, context) {
-        const asked = new Map(steps.map(({ target, states }) => [target, states]));
-        this.#journeys = new Map((0,pool/* targetsOf */.QR)(pools).map((target) => [target, departure(target, asked.get(target))]));
-        this.#holdMs = Math.max(UNTOLD_CHECK, settleMs);
-        this.#reask = new reask/* Reask */.$(context);
+    #stages;
+    #blocked = new Map();
+    /** Instances that were reloaded, until everything is asked for again. */
+    #reloaded = new Map();
+    /** The partial health of a target for which no reload was the reason. */
+    #explained = new Map();
+    constructor(routes, minUp, context) {
+        this.#targets = [...routes.keys()];
+        this.#routes = routes;
+        this.#minUp = minUp;
         this.#context = context;
+        this.#stages = new Map([...routes].map(([target, route]) => [target, firstStage(target.before, route)]));
+    }
+    /** Targets for which not everything is asked for that is to be. */
+    get held() {
+        return this.#targets.filter((target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target));
+    }
+    /** Targets that a reload has put into rotation unchecked, each with the reason why it stays there. */
+    get blocked() {
+        return this.#blocked;
+    }
+    /** Asks for all that can be asked for before anything is seen. A follower comes after its leader. */
+    async begin() {
+        await forceDown(this.#at('forced down', this.#targets), this.#context);
+        await (0,request/* request */.Em)('ready', this.#by(['ready', 'down'], this.#targets), this.#context);
+        await this.#release(this.#by(['release'], this.#targets));
     }
     async judge(seen) {
-        let acted = false;
-        await (0,settle_all/* settleAll */.j)(seen, async (pool) => {
-            if (await this.#moveOn(pool)) {
-                acted = true;
-            }
-        });
-        const met = [...this.#journeys].every(([target, journey]) => journey.stage === 'up' && (0,server/* isUp */.ie)(target.now) && this.#isFresh(target, journey));
-        return { met, acted };
-    }
-    /** Asks for `ready` for all that still wait for their check. */
-    async readyAnyway() {
-        const waiting = [...this.#journeys].filter(([, { stage }]) => stage !== 'up');
-        const steps = waiting.map(([target]) => ({ target, states: ['ready'] }));
-        await (0,change/* changeWhatever */.B)(steps, this.#context);
-    }
-    /** @returns whether a target was sent on, so that a look at once may see it up */
-    async #moveOn(pool) {
-        const lost = new Map();
-        const passed = [];
-        const inDoubt = this.#reask.inDoubt(pool);
-        for (const target of pool.targets) {
-            const journey = this.#observe(target);
-            const state = stateIn(journey.stage, target);
-            const isHidden = state !== 'ready' && inDoubt.includes(target);
-            if (this.#hasPassed(target, journey)) {
-                passed.push(target);
-            }
-            else if (isHidden || !(0,server/* canBe */.gF)(target.now, state)) {
-                lost.set(state, [...(lost.get(state) ?? []), target]);
-            }
+        const visible = this.#targets.filter(({ backend }) => seen.includes(backend));
+        // Each of these looks anew before another goes on with what it has changed.
+        const acted = (await this.#resumeReloaded()) ||
+            (await this.#explainLosses(visible)) ||
+            (await this.#resumeResolved(visible)) ||
+            (await this.#resumeBlocked(visible)) ||
+            (await this.#releaseForcedDown(visible)) ||
+            (await this.#releaseElsewhere(visible));
+        // A check that began before is over soon, and the pause before the next one may be short.
+        if (acted || this.#at('forced down', visible).length > 0) {
+            return 'acted';
         }
-        for (const [state, targets] of lost) {
-            await this.#reask.ask(pool, state, targets);
-        }
-        if (passed.length > 0) {
-            this.#context.log.info(`Its health check passed; asking for ready: ${(0,describe/* namesOf */.eZ)(passed)}.`);
-            if (await (0,reask/* askUnlessAway */.q)(pool, 'ready', passed, this.#context)) {
-                passed.forEach((target) => (this.#journey(target).stage = 'up'));
+        return this.held.length === 0 && this.#targets.every((target) => this.isBack(target))
+            ? 'met'
+            : 'waiting';
+    }
+    /**
+     * Whether a target is up, and its last check has passed: a name that DNS lost and found between two looks, or
+     * a reload that cannot be seen, puts it into rotation unchecked.
+     */
+    isBack(target) {
+        const { checkFailed, unchecked } = target.now;
+        const isChecked = this.#by(CHECKED, [target]).length > 0;
+        return (0,haproxy_server/* isUp */.ie)(target.now) && !(isChecked && (checkFailed || unchecked));
+    }
+    /** A reload forgets that health was forced down: what came up since may never have been checked. */
+    async confirm() {
+        const kept = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(this.#targets)), async (instance) => {
+            const change = await this.#recheck(instance);
+            if (!isReload(change)) {
                 return true;
             }
+            await this.#beginAgain(instance, change);
+            return false;
+        });
+        return kept.every(Boolean);
+    }
+    async #resumeReloaded() {
+        const reloaded = [...this.#reloaded];
+        await (0,settle_all/* settleAll */.j)(reloaded, ([instance, change]) => this.#beginAgain(instance, change));
+        return reloaded.length > 0;
+    }
+    async #resumeResolved(visible) {
+        const back = this.#at('unresolved', visible).filter(({ now }) => !(0,haproxy_server/* isUnresolved */.U4)(now));
+        // An admin state other than the one that was asked for before the name was lost is to be explained.
+        const isChanged = ({ change: { state, isUncertain }, now }) => state !== undefined && isUncertain !== true && !(0,haproxy_server/* canBe */.gF)(now, state);
+        const checked = this.#by(CHECKED, back).filter((target) => !isChanged(target));
+        await this.#takeOutAgain(checked);
+        for (const target of back.filter((each) => !checked.includes(each))) {
+            this.#enter(target.change.state === 'drain' ? 'forced down' : 'released', [target]);
         }
+        return back.length > 0;
+    }
+    async #resumeBlocked(visible) {
+        const blocked = visible.filter((target) => this.#blocked.has(target));
+        await this.#takeOutAgain(blocked);
+        return blocked.some((target) => !this.#blocked.has(target));
+    }
+    /**
+     * Releases what no check from before can bring up. Only one check of a server runs at a time: what has raised
+     * health since it was forced down may have begun before, and what runs by then began after.
+     */
+    async #releaseForcedDown(visible) {
+        const due = this.#at('forced down', visible).filter(({ now }) => !now.checking || !isForcedDown(now));
+        await forceDownAgain(due.filter(({ now }) => !isForcedDown(now)), this.#context);
+        await this.#release(due);
+        return due.length > 0;
+    }
+    async #releaseElsewhere(visible) {
+        const isBack = (target) => !this.held.includes(target) && target.isKnown && this.isBack(target);
+        const ready = this.#at('elsewhere', visible).filter((target) => (0,route/* checkedElsewhere */.AU)(target, this.#targets).every(isBack));
+        await (0,request/* request */.Em)('ready', ready, this.#context);
+        this.#enter('released', ready);
+        return ready.length > 0;
+    }
+    async #explainLosses(visible) {
+        // A request of unknown fate shows in what it has led to.
+        const ready = visible.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === 'ready');
+        this.#enter('released', [...this.#at('forced down', ready), ...this.#at('elsewhere', ready)]);
+        const lost = visible.filter((target) => this.#isLost(target));
+        const unresolved = lost.filter(({ now }) => (0,haproxy_server/* isUnresolved */.U4)(now));
+        this.#enter('unresolved', unresolved);
+        const rest = lost.filter((target) => !unresolved.includes(target));
+        const groups = Map.groupBy(rest, ({ backend }) => backend.instance);
+        const acted = await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#explain(instance, targets));
+        return acted.includes(true);
+    }
+    async #explain(instance, targets) {
+        const change = await this.#recheck(instance);
+        if (isReload(change)) {
+            await this.#beginAgain(instance, change);
+            return true;
+        }
+        const lost = targets.filter((target) => !this.#isPartlyUp(target));
+        if (lost.length > 0) {
+            throw (0,other_hands/* changedByOthers */.vh)(lost, change);
+        }
+        targets.forEach((target) => this.#explained.set(target, target.now.status));
         return false;
     }
-    #hasPassed(target, journey) {
-        const { now } = target;
-        switch (journey.stage) {
-            case 'check':
-                return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(target, journey);
-            case 'vouchers':
-                return vouchersOf(target, [...this.#journeys.keys()]).every((voucher) => this.#journey(voucher).stage === 'up' && voucher.certain && (0,server/* isUp */.ie)(voucher.now));
-            case 'up':
+    /** Whether what is seen of a target cannot come of what was asked for. */
+    #isLost(target) {
+        const { now, before } = target;
+        const was = (0,haproxy_server/* shownAdminState */.Yy)(before) ?? 'ready';
+        const leader = (0,route/* leaderOf */.tY)(target, this.#targets);
+        if (leader !== undefined && !(0,haproxy_server/* isUp */.ie)(leader.now)) {
+            return false;
+        }
+        switch (this.#stages.get(target)) {
+            case 'forced down':
+                return hasLeftDrain(now);
+            case 'elsewhere':
+                return !(0,haproxy_server/* isUnresolved */.U4)(now) && !(0,haproxy_server/* canBe */.gF)(now, this.#blocked.has(target) ? 'ready' : was);
+            case 'released':
+                return this.#isPartlyUp(target)
+                    ? this.#explained.get(target) !== now.status
+                    : !(0,haproxy_server/* canBe */.gF)(now, 'ready');
+            case 'unresolved':
+            case undefined:
                 return false;
         }
     }
-    #observe(target) {
-        const journey = this.#journey(target);
-        const { now } = target;
-        const full = now.fullHealth && (now.word === 'DRAIN' || now.word === 'UP');
-        journey.sawPartial ||= (0,server/* isPartial */.mt)(now.status) || now.word === 'DOWN';
-        journey.fullSince = full ? (journey.fullSince ?? this.#context.clock.now()) : undefined;
-        if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
-            this.#toldOfHold = true;
-            this.#context.log.notice(`HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
-                `a fresh check from an old one: watching ${target.fullName} for ${(0,duration/* formatDuration */.a)(this.#holdMs)}. ` +
-                'If its check runs less often than that, raise settle-time.');
-        }
-        return journey;
+    /** `UP n/m` after a check has passed is what a failed check leaves, or a reload. */
+    #isPartlyUp(target) {
+        const isChecked = this.#by(CHECKED, this.#at('released', [target])).length > 0;
+        return isChecked && target.now.word === 'UP' && target.now.status !== 'UP';
     }
-    #isFresh({ now }, { leftMaint, sawPartial, fullSince }) {
-        // Somebody may have switched its check off since: then there is none to wait for.
-        if (!leftMaint || now.word === 'no check') {
-            return true;
+    /** A reload forgets the admin states, and of every target there that its health was forced down. */
+    async #beginAgain(instance, change) {
+        const mine = this.#targets.filter(({ backend }) => backend.instance === instance);
+        await (0,request/* lookAgain */.IK)((0,backend/* backendsOf */.dc)(mine), this.#context);
+        const lost = mine.filter((target) => this.#isLost(target));
+        // A reload brings no maint with it that this step has ended.
+        const byOthers = lost.filter(({ now }) => now.word === 'MAINT' && !(0,haproxy_server/* isUnresolved */.U4)(now));
+        if (byOthers.length > 0) {
+            throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
         }
-        if (fullSince === undefined) {
-            return false;
-        }
-        return sawPartial || this.#context.clock.now() - fullSince >= this.#holdMs;
+        const checked = this.#by(CHECKED, mine).filter((target) => this.#stages.get(target) !== 'unresolved');
+        const again = mine.filter((target) => checked.includes(target) || lost.includes(target));
+        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'what brings them back begins again'));
+        const others = lost.filter((target) => !checked.includes(target));
+        await (0,request/* request */.Em)('ready', this.#at('released', others), this.#context);
+        await this.#takeOutAgain([...checked, ...this.#at('elsewhere', others)]);
+        this.#reloaded.delete(instance);
     }
-    #journey(target) {
-        const journey = this.#journeys.get(target);
-        if (journey === undefined) {
-            throw new Error(`${target.fullName} is not on its way back.`);
+    /** What a reload has put into rotation is taken out again only where enough others serve. */
+    async #takeOutAgain(targets) {
+        const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, this.#minUp)]));
+        const spared = targets.filter((target) => reasons.get(target) === undefined);
+        for (const [target, why] of reasons) {
+            if (why !== undefined) {
+                this.#enter('released', this.#by(CHECKED, [target]));
+                this.#blocked.set(target, why);
+            }
         }
-        return journey;
+        const elsewhere = this.#at('elsewhere', spared);
+        for (const state of ['drain', 'maint']) {
+            const mine = elsewhere.filter(({ before }) => (0,haproxy_server/* shownAdminState */.Yy)(before) === state);
+            await (0,request/* request */.Em)(state, mine, this.#context);
+        }
+        this.#enter('elsewhere', elsewhere);
+        const checked = this.#by(CHECKED, spared);
+        await forceDown(checked, this.#context);
+        this.#enter('forced down', checked);
+    }
+    async #release(targets) {
+        const enter = (target) => {
+            this.#enter('released', [target]);
+        };
+        const lost = await release(targets, enter, this.#context);
+        const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
+        await (0,settle_all/* settleAll */.j)([...groups], async ([instance, mine]) => {
+            const change = await this.#recheck(instance);
+            if (!isReload(change)) {
+                throw (0,other_hands/* changedByOthers */.vh)(mine, change);
+            }
+            await this.#beginAgain(instance, change);
+        });
+    }
+    async #recheck(instance) {
+        const change = await instance.recheck({ signal: this.#context.cancelled });
+        if (isReload(change)) {
+            this.#reloaded.set(instance, change);
+        }
+        return change;
+    }
+    #enter(stage, targets) {
+        for (const target of targets) {
+            this.#stages.set(target, stage);
+            this.#explained.delete(target);
+            this.#blocked.delete(target);
+        }
+    }
+    #at(stage, targets) {
+        return targets.filter((target) => this.#stages.get(target) === stage);
+    }
+    #by(routes, targets) {
+        return targets.filter((target) => routes.includes(this.#routes.get(target) ?? 'none'));
     }
 }
-/** The admin state that a target has at a stage of its way. */
-function stateIn(stage, { before }) {
-    switch (stage) {
-        case 'check':
-            return 'drain';
-        case 'vouchers':
-            return (0,server/* ownAdminState */.Jb)(before);
-        case 'up':
-            return 'ready';
+function firstStage(before, route) {
+    switch (route) {
+        case 'fresh check':
+            return (0,haproxy_server/* isUnresolved */.U4)(before) ? 'unresolved' : 'forced down';
+        case 'checks elsewhere':
+            return 'elsewhere';
+        case 'none':
+        case 'ready':
+        case 'down':
+        case 'release':
+            return 'released';
     }
 }
-/** The same server in other backends, where its health is checked. */
-function vouchersOf({ before }, targets) {
-    return targets.filter((target) => target.before.name === before.name && target.before.hasHealth);
-}
-function departure({ before }, states) {
-    const stage = states?.length === 0 ? 'vouchers' : states?.at(-1) === 'drain' ? 'check' : 'up';
-    return {
-        stage,
-        leftMaint: before.hasHealth && (before.word === 'MAINT' || states?.includes('maint') === true),
-        sawPartial: false,
-        fullSince: undefined
-    };
+function isReload(change) {
+    return change === 'newer' || change === 'unclear';
 }
 
-// EXTERNAL MODULE: ./src/rotation/watch.ts
-var watch = __nccwpck_require__(625);
+// EXTERNAL MODULE: ./src/rotation/rollback.ts
+var rollback = __nccwpck_require__(604);
+// EXTERNAL MODULE: ./src/rotation/wait.ts
+var wait = __nccwpck_require__(361);
 ;// CONCATENATED MODULE: ./src/rotation/bring-back.ts
 
 
@@ -3945,147 +5444,146 @@ var watch = __nccwpck_require__(625);
 
 
 
-/**
- * What must be asked for to bring a target back that is not ready, before the wait that may ask for `ready`
- * at its end.
- *
- * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
- * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
- * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
- * it evidently serves, and stays in drain only while its checks fail; nor a server that is `DOWN`, which
- * must earn its way up in any case.
- *
- * Where it has no check nothing is known of it, so it stays what it is while a check of the same server in
- * another backend can still vouch for it.
- */
-function wayBack(before, { throughDrain, wait }, isVouchedFor = false) {
-    const shown = (0,server/* shownAdminState */.Yy)(before);
-    if (!throughDrain || wait === undefined) {
-        return ['ready'];
-    }
-    if (!before.hasHealth) {
-        return isVouchedFor ? [] : ['ready'];
-    }
-    if (shown === 'maint') {
-        return ['drain'];
-    }
-    if (shown === 'drain' && before.sessions + before.queue > 0) {
-        return [before.fullHealth ? 'ready' : 'drain'];
-    }
-    return shown === 'drain' ? ['maint', 'drain'] : ['ready'];
-}
-/** What must be asked for to bring targets back; no step for those that are ready already. */
-function stepsBack(targets, order) {
-    return targets
-        .filter(({ before }) => (0,server/* shownAdminState */.Yy)(before) !== 'ready')
-        .map((target) => ({
-        target,
-        states: wayBack(target.before, order, vouchersOf(target, targets).length > 0)
-    }));
+
+
+/** The route of every target. */
+function routesOf(backends, { freshCheck, isAwaited }) {
+    const targets = (0,backend/* targetsOf */.QR)(backends);
+    const routing = { freshCheck, canWait: isAwaited };
+    return new Map(targets.map((target) => [target, (0,route/* routeOf */.Lu)(target, targets, routing)]));
 }
 /**
- * Brings servers back into rotation and waits until they are up.
+ * Brings servers back into rotation and waits until they are up. Where the requests fail, what had changed is
+ * rolled back, but for what others have changed meanwhile.
  *
  * @throws HaproxyError; `not-up` when the time is up
  */
-async function bringBack(pools, order, context, onLook) {
-    const steps = stepsBack((0,pool/* targetsOf */.QR)(pools), order);
-    if (order.unproven === 'ready') {
-        await (0,change/* changeWhatever */.B)(steps, context);
+async function bringBack(backends, order, context, onLook) {
+    context.cancelled.throwIfAborted();
+    const routes = routesOf(backends, order);
+    const returning = new Returning(routes, order.minUp, context);
+    const isChanging = [...routes.values()].some((route) => route !== 'none');
+    announce(routes, context);
+    if (isChanging) {
+        await unlessOthersActed(backends, context, async () => {
+            await returning.begin();
+            await (0,request/* lookAgain */.IK)(backends, context);
+            (0,request/* refuseIfNotHeld */.aw)(judgedNow(routes));
+            await (0,request/* refuseIfOnlyHere */.U6)(requested(backends), (server) => (0,haproxy_server/* canBe */.gF)(server, 'ready') || (0,haproxy_server/* canBe */.gF)(server, 'drain'), context);
+        });
     }
-    else if (steps.length > 0) {
-        await (0,change/* change */.Z)(steps, () => undefined, context);
-    }
-    if (order.wait === undefined) {
-        return;
-    }
-    context.log.phase('Waiting until up');
-    const returning = new Returning(pools, steps, order.wait, context);
-    const outcome = await (0,watch/* watch */.w)(pools, order.wait, (seen) => returning.judge(seen), context, onLook);
-    if (!outcome.met) {
-        if (order.unproven === 'fail') {
-            throw notUp(pools, order.wait, outcome);
+    if (!order.isAwaited) {
+        if (isChanging) {
+            await untilReleased(backends, returning, order, context);
         }
-        await returning.readyAnyway();
+        return { kind: 'requested' };
     }
-    tellOfGaps(pools, context);
+    const result = await (0,wait/* waitUntil */.a)({ backends, options: order.wait, condition: returning, onLook }, context);
+    if (!result.met) {
+        const failure = notUp((0,backend/* targetsOf */.QR)(backends), returning, order, result);
+        throw order.onTimeout === 'restore'
+            ? await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context)
+            : failure;
+    }
+    // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
+    await (0,request/* refuseIfOnlyHere */.U6)(requested(backends), (server) => (0,haproxy_server/* canBe */.gF)(server, 'ready'), context);
+    announceGaps(routes, context);
+    return { kind: 'up' };
 }
-function notUp(pools, { timeoutMs }, outcome) {
-    const down = (0,pool/* targetsOf */.QR)(pools).filter(({ now }) => !(0,server/* isUp */.ie)(now));
+/** What others have changed meanwhile stays as they want it, and so does all the rest of a return. */
+async function unlessOthersActed(backends, context, work) {
+    try {
+        await work();
+    }
+    catch (error) {
+        if (!(error instanceof errors/* HaproxyError */.Q) ||
+            error.problem === 'changed-meanwhile' ||
+            context.cancelled.aborted) {
+            throw error;
+        }
+        throw await (0,rollback/* rolledBack */.EN)(error, requested(backends), context);
+    }
+}
+function requested(backends) {
+    return (0,backend/* targetsOf */.QR)(backends).filter(({ change }) => change.state !== undefined);
+}
+/** Targets that must show at once what they were asked for, which those that wait for a leader or for DNS cannot. */
+function judgedNow(routes) {
+    const all = [...routes.keys()];
+    return all.filter((target) => (routes.get(target) === 'ready' || routes.get(target) === 'down') &&
+        (0,route/* leaderOf */.tY)(target, all) === undefined &&
+        !(0,haproxy_server/* isUnresolved */.U4)(target.now));
+}
+/** A check that still runs is over soon. Milliseconds. */
+const SHORT_PAUSE = 200;
+/** Without a wait until up: until no check from before can bring a server up, and it is released. */
+async function untilReleased(backends, returning, { wait }, context) {
+    const { clock, cancelled } = context;
+    const deadline = clock.now() + wait.timeoutMs;
+    for (;;) {
+        const verdict = await returning.judge(backends);
+        const isHeld = returning.held.length > 0;
+        // What was asked for last is judged by another look, too.
+        if (!isHeld && verdict !== 'acted') {
+            return;
+        }
+        if (isHeld && clock.now() >= deadline) {
+            const seen = returning.held.map((target) => {
+                const checking = target.now.checking ? ', and a health check of it is running' : '';
+                return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, returning)}`;
+            });
+            throw new errors/* HaproxyError */.Q('not-up', `Not released within ${(0,duration/* formatDuration */.a)(wait.timeoutMs)}: ${seen.join('; ')}.`);
+        }
+        if (isHeld) {
+            await clock.sleep(Math.min(wait.pollMs, SHORT_PAUSE), cancelled);
+        }
+        await (0,request/* lookAgain */.IK)(backends, context);
+    }
+}
+function whyBlocked(target, { blocked }) {
+    const why = blocked.get(target);
+    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
+}
+function notUp(targets, returning, { wait: { timeoutMs }, onTimeout }, result) {
+    const down = targets.filter((target) => !returning.isBack(target) || returning.blocked.has(target));
     const seen = down.map((target) => {
-        const { check } = target.now;
-        return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${check && `, its last check says ${check}`}`;
+        const { check, weight, throttle } = target.now;
+        const details = [
+            ...(check === '' ? [] : [`its last check says ${check}`]),
+            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
+            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
+        ];
+        const seenWith = [`${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}`, ...details].join(', ');
+        return `${seenWith}${whyBlocked(target, returning)}`;
     });
-    const checked = down.filter(({ before }) => before.hasHealth);
-    const isUntold = checked.length > 0 && checked.every(({ asked, now }) => asked === 'drain' && now.fullHealth);
-    const advice = isUntold
-        ? 'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
+    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+    // What is put back does not come up by itself.
+    const advice = released.length > 0 && onTimeout !== 'restore'
+        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
         : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,watch/* whyNotMet */.E)(seen, outcome)}`, {
-        advice: outcome.blind?.advice ?? advice,
-        cause: outcome.blind
-    });
+    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
+}
+function announce(routes, { log }) {
+    for (const [target, route] of routes) {
+        if (route === 'release') {
+            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`);
+        }
+    }
 }
 /** What a green `ready` leaves open. */
-function tellOfGaps(pools, { log }) {
-    for (const target of (0,pool/* targetsOf */.QR)(pools)) {
-        const { status, throttle, weight } = target.now;
-        if (weight === 0) {
-            log.notice(`${target.fullName} has the weight 0: load balancing sends it no traffic.`);
-        }
+function announceGaps(routes, { log }) {
+    const all = [...routes.keys()];
+    for (const target of all) {
+        const { status, tracked } = target.now;
         if (status === 'no check') {
-            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing that it is well.`);
+            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`);
         }
-        if (throttle !== undefined) {
-            log.notice(`${target.fullName} starts slowly: its weight is ${weight} now (${throttle} %).`);
+        if (tracked !== undefined &&
+            routes.get(target) === 'ready' &&
+            (0,route/* leaderOf */.tY)(target, all) === undefined) {
+            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`);
         }
     }
-}
-
-
-/***/ }),
-
-/***/ 396:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   B: () => (/* binding */ changeWhatever),
-/* harmony export */   Z: () => (/* binding */ change)
-/* harmony export */ });
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(363);
-/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(742);
-
-
-
-/**
- * Asks for admin states everywhere and reads back that they hold. All or nothing: when anything fails,
- * what had changed is put back to what it was.
- *
- * @param accept looks at what was read back and throws to have everything put back
- * @throws HaproxyError of the first failure, telling whether everything could be put back. A cancelled
- *   run stops where it is: nothing is put back.
- */
-async function change(steps, accept, context) {
-    context.log.phase('Changing');
-    const targets = steps.map(({ target }) => target);
-    await (0,_undo_js__WEBPACK_IMPORTED_MODULE_2__/* .allOrNothing */ .G3)(targets, context, async () => {
-        await changeWhatever(steps, context);
-        accept();
-    });
-}
-/**
- * Asks for admin states everywhere and reads back that they hold, and leaves as it is what has changed
- * when something fails.
- *
- * @throws HaproxyError of the first failure
- */
-async function changeWhatever(steps, context) {
-    context.cancelled.throwIfAborted();
-    await (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .askInRounds */ .cn)(steps, context);
-    const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .poolsOf */ .Fo)(steps.map(({ target }) => target));
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(pools, (pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .lookAgain */ .IK)(pool, context));
-    (0,_ask_js__WEBPACK_IMPORTED_MODULE_0__/* .refuseIfNotHeld */ .aw)(steps);
 }
 
 
@@ -4130,9 +5628,9 @@ const systemClock = {
 
 /** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
 function namesOf(targets) {
-    const pages = Map.groupBy(targets, ({ pool }) => pool.page.name);
-    return [...pages]
-        .map(([page, on]) => `${on.map(({ name }) => name).join(', ')} on ${page}`)
+    const instances = Map.groupBy(targets, ({ backend }) => backend.instance.name);
+    return [...instances]
+        .map(([instance, on]) => `${on.map(({ name }) => name).join(', ')} on ${instance}`)
         .join(' and ');
 }
 /** What a target was last seen to be: `MAINT with 3 sessions, 1 queued`. */
@@ -4144,24 +5642,26 @@ function seenAs({ now }) {
     return load === '' ? status : `${status} with ${load}`;
 }
 /**
- * The state that every target is in, in as few sentences as it takes: targets in the same state are told
+ * The state that every target is in, in as few sentences as it takes: targets in the same state are named
  * together. What is not known is said to be not known.
  */
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
-        if (target.certain) {
-            return `${target.undone ? 'put back, ' : ''}${seenAs(target)}${hidden(target)}`;
+        if (target.isKnown) {
+            return `${target.change.rolledBack ? 'rolled back, ' : ''}${seenAs(target)}${hidden(target)}`;
         }
-        return `not known to be ${target.asked ?? 'as before'} (last seen ${seenAs(target)})`;
+        return `not known to be ${target.change.state ?? 'as before'} (last seen ${seenAs(target)})`;
     });
     return [...states]
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
         .join('; ');
 }
-/** That this run asked to have it out of rotation, where a status such as `DOWN` hides that. */
-function hidden({ asked, undone, now }) {
-    const isOut = asked !== undefined && asked !== 'ready' && !undone;
-    return isOut && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) === undefined ? `, asked for ${asked}` : '';
+/** The admin state that this run asked for, where a status such as `DOWN` hides it. */
+function hidden({ change, now }) {
+    if (change.state === undefined || change.rolledBack || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) !== undefined) {
+        return '';
+    }
+    return `, ${change.isUncertain === true ? 'perhaps' : 'asked for'} ${change.state}`;
 }
 /** `1 session`, `2 sessions`. */
 function count(amount, what) {
@@ -4217,317 +5717,413 @@ function formatDuration(ms) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   X: () => (/* binding */ poolsAtStake),
-/* harmony export */   a: () => (/* binding */ guard)
+/* harmony export */   ah: () => (/* binding */ guard),
+/* harmony export */   m8: () => (/* binding */ servingIn),
+/* harmony export */   rj: () => (/* binding */ backendsAtStake)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
 
 
 /**
- * Pools that would lose something: where a server that now takes traffic is to be taken out. A target
- * that is not serving takes nothing away.
+ * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one
+ * that is. A target that is not serving takes nothing away.
  */
-function poolsAtStake(pools) {
-    return pools.filter(({ targets }) => targets.some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .takesTraffic */ .CS)(before)));
+function backendsAtStake(backends) {
+    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .takesTraffic */ .CS)(before)));
 }
 /**
- * Sees to it that at least `minUp` other servers of each pool's backend are serving, backups included, by
- * what was last seen of them.
+ * Sees to it that at least `minUp` other servers of each backend serve at their full weight, backups included,
+ * by what was last seen of them.
  *
  * @throws HaproxyError `guard-refused` that lists who was counted, and who was not and why
  */
-function guard(pools, minUp) {
-    const refusals = pools.flatMap((pool) => refusal(pool, minUp) ?? []);
-    if (refusals.length > 0) {
-        const canGrow = pools.some((pool) => othersOf(pool).some((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isServing */ .PA)(server)));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', refusals.join(' '), {
-            ...(!canGrow && {
+function guard(backends, minUp) {
+    const refused = backends.filter((backend) => servingIn(backend).length < minUp);
+    if (refused.length > 0) {
+        const isPossible = refused.every(({ others }) => others.length >= minUp);
+        const reasons = refused.map((backend) => refusal(backend, minUp));
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons.join(' '), {
+            ...(!isPossible && {
                 advice: 'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
             })
         });
     }
 }
-function refusal(pool, minUp) {
-    const taken = pool.targets.map(({ before }) => before.name);
-    const others = othersOf(pool);
-    const serving = others.filter(_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isServing */ .PA);
-    if (serving.length >= minUp) {
-        return undefined;
-    }
+/** The servers of a backend that serve at their full weight and stay where they are. */
+function servingIn(backend) {
+    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
+}
+function refusal(backend, minUp) {
+    const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name);
+    const serving = servingIn(backend);
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
-    const not = others.filter((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isServing */ .PA)(server)).map(whyNotServing);
-    return (`Without ${taken.join(', ')} the backend ${pool.name} would have ${serving.length} serving ` +
+    const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
+    return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
         `${serving.length === 1 ? 'server' : 'servers'}${counted}, and min-up asks for ${minUp}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
 }
-function othersOf({ servers, targets }) {
-    return servers.filter(({ name }) => !targets.some(({ before }) => before.name === name));
+/** Two whole seconds, each rounded down, may differ by so much. Milliseconds. */
+const ROUNDING = 2_000;
+/**
+ * After a reload every server with a check shows partial health until its first check has come to a verdict
+ * (docs/haproxy-facts.md, "Reloads"). Until then it counts as it did before; one that was brought back since does
+ * not.
+ */
+function isYetToBeChecked(server, { instance, seenAt }) {
+    const { unchecked, throttle, secondsInState } = server;
+    if (instance.process === undefined || secondsInState === undefined) {
+        return false;
+    }
+    const uptime = seenAt - instance.process.startedAt;
+    const isSinceStart = uptime - secondsInState * 1_000 <= ROUNDING;
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
-function whyNotServing({ name, status, weight }) {
-    return `${name} (${status}${weight === 0 ? ', weight 0' : ''})`;
+function whyNotServing({ name, status, weight, throttle }) {
+    const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
+    return `${name} (${status}${weightNow})`;
 }
 
 
 /***/ }),
 
-/***/ 898:
+/***/ 739:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Hq: () => (/* binding */ isChanged),
-/* harmony export */   QR: () => (/* binding */ targetsOf),
-/* harmony export */   bC: () => (/* binding */ Pool),
-/* harmony export */   gg: () => (/* binding */ wasAsked),
-/* harmony export */   yu: () => (/* binding */ isMoved)
+/* harmony export */   F: () => (/* binding */ LOADING),
+/* harmony export */   c: () => (/* binding */ Instance)
 /* harmony export */ });
-/* unused harmony export Target */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 
 
-/** One server in one backend on one HAProxy that this run is about. */
-class Target {
-    pool;
-    /** As it was before this run did anything. */
-    before;
-    /** As it was last seen. */
-    now;
-    /** How many sessions came to it between the last two looks; below 0 when a reload hides that. */
-    arrived = 0;
-    /** Whether `now` is true: false from a change, or a look that failed, until the server is seen again. */
-    certain = true;
-    /** The last admin state that this run asked for and that HAProxy set, or may have. */
-    asked;
-    /** Whether another command was carried out for it, or may have been. */
-    commanded = false;
-    /** Whether this run put it back to what it was before. */
-    undone = false;
-    constructor(pool, server) {
-        this.pool = pool;
-        this.before = server;
-        this.now = server;
+/** Two readings of one start differ by less than this: HAProxy shows whole seconds. Milliseconds. */
+const SAME_START = 2_000;
+/** So many looks tell an instance that was replaced from two that answer in turn. */
+const LOOKS = 3;
+/** How long after its `hard-stop-after` an old process may still be seen to end, in milliseconds. */
+const AFTER_HARD_STOP = 1_000;
+/** How long before an old process gets its signal the uptime of the new one may begin, in milliseconds. */
+const LOADING = 30_000;
+/** One HAProxy, named by its stats URL, and what is known of its process. */
+class Instance {
+    page;
+    /** The other addresses of its host, where that has several of one family. */
+    otherAddresses;
+    clock;
+    #first;
+    #isShown = false;
+    #process;
+    /** How far its count of time is behind the clock, as far as it was noticed. */
+    #lag = 0;
+    #former = [];
+    constructor(page, clock, otherAddresses = []) {
+        this.page = page;
+        this.clock = clock;
+        this.otherAddresses = otherAddresses;
+    }
+    /** Its stats URL, the name for people. */
+    get name() {
+        return this.page.name;
+    }
+    /** The process that answers, as far as it is known. */
+    get process() {
+        return this.#process;
+    }
+    /** Whether the page showed its process when it was last asked for. */
+    get isShown() {
+        return this.#isShown;
+    }
+    /** The process that answered first. */
+    get firstProcess() {
+        return this.#first;
     }
     /**
-     * Notes what was seen of it.
+     * Asks which process answers, before anything is changed.
      *
-     * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
+     * @throws HaproxyError if it may be known a moment later; a page that does not show it leaves it unknown
      */
-    see(server) {
-        if (server === undefined) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${this.fullName} is no longer there.`, {
-                advice: 'Was it removed, or HAProxy reloaded without it?',
-                transient: true
+    async identify(limits) {
+        this.#process = await this.#look(limits);
+        this.#first = this.#process;
+    }
+    /**
+     * Asks again which process answers.
+     *
+     * @throws HaproxyError `several-haproxies` when two of them answer in turn; or a failure that may pass
+     */
+    async recheck(limits) {
+        const before = this.#process;
+        if (before === undefined) {
+            return 'unknown';
+        }
+        for (let looks = 1;; looks += 1) {
+            const seen = await this.#look(limits);
+            if (seen === undefined) {
+                // What was known of it is no proof of what answers now.
+                this.#process = undefined;
+                return 'unknown';
+            }
+            if (isSame(before, seen) && looks === 1) {
+                this.#process = { ...before, lastSeenAt: seen.lastSeenAt };
+                return 'same';
+            }
+            if ([before, ...this.#former].some((former) => isSame(former, seen))) {
+                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
+            }
+            const isNewer = seen.startedAt >= before.lastSeenAt;
+            if (isNewer || looks === LOOKS) {
+                this.#former.push(before);
+                this.#process = seen;
+                this.#lag =
+                    isNewer || seen.pid !== before.pid ? 0 : this.#lag + seen.startedAt - before.startedAt;
+                return isNewer ? 'newer' : 'unclear';
+            }
+        }
+    }
+    /**
+     * Looks into a change that does not show: two HAProxies that answer in turn show it at every other look.
+     *
+     * @throws HaproxyError `several-haproxies`
+     */
+    async refuseIfSeveral(limits) {
+        if (this.#process === undefined) {
+            await this.identify(limits);
+        }
+        for (let looks = 0; looks <= LOOKS; looks += 1) {
+            await this.recheck(limits);
+        }
+    }
+    /**
+     * Compares the process with those that answer at the other addresses of the host. Two that were started together
+     * look like one, and then prove the same of older ones.
+     *
+     * @throws HaproxyError `several-haproxies` that names the addresses
+     */
+    async refuseIfOthersAnswer(limits) {
+        const here = this.#process;
+        const there = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(here === undefined ? [] : this.otherAddresses, async (address) => {
+            const seen = await this.#look(limits, this.page.at(address));
+            return here !== undefined && seen !== undefined && isSame(here, seen) ? [] : [address];
+        });
+        if (there.flat().length > 0) {
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
+                `${this.page.address ?? ''} is not the one at ${there.flat().join(', ')}.`);
+        }
+    }
+    /**
+     * How long something was ago by HAProxy's own count, in milliseconds: a process that was stalled counts less
+     * than the clock does, in `lastchg` as in its uptime.
+     *
+     * @param at when it happened, on the run's clock
+     * @param seenAt when it was looked at, on the run's clock
+     */
+    elapsedSince(at, seenAt = this.clock.now()) {
+        return seenAt - at - Math.max(0, this.#lag);
+    }
+    /**
+     * When no process from before this one can be alive any more, on the run's clock: it ends `hardStopAfterMs`
+     * after this one was loaded, and that was at the latest when it was first seen. Its uptime may begin before it
+     * has read its configuration (docs/haproxy-facts.md, "Reloads").
+     */
+    oldProcessesGoneAt({ firstSeenAt, startedAt }, hardStopAfterMs) {
+        return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP, startedAt + LOADING);
+    }
+    /** A page that refuses to show the process, or shows none, leaves it unknown. */
+    async #look(limits, page = this.page) {
+        try {
+            const process = await page.identify(limits);
+            const now = this.clock.now();
+            if (page === this.page) {
+                this.#isShown = process !== undefined;
+            }
+            return (process && {
+                pid: process.pid,
+                startedAt: now - process.uptimeMs,
+                firstSeenAt: now,
+                lastSeenAt: now
             });
         }
-        if (server.word === undefined) {
-            const what = `${this.fullName} has the unknown status "${server.status}".`;
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
-        }
-        // While a check runs, the reason of the last one is not on show, but it still holds.
-        const known = server.checking && this.now.check.startsWith(server.check);
-        this.now = known ? { ...server, check: this.now.check } : server;
-        this.certain = true;
-    }
-    /** `backend/server`. */
-    get name() {
-        return `${this.before.backend}/${this.before.name}`;
-    }
-    /** Its name with the HAProxy it is on. */
-    get fullName() {
-        return `${this.name} on ${this.pool.page.name}`;
-    }
-}
-/** One backend on one HAProxy, with the targets in it: what one look shows and one POST changes. */
-class Pool {
-    page;
-    backend;
-    targets;
-    /** Every server of the backend, as last seen. */
-    servers;
-    /** How often HAProxy was reloaded or restarted under this run's eyes. */
-    reloads = 0;
-    /** Whether it lost an admin state, as a reload makes it that hides from the counters. */
-    hasForgotten = false;
-    #totals;
-    /** @param names the targets' names; all of them are in the snapshot */
-    constructor(page, backend, names, seen) {
-        this.page = page;
-        this.backend = backend;
-        this.servers = serversOf(seen, backend);
-        this.targets = this.servers
-            .filter(({ name }) => names.includes(name))
-            .map((server) => new Target(this, server));
-        this.#totals = seen.totals;
-    }
-    /** `backend on URL`, its name for people. */
-    get name() {
-        return `${this.backend} on ${this.page.name}`;
-    }
-    /**
-     * Looks at the backend and notes in every target what was seen.
-     *
-     * @throws HaproxyError; `unknown-server` when a target is no longer there
-     */
-    async look(limits) {
-        for (const target of this.targets) {
-            target.certain = false;
-        }
-        const snapshot = await this.page.look(limits, this.backend);
-        const servers = serversOf(snapshot, this.backend);
-        const [before, after] = [this.#totals, snapshot.totals];
-        if (countersFell(before, after)) {
-            this.reloads += 1;
-        }
-        this.#totals = after;
-        for (const target of this.targets) {
-            target.see(servers.find(({ name }) => name === target.before.name));
-            target.arrived = (after.get(target.name) ?? 0) - (before.get(target.name) ?? 0);
-        }
-        this.servers = servers;
-    }
-    /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
-    async ask(state, targets, limits) {
-        await this.#send(state, targets, limits, (target) => (target.asked = state));
-    }
-    /** Asks for a command for some of the targets; look afterwards to see what came of it. */
-    async command(name, targets, limits) {
-        await this.#send(name, targets, limits, (target) => (target.commanded = true));
-    }
-    /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
-    async putBack(state, targets, limits) {
-        await this.#send(state, targets, limits, () => undefined);
-    }
-    async #send(change, targets, limits, record) {
-        const names = targets.map(({ before }) => before.name);
-        const sent = () => {
-            for (const target of targets) {
-                target.certain = false;
-                record(target);
-            }
-        };
-        try {
-            await this.page.ask(change, this.backend, names, limits);
-            sent();
-        }
         catch (error) {
-            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
-                sent();
+            if (error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && !error.transient) {
+                this.#isShown &&= page !== this.page;
+                return undefined;
             }
             throw error;
         }
     }
 }
-function serversOf({ servers }, backend) {
-    return servers.filter((server) => server.backend === backend);
-}
-/** Counters only grow while a process lives (measured: they start afresh with a reload). */
-function countersFell(before, after) {
-    return [...after].some(([row, total]) => total < (before.get(row) ?? 0));
-}
-/** All targets of some pools. */
-function targetsOf(pools) {
-    return pools.flatMap(({ targets }) => targets);
-}
-/** Whether this run changed anything about a target, or may have, even if it was put back since. */
-function wasAsked({ asked, commanded }) {
-    return asked !== undefined || commanded;
-}
-/**
- * Whether the run has left a target in another admin state than it found it in. Where that is hidden or
- * not known, what was asked for counts.
- */
-function isMoved({ asked, undone, before, now, certain }) {
-    const [was, is] = [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before), (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now)];
-    if (asked === undefined || undone) {
-        return false;
-    }
-    return certain && was !== undefined && is !== undefined ? was !== is : was !== asked;
-}
-/** Whether the run has changed a target for good: moved it, or carried out a command. */
-function isChanged(target) {
-    return target.commanded || isMoved(target);
+function isSame(one, other) {
+    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= SAME_START;
 }
 
 
 /***/ }),
 
-/***/ 696:
+/***/ 911:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $: () => (/* binding */ Reask),
-/* harmony export */   q: () => (/* binding */ askUnlessAway)
+/* harmony export */   EN: () => (/* binding */ isAsLeft),
+/* harmony export */   Ez: () => (/* binding */ reloadedMessage),
+/* harmony export */   a2: () => (/* binding */ notLostByReload),
+/* harmony export */   vh: () => (/* binding */ changedByOthers)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(225);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
+/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
 
 
 
-const MOST = 3;
+
+/** `lastchg` and the uptime are whole seconds, each rounded down. Milliseconds. */
+const ROUNDING = 2_000;
 /**
- * Asks again for admin states that were lost, as a reload without a state file loses them. At most three
- * times for each pool: what is lost again and again is taken away by somebody.
+ * Whether a server still is in the admin state that was asked for, and nobody else put it there since: a maint
+ * that is younger is somebody else's (docs/haproxy-facts.md, "Who did it").
+ *
+ * @param elapsedMs how long ago that state was asked for, in milliseconds
  */
-class Reask {
-    #context;
-    #times = new Map();
-    #reloads = new Map();
-    constructor(context) {
-        this.#context = context;
-    }
-    /** Whether this pool was asked again. */
-    happened(pool) {
-        return this.#times.has(pool);
-    }
-    /**
-     * Targets that may have lost their state where the status does not tell: `DOWN` shows the same with and
-     * without it, and HAProxy was reloaded since this was asked last.
-     */
-    inDoubt(pool) {
-        const isNew = pool.reloads !== (this.#reloads.get(pool) ?? 0);
-        this.#reloads.set(pool, pool.reloads);
-        return isNew ? pool.targets.filter(({ now }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now) === undefined) : [];
-    }
-    /**
-     * @param lost targets of one pool that no longer are what they were asked to be
-     * @throws HaproxyError `did-not-hold` after the third time
-     */
-    async ask(pool, state, lost) {
-        const { log, over } = this.#context;
-        const times = (this.#times.get(pool) ?? 0) + 1;
-        const statuses = [...new Set(lost.map(_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .seenAs */ .ke))].join(', ');
-        if (times > MOST) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} would not stay in ${state}: ${statuses} after it was asked for ${MOST} times again.`);
-        }
-        this.#times.set(pool, times);
-        const isByAgent = lost.some(({ now }) => now.status.endsWith('(agent)'));
-        pool.hasForgotten ||= !isByAgent;
-        const agent = isByAgent ? ' by an agent check' : '';
-        log.warning(`${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} lost the admin state ${state}${agent} and showed ${statuses}; asking again (${times} of ${MOST}).`);
-        await askUnlessAway(pool, state, lost, { log, over });
-    }
+function isAsLeft(server, state, elapsedMs) {
+    const { secondsInState } = server;
+    return ((0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .canBe */ .gF)(server, state) &&
+        (state !== 'maint' ||
+            secondsInState === undefined ||
+            secondsInState * 1_000 >= elapsedMs - ROUNDING));
+}
+const WHO = {
+    same: 'HAProxy was not reloaded, so somebody else changed it',
+    newer: 'It was changed after HAProxy was reloaded, so somebody else changed it',
+    unclear: 'Another process of HAProxy answers, and somebody else changed it since',
+    unknown: 'The page does not show whether HAProxy was reloaded or somebody changed it'
+};
+/** Makes an error of admin states that were lost, and not by a reload of HAProxy: somebody else acted. */
+function changedByOthers(lost, change) {
+    const seen = lost.map((target) => {
+        const { state } = target.change;
+        return `${target.fullName} ${state === undefined ? '' : `was asked for ${state} and `}is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`;
+    });
+    const agent = lost.some(({ now }) => now.hasAgent) ? ' An agent check is enabled there.' : '';
+    const leader = lost.find(({ now }) => now.tracked !== undefined)?.now.tracked;
+    const follows = leader === undefined ? '' : ` It follows ${leader} (track).`;
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('changed-meanwhile', `${seen.join('; ')}. ${WHO[change]}.${agent}${follows}`);
 }
 /**
- * Asks for a state; a page that is away for the moment is left to the next look.
+ * Targets whose admin state a reload cannot have taken: they had it long after the process started that answers
+ * now, when a reload without a state file would have lost it at once.
  *
- * @returns whether HAProxy set it
+ * @param heldAt when a look last showed the state, in milliseconds on the run's clock
  */
-async function askUnlessAway(pool, state, targets, { log, over }) {
-    try {
-        await pool.ask(state, targets, { signal: over });
-        return true;
+function notLostByReload(lost, heldAt) {
+    return lost.filter((target) => {
+        const { process } = target.backend.instance;
+        const held = heldAt.get(target);
+        return process !== undefined && held !== undefined && held > process.startedAt + _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .LOADING */ .F;
+    });
+}
+/** What to say of another process that answers. */
+function reloadedMessage(instanceName, change, lost, next) {
+    const what = change === 'unclear'
+        ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
+        : `HAProxy was reloaded or restarted at ${instanceName}`;
+    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
+    return `${what}${again}: ${next}.`;
+}
+
+
+/***/ }),
+
+/***/ 331:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Em: () => (/* binding */ request),
+/* harmony export */   IK: () => (/* binding */ lookAgain),
+/* harmony export */   U6: () => (/* binding */ refuseIfOnlyHere),
+/* harmony export */   XS: () => (/* binding */ forEachBackend),
+/* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
+/* harmony export */   th: () => (/* binding */ isOut)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
+/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(909);
+
+
+
+
+
+
+/** Asks for an admin state of some targets: one POST for each backend, all backends at once. */
+async function request(state, targets, context) {
+    if (targets.length > 0) {
+        context.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(targets)}.`);
     }
-    catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !error.transient) {
-            throw error;
+    await forEachBackend(targets, (backend, group) => 
+    // Admin states are idempotent, so a request whose fate is unknown is simply made again.
+    (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.request(state, group, { signal: context.over }), context));
+}
+/** Does something for the targets of each backend, all backends at once. */
+async function forEachBackend(targets, work) {
+    const groups = Map.groupBy(targets, ({ backend }) => backend);
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)([...groups], ([backend, group]) => work(backend, group));
+}
+/** Looks at backends, to see what came of a change. */
+async function lookAgain(backends, context) {
+    const limits = { signal: context.cancelled };
+    // Where HAProxies answer in turn, another order than the change's shows each backend at another one of them.
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(backends.toReversed(), (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.look(limits), context));
+}
+/** Whether a server is as far out of rotation as was asked for; maint is further out than drain. */
+function isOut(server, state) {
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOutOfRotation */ .W)(server) && (state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(server, 'maint'));
+}
+/** @throws HaproxyError `did-not-hold` for targets that do not show the admin state that was asked for */
+function refuseIfNotHeld(targets) {
+    const broken = targets.filter(({ now, change: { state } }) => !isHeld(now, state));
+    if (broken.length === 0) {
+        return;
+    }
+    const seen = broken.map((target) => `${target.fullName} was asked for ${target.change.state ?? 'nothing'} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`);
+    const leader = broken.find(({ now }) => now.tracked !== undefined)?.now.tracked;
+    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `The admin state did not hold: ${seen.join('; ')}.`, {
+        ...(leader !== undefined && {
+            advice: `It follows ${leader} (track): name that server instead.`
+        })
+    });
+}
+function isHeld(now, state) {
+    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : isOut(now, state));
+}
+/**
+ * Reads a change back through every other address of its host: they may be other HAProxies, which it did not
+ * reach. What they show is the only proof; two of them that were started together look alike otherwise.
+ *
+ * @param isAlike whether a server elsewhere shows what the change has made of it here
+ * @param what what is compared
+ * @throws HaproxyError `several-haproxies` that names the addresses
+ */
+async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') {
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets), async ({ instance, name, targets: all }) => {
+        const mine = all.filter((target) => targets.includes(target)).map(({ before }) => before.name);
+        const differing = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(instance.otherAddresses, async (address) => {
+            const page = instance.page.at(address);
+            const { servers } = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => page.look({ signal: context.cancelled }, name), context);
+            const there = servers.filter((server) => server.backend === name);
+            const alike = mine.filter((server) => there.some((other) => other.name === server && isAlike(other)));
+            return alike.length < mine.length ? [address] : [];
+        });
+        if (differing.flat().length > 0) {
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${instance.name} has several addresses, and they are several HAProxies: ${what} at ` +
+                `${instance.page.address ?? ''} does not show at ${differing.flat().join(', ')}.`);
         }
-        log.info(error.message);
-        return false;
-    }
+    });
 }
 
 
@@ -4544,23 +6140,222 @@ async function askUnlessAway(pool, state, targets, { log, over }) {
 /** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
 const PAUSES = [250, 1_000, 2_500];
 /**
- * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
- * Only for what does no harm when done twice.
+ * Retries work up to three times, with growing pauses, when it failed in a way that may pass. Only for work
+ * that may be done twice.
  */
-async function retry(attempt, { clock, log, cancelled }, mayRepeat = (error) => error.transient) {
+async function retry(work, { clock, log, cancelled }, isRetryable = (error) => error.transient) {
     for (const pause of PAUSES) {
         try {
-            return await attempt();
+            return await work();
         }
         catch (error) {
-            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !mayRepeat(error) || cancelled.aborted) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !isRetryable(error) || cancelled.aborted) {
                 throw error;
             }
             log.info(`${error.message} Trying again in ${pause} ms.`);
             await clock.sleep(pause, cancelled);
         }
     }
-    return attempt();
+    return work();
+}
+
+
+/***/ }),
+
+/***/ 604:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   EN: () => (/* binding */ rolledBack),
+/* harmony export */   G3: () => (/* binding */ allOrNothing)
+/* harmony export */ });
+/* unused harmony export rollBack */
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
+/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(225);
+/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(911);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(168);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(909);
+
+
+
+
+
+
+
+function isStillOurs({ now, change, backend }) {
+    const { state, at } = change;
+    // Others may have taken long to be seen: what counts is the moment at which this one was.
+    return (state !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, state, backend.instance.elapsedSince(at, backend.seenAt)));
+}
+/** Whether a change of which it is not known whether HAProxy has made it turns out not to have been made. */
+function wasNeverMade({ now, change, before, isKnown }) {
+    const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now);
+    return (isKnown &&
+        change.isUncertain === true &&
+        shown !== undefined &&
+        shown === (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before));
+}
+/**
+ * Puts targets back to the admin state that they were found in, each only if it still is in the one that this
+ * run asked for. What counts is what is seen in the end, and one backend that fails keeps no other from being
+ * rolled back. Goes on when the run is cancelled meanwhile, until it must be over. Where the state of before was
+ * hidden (`DOWN`), it is taken to be `ready`.
+ *
+ * @param areSeveral whether several HAProxies answer in turn at one address: then no look tells which of them
+ *   was changed
+ * @throws HaproxyError that names everything that could not be rolled back
+ */
+async function rollBack(targets, context, areSeveral = false) {
+    const lasting = { ...context, cancelled: context.over };
+    const failures = new Map();
+    const attempt = async (work) => {
+        const backends = (0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets);
+        const results = await Promise.allSettled(backends.map(work));
+        results.forEach((result, index) => {
+            const backend = backends[index];
+            if (result.status === 'rejected' && backend !== undefined) {
+                failures.set(backend, result.reason);
+            }
+        });
+    };
+    const limits = { signal: lasting.over };
+    const look = (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.look(limits), lasting);
+    await attempt(look);
+    targets.filter(wasNeverMade).forEach((target) => {
+        target.rolledBack();
+    });
+    const ours = targets.filter((target) => areSeveral || (!target.change.rolledBack && (!target.isKnown || isStillOurs(target))));
+    // All are asked before any is judged: a server that tracks another shows that one's state.
+    await attempt((backend) => rollBackIn(backend, ours, areSeveral, lasting));
+    await attempt(look);
+    const broken = ours.filter((target) => !isBack(target, failures.has(target.backend)));
+    ours
+        .filter((target) => !broken.includes(target))
+        .forEach((target) => {
+        target.rolledBack();
+    });
+    if (broken.length > 0) {
+        const seen = broken.map((target) => `${target.fullName} is ${target.isKnown ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .seenAs */ .ke)(target)}`);
+        const why = (0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(broken).flatMap((backend) => failures.get(backend)?.message ?? []);
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${seen.join('; ')}. ${[...new Set(why)].join(' ')}`.trim());
+    }
+}
+async function rollBackIn(backend, targets, areSeveral, context) {
+    const mine = targets.filter((target) => target.backend === backend);
+    const limits = { signal: context.over };
+    const groups = Map.groupBy(mine, ({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .ownAdminState */ .Jb)(before) ?? 'ready');
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)([...groups], async ([state, group]) => {
+        context.log.info(`Rolling back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(group)}.`);
+        await (state === 'ready'
+            ? (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)(group, (target) => backToReady(target, areSeveral, limits, context))
+            : (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.putBack(state, group, limits), context));
+    });
+}
+/** Where several HAProxies answer in turn, so many requests reach all of them. */
+const TURNS = 4;
+/** Undoes no more than what this run did: of the two flags of an admin state, the one that it set. */
+async function backToReady(target, areSeveral, limits, context) {
+    const flag = target.change.state === 'maint' ? 'enable' : 'start';
+    for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
+        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
+    }
+}
+/** A hidden state proves nothing by itself, so there the request must have succeeded too. */
+function isBack({ before, now, isKnown }, failed) {
+    const isProven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now) !== undefined;
+    return isKnown && isProven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, shownBefore(before));
+}
+function shownBefore(before) {
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before) ?? 'ready';
+}
+/**
+ * Changes targets all or nothing: when the work fails, what had changed is rolled back. A cancelled run stops
+ * where it is: nothing is rolled back.
+ *
+ * @throws HaproxyError of the failure, which says whether everything could be rolled back
+ */
+async function allOrNothing(targets, context, work) {
+    try {
+        return await work();
+    }
+    catch (error) {
+        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || context.cancelled.aborted) {
+            throw error;
+        }
+        throw await rolledBack(error, targets, context);
+    }
+}
+/** Rolls back what had changed and makes of the failure one that says what became of that. */
+async function rolledBack(failure, targets, context) {
+    const changed = targets.filter(({ change }) => change.state !== undefined && !change.rolledBack);
+    if (changed.length === 0) {
+        return failure;
+    }
+    const { problem, advice, message } = failure;
+    try {
+        await rollBack(changed, context, problem === 'several-haproxies');
+    }
+    catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`, cause: error });
+    }
+    const kept = changed.filter(({ change }) => !change.rolledBack);
+    const left = kept.length > 0 ? ` Left alone, because others changed it: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
+    const done = kept.length < changed.length ? ' What had changed was rolled back.' : '';
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message}${done}${left}`, { advice, cause: failure });
+}
+
+
+/***/ }),
+
+/***/ 663:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   AU: () => (/* binding */ checkedElsewhere),
+/* harmony export */   Lu: () => (/* binding */ routeOf),
+/* harmony export */   tY: () => (/* binding */ leaderOf)
+/* harmony export */ });
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+
+/**
+ * The route of one target.
+ *
+ * `hdown` of a server without a check of its own would keep it down for ever, and of one in drain that alone
+ * serves would leave its pinned clients nobody (docs/haproxy-facts.md, "A fresh health check"). A server that is
+ * `DOWN` must earn its way up in any case.
+ */
+function routeOf(target, all, routing) {
+    const { before, backend } = target;
+    const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(before);
+    if (shown === 'ready') {
+        return 'none';
+    }
+    if (!routing.freshCheck || before.tracked !== undefined) {
+        return 'ready';
+    }
+    if (!before.hasCheck) {
+        return routing.canWait && checkedElsewhere(target, all).length > 0
+            ? 'checks elsewhere'
+            : 'ready';
+    }
+    if (shown === undefined) {
+        return 'down';
+    }
+    // One that slowstart still holds back can serve the pinned clients, too.
+    const isAlone = !backend.servers.some((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .isUp */ .ie)({ ...server, throttle: undefined }));
+    return shown === 'drain' && isAlone ? 'release' : 'fresh check';
+}
+/** The same server in other backends, where it has a health check. */
+function checkedElsewhere({ before }, all) {
+    return all.filter((other) => other.before.name === before.name && other.before.hasCheck);
+}
+/** The target that a server follows (`track`), if it is one. */
+function leaderOf(target, all) {
+    const { tracked } = target.now;
+    return all.find(({ name, backend }) => name === tracked && backend.instance === target.backend.instance);
 }
 
 
@@ -4575,19 +6370,24 @@ async function retry(attempt, { clock, log, cancelled }, mayRepeat = (error) => 
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
 /**
- * Does something for all at once and lets all of them end, so that nothing goes on behind a failure.
+ * Runs work for all items at once and lets all of it end, so that nothing goes on behind a failure.
  *
- * @throws the first failure in the order of `all`; with the messages of all of them if it is a HaproxyError
+ * @throws the first failure in the order of the items; if it is a HaproxyError, with the messages of all, and the
+ *   problem of the first that does not pass by itself
  */
-async function settleAll(all, deed) {
-    const settled = await Promise.allSettled(all.map(deed));
+async function settleAll(items, work) {
+    const settled = await Promise.allSettled(items.map(work));
     const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
     const [first] = errors;
     if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && errors.length > 1) {
+        const known = errors.filter((error) => error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q);
+        // What does not pass by itself decides what is to be done.
+        const { problem, advice } = known.find(({ transient }) => !transient) ?? first;
         const messages = new Set(errors.map(({ message }) => message));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(first.problem, [...messages].join(' '), {
-            advice: first.advice,
-            cause: new AggregateError(errors)
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, [...messages].join(' '), {
+            advice,
+            cause: new AggregateError(errors),
+            transient: known.length === errors.length && known.every(({ transient }) => transient)
         });
     }
     if (first !== undefined) {
@@ -4599,399 +6399,239 @@ async function settleAll(all, deed) {
 
 /***/ }),
 
-/***/ 626:
+/***/ 921:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Qj: () => (/* binding */ ON_TIMEOUT),
-/* harmony export */   gu: () => (/* binding */ takeOut),
-/* harmony export */   q8: () => (/* binding */ stepsOut)
+/* harmony export */   Hq: () => (/* binding */ isChanged),
+/* harmony export */   I7: () => (/* binding */ wasTouched),
+/* harmony export */   We: () => (/* binding */ Target),
+/* harmony export */   yu: () => (/* binding */ isMoved)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(30);
-/* harmony import */ var _change_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(396);
-/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(909);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(225);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(676);
-/* harmony import */ var _guard_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(807);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(898);
-/* harmony import */ var _reask_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(696);
-/* harmony import */ var _undo_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(742);
-/* harmony import */ var _watch_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(625);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
 
 
-
-
-
-
-
-
-
-
-
-/** What to do about servers that are not drained in time. */
-const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
-/** What must be asked for: nothing for targets that show the wanted state already. */
-function stepsOut(pools, state) {
-    return (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools)
-        .filter(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .shownAdminState */ .Yy)(before) !== state)
-        .map((target) => ({ target, states: [state] }));
+const NONE = { state: undefined, at: 0, rolledBack: false, commanded: false };
+/** One server in one backend on one HAProxy that this run is about. */
+class Target {
+    backend;
+    /** As it was before this run did anything. */
+    before;
+    #now;
+    #newSessions = 0;
+    #isKnown = true;
+    #change = NONE;
+    constructor(backend, server) {
+        this.backend = backend;
+        this.before = server;
+        this.#now = server;
+    }
+    /** As it was last seen. */
+    get now() {
+        return this.#now;
+    }
+    /** How many sessions came to it between the last two looks; below 0 where its counter was reset. */
+    get newSessions() {
+        return this.#newSessions;
+    }
+    /** Whether `now` is true: not after a change, or a look that failed, until the server is seen again. */
+    get isKnown() {
+        return this.#isKnown;
+    }
+    get change() {
+        return this.#change;
+    }
+    /** `backend/server`. */
+    get name() {
+        return `${this.before.backend}/${this.before.name}`;
+    }
+    /** Its name with the HAProxy it is on. */
+    get fullName() {
+        return `${this.name} on ${this.backend.instance.name}`;
+    }
+    /**
+     * Takes in what a look showed of it.
+     *
+     * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
+     */
+    see(server) {
+        if (server === undefined) {
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${this.fullName} is no longer there.`, {
+                advice: 'Was it removed, or HAProxy reloaded without it?',
+                transient: true
+            });
+        }
+        if (server.word === undefined) {
+            const what = `${this.fullName} has the unknown status "${server.status}".`;
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
+        }
+        this.#newSessions = server.total - this.#now.total;
+        // While a check runs, the reason of the last one is not on show, but it still holds.
+        const isShort = server.checking && this.#now.check.startsWith(server.check);
+        this.#now = isShort ? { ...server, check: this.#now.check } : server;
+        this.#isKnown = true;
+    }
+    /** Takes in that it may have changed since it was seen. */
+    lose() {
+        this.#isKnown = false;
+    }
+    /** Takes in that an admin state was asked for. */
+    requested(state, at, isUncertain) {
+        this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false };
+        this.lose();
+    }
+    /** Takes in that a command was carried out. */
+    commanded() {
+        this.#change = { ...this.#change, commanded: true };
+        this.lose();
+    }
+    /** Takes in that it was put back to what it was before. */
+    rolledBack() {
+        this.#change = { ...this.#change, rolledBack: true };
+    }
+}
+/** Whether this run changed anything about a target, or may have, even if it was put back since. */
+function wasTouched({ change }) {
+    return change.state !== undefined || change.commanded;
 }
 /**
- * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
- * this; it is asked again here after the change, for two runs that took out different servers at once.
- *
- * @returns whether they are drained; not so without a wait, or where the run is to go on after its time
- * @throws HaproxyError; `not-drained` when the time is up
+ * Whether the run has left a target in another admin state than it found it in. Where that is hidden or
+ * not known, what was asked for counts.
  */
-async function takeOut(pools, order, context, onLook) {
-    const steps = stepsOut(pools, order.state);
-    const atStake = (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .poolsAtStake */ .X)(pools);
-    const guardAgain = () => {
-        (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .guard */ .a)(atStake, order.minUp);
-    };
-    if (steps.length > 0) {
-        await (0,_change_js__WEBPACK_IMPORTED_MODULE_1__/* .change */ .Z)(steps, guardAgain, context);
-    }
-    if (order.wait === undefined) {
+function isMoved({ change, before, now, isKnown }) {
+    const [was, is] = [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before), (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now)];
+    if (change.state === undefined || change.rolledBack) {
         return false;
     }
-    context.log.phase('Waiting until drained');
-    const waiting = { ...order, wait: order.wait };
-    const outcome = await watchDraining(pools, atStake, waiting, context, onLook);
-    return outcome.met || onTimeUp(pools, waiting, outcome, context, onLook);
+    return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state;
 }
-/**
- * Whether a target is drained: what was asked for holds, and no more sessions are left than may remain. Where
- * none may, none may have come since the look before either: in drain the short requests of pinned clients go
- * on and would fall between two looks.
- */
-function hasDrained(target, { state, maxSessions }) {
-    const { now, arrived } = target;
-    return holds(target, state) && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions) && (maxSessions > 0 || arrived === 0);
-}
-/** Waits; when a state does not hold on one HAProxy, all get back what they had. */
-async function watchDraining(pools, atStake, order, context, onLook) {
-    const draining = new Draining(pools, atStake, order, context);
-    const judge = (seen) => draining.judge(seen);
-    return (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .allOrNothing */ .G3)((0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), context, () => (0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .watch */ .w)(pools, order.wait, judge, context, onLook));
-}
-/** A server that was asked to drain and that somebody put into maint is further out than it need be. */
-function holds({ now }, state) {
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isOutOfRotation */ .W)(now) && (state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .canBe */ .gF)(now, 'maint'));
-}
-/** Judges whether all targets are drained, and asks again for states that were lost meanwhile. */
-class Draining {
-    #targets;
-    #atStake;
-    #order;
-    #reask;
-    #log;
-    #visited = new Set();
-    #isFirst = true;
-    constructor(pools, atStake, order, context) {
-        this.#targets = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools);
-        this.#atStake = atStake;
-        this.#order = order;
-        this.#reask = new _reask_js__WEBPACK_IMPORTED_MODULE_6__/* .Reask */ .$(context);
-        this.#log = context.log;
-    }
-    async judge(seen) {
-        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_2__/* .settleAll */ .j)(seen, async (pool) => {
-            const inDoubt = this.#reask.inDoubt(pool);
-            const lost = pool.targets.filter((target) => inDoubt.includes(target) || !holds(target, this.#order.state));
-            if (lost.length > 0) {
-                await this.#reask.ask(pool, this.#order.state, lost);
-            }
-            else if (this.#reask.happened(pool) && this.#atStake.includes(pool)) {
-                // What was lost and asked for again may have become one too many meanwhile.
-                (0,_guard_js__WEBPACK_IMPORTED_MODULE_4__/* .guard */ .a)([pool], this.#order.minUp);
-            }
-        });
-        if (this.#isFirst) {
-            // What came before the wait came when the servers were in rotation.
-            this.#isFirst = false;
-            this.#targets.forEach((target) => (target.arrived = 0));
-        }
-        this.#tellOfVisitors();
-        return { met: this.#targets.every((target) => hasDrained(target, this.#order)), acted: false };
-    }
-    #tellOfVisitors() {
-        const { maxSessions } = this.#order;
-        for (const target of this.#targets) {
-            const isVisited = maxSessions === 0 && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(target.now, 0) && target.arrived > 0;
-            if (isVisited && !this.#visited.has(target)) {
-                this.#visited.add(target);
-                this.#log.info(`New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`);
-            }
-        }
-    }
-}
-async function onTimeUp(pools, order, outcome, context, onLook) {
-    const failure = notDrained(pools, order, outcome);
-    if (order.onTimeout === 'restore') {
-        throw await (0,_undo_js__WEBPACK_IMPORTED_MODULE_7__/* .undone */ .SF)(failure, (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools), context);
-    }
-    // To go on, or to kill, takes certainty that the servers are out of rotation.
-    const isOut = outcome.blind === undefined && (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).every((target) => holds(target, order.state));
-    if (order.onTimeout === 'fail' || !isOut) {
-        throw failure;
-    }
-    if (order.onTimeout === 'continue') {
-        context.log.warning(failure.message);
-        return false;
-    }
-    context.log.warning(`${failure.message} Killing what is left.`);
-    await killSessions(pools, order.maxSessions, context);
-    await waitAfterKill(pools, order, context, (elapsedMs, remainingMs) => {
-        onLook(outcome.elapsedMs + elapsedMs, remainingMs);
-    });
-    return true;
-}
-async function killSessions(pools, maxSessions, { over }) {
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_2__/* .settleAll */ .j)(pools, async ({ page, backend, targets }) => {
-        const busy = targets.filter(({ now }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_9__/* .isDrained */ .wx)(now, maxSessions));
-        if (busy.length > 0) {
-            const names = busy.map(({ before }) => before.name);
-            await page.ask('shutdown', backend, names, { signal: over });
-        }
-    });
-}
-/** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
-const AFTER_KILL = 5_000;
-async function waitAfterKill(pools, order, context, onLook) {
-    const { settleMs, intervalMs } = order.wait;
-    const wait = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * intervalMs };
-    const outcome = await watchDraining(pools, [], { ...order, wait }, context, onLook);
-    if (!outcome.met) {
-        const failure = notDrained(pools, { ...order, wait }, outcome);
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(failure.problem, `After its sessions were killed: ${failure.message}`, {
-            advice: failure.advice
-        });
-    }
-}
-function notDrained(pools, order, outcome) {
-    const { wait, state } = order;
-    const left = (0,_pool_js__WEBPACK_IMPORTED_MODULE_5__/* .targetsOf */ .QR)(pools).filter((target) => !hasDrained(target, order));
-    const seen = left.map((target) => {
-        const visits = target.arrived > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .count */ .U9)(target.arrived, 'new session')} came to it` : '';
-        return `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_10__/* .seenAs */ .ke)(target)}${visits}`;
-    });
-    const sticky = state === 'drain'
-        ? ' Clients pinned to a server by cookie or stick table keep coming in drain; maint ends that.'
-        : left.some(({ arrived }) => arrived > 0)
-            ? ' `option persist` or `force-persist` in haproxy.cfg sends pinned clients even to a server in maint.'
-            : '';
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('not-drained', `Not drained within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_3__/* .formatDuration */ .a)(wait.timeoutMs)}: ${(0,_watch_js__WEBPACK_IMPORTED_MODULE_8__/* .whyNotMet */ .E)(seen, outcome)}`, {
-        advice: outcome.blind?.advice ??
-            `Wait longer (wait-timeout), allow a rest (max-sessions), or end it (on-timeout: shutdown).${sticky}`,
-        cause: outcome.blind
-    });
+/** Whether the run has changed a target for good: moved it, or carried out a command. */
+function isChanged(target) {
+    return target.change.commanded || isMoved(target);
 }
 
 
 /***/ }),
 
-/***/ 742:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   G3: () => (/* binding */ allOrNothing),
-/* harmony export */   SF: () => (/* binding */ undone)
-/* harmony export */ });
-/* unused harmony export undo */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
-/* harmony import */ var _ask_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(363);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
-/* harmony import */ var _pool_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(898);
-
-
-
-
-
-
-/**
- * Puts targets back to the admin state that they were found in. What counts is what is seen in the end,
- * and one pool that fails keeps no other from being put back. Goes on when the run is cancelled meanwhile,
- * until it must be over. Where the state was hidden (`DOWN`), `ready` is taken to be the one of before.
- *
- * @throws HaproxyError that tells of everything that could not be put back
- */
-async function undo(targets, context) {
-    context.log.phase('Putting back');
-    const lasting = { ...context, cancelled: context.over };
-    const failures = new Map();
-    const attempt = async (deed) => {
-        const pools = (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(targets);
-        const results = await Promise.allSettled(pools.map(deed));
-        results.forEach((result, index) => {
-            const pool = pools[index];
-            if (result.status === 'rejected' && pool !== undefined) {
-                failures.set(pool, result.reason);
-            }
-        });
-    };
-    // All are asked before any is judged: a server that tracks another shows that one's state.
-    await attempt((pool) => putBack(pool, targets, lasting));
-    await attempt((pool) => (0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .lookAgain */ .IK)(pool, lasting));
-    const broken = targets.filter((target) => !isBack(target, failures.has(target.pool)));
-    for (const target of targets) {
-        target.undone = !broken.includes(target);
-    }
-    if (broken.length > 0) {
-        const told = broken.map((target) => `${target.fullName} is ${target.certain ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`);
-        const why = [...new Set((0,_ask_js__WEBPACK_IMPORTED_MODULE_1__/* .poolsOf */ .Fo)(broken).flatMap((pool) => failures.get(pool)?.message ?? []))];
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${told.join('; ')}. ${why.join(' ')}`.trim());
-    }
-}
-async function putBack(pool, targets, context) {
-    const mine = targets.filter((target) => target.pool === pool);
-    const groups = Map.groupBy(mine, ({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .ownAdminState */ .Jb)(before));
-    for (const [state, group] of groups) {
-        context.log.info(`Putting back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(group)}.`);
-        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => pool.putBack(state, group, { signal: context.over }), context);
-    }
-}
-/** A hidden state proves nothing by itself, so there the request must have succeeded too. */
-function isBack({ before, now, certain }, failed) {
-    const proven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now) !== undefined;
-    return certain && proven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before) ?? 'ready');
-}
-/**
- * Does something to targets all or nothing: when it fails, what had changed is put back. A cancelled run
- * stops where it is: nothing is put back.
- *
- * @throws HaproxyError of the failure, telling whether everything could be put back
- */
-async function allOrNothing(targets, context, deed) {
-    try {
-        return await deed();
-    }
-    catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || context.cancelled.aborted) {
-            throw error;
-        }
-        throw await undone(error, targets, context);
-    }
-}
-/** Puts back what had changed and makes of the failure one that says what became of that. */
-async function undone(failure, targets, context) {
-    const changed = targets.filter(_pool_js__WEBPACK_IMPORTED_MODULE_3__/* .wasAsked */ .gg);
-    if (changed.length === 0) {
-        return failure;
-    }
-    const { problem, advice, message } = failure;
-    try {
-        await undo(changed, context);
-    }
-    catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        const told = `Not everything could be put back: ${why} It began with: ${message}`;
-        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, told, {
-            advice: `Put back by hand what is not as it was. ${advice}`,
-            cause: error
-        });
-    }
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message} What had changed was put back.`, {
-        advice,
-        cause: failure
-    });
-}
-
-
-/***/ }),
-
-/***/ 625:
+/***/ 361:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E: () => (/* binding */ whyNotMet),
-/* harmony export */   w: () => (/* binding */ watch)
+/* harmony export */   a: () => (/* binding */ waitUntil)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
 
 
 /** Why a wait ended without success: what was seen, or that nothing could be seen any more. */
-function whyNotMet(seen, { blind }) {
-    if (blind !== undefined) {
-        return `it could not be seen at the end. ${blind.message}`;
+function whyNotMet(seen, { failure }) {
+    if (failure !== undefined) {
+        return `the last look failed. ${failure.message}`;
     }
-    return `${seen.length > 0 ? seen.join('; ') : 'it was so, but not for the whole settle time'}.`;
+    return `${seen.length > 0 ? seen.join('; ') : 'the condition held, but not for the whole settle time'}.`;
 }
+/** The first look comes after this pause, and so does the one after a change. Milliseconds. */
+const FIRST_PAUSE = 100;
+/** Then a pause is this share of the time waited, up to the poll interval. */
+const SHARE = 0.1;
 /** Pauses after failed looks grow up to this, in milliseconds. */
 const LONGEST_PAUSE = 10_000;
+/**
+ * Looks at all backends at once, again and again, until a condition has held for the settle time, or the time
+ * is up. One bad look is not an answer: a page that cannot be read only interrupts the condition.
+ *
+ * Begins by judging what the backends showed last, which costs no look.
+ */
+async function waitUntil(wait, context) {
+    const { backends, options, condition, onLook } = wait;
+    const { clock, cancelled } = context;
+    const started = clock.now();
+    const deadline = started + options.timeoutMs;
+    const poller = new Poller(backends, context);
+    let lookedAt = started;
+    let seenAt = started;
+    let metSince;
+    let unconfirmed;
+    for (;;) {
+        onLook(clock.now() - started, Math.max(0, deadline - clock.now()));
+        const verdict = await poller.ask(() => condition.judge(poller.seen), deadline);
+        const settledMs = metSince === undefined ? 0 : lookedAt - metSince;
+        if (verdict !== 'met' || poller.failure !== undefined) {
+            metSince = undefined;
+            unconfirmed = undefined;
+        }
+        else if (metSince === undefined) {
+            metSince = seenAt;
+        }
+        else if (settledMs >= options.settleMs) {
+            if ((await poller.ask(() => condition.confirm(), deadline)) === true) {
+                return { met: true, elapsedMs: clock.now() - started, settledMs, failure: undefined };
+            }
+            metSince = undefined;
+            unconfirmed = poller.failure;
+        }
+        if (lookedAt >= deadline) {
+            const failure = poller.failure ?? unconfirmed;
+            return { met: false, elapsedMs: clock.now() - started, settledMs, failure };
+        }
+        const elapsed = verdict === 'acted' ? 0 : lookedAt - started;
+        const next = Math.min(lookedAt + poller.stretch(pauseAfter(elapsed, options), options), metSince === undefined ? Infinity : metSince + options.settleMs, deadline);
+        await clock.sleep(next - clock.now(), cancelled);
+        lookedAt = clock.now();
+        await poller.look(deadline);
+        seenAt = clock.now();
+    }
+}
+function pauseAfter(elapsedMs, { pollMs }) {
+    return Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
+}
 /** What no further look would find otherwise. */
 const HOPELESS = new Set(['several-processes', 'unauthorized', 'forbidden']);
 /** A look near the deadline still gets this long, in milliseconds. */
 const SHORTEST_LOOK = 1_000;
-/**
- * Looks at all pools at once, again and again, until a condition has held for the settle time, or the
- * time is up. One bad look is not an answer: a page that cannot be read only interrupts the condition.
- *
- * Begins by judging what the pools showed last, which costs no look.
- *
- * @param judge judges the pools that could be seen; what it throws ends the wait
- */
-async function watch(pools, rhythm, judge, context, onLook) {
-    const { clock, cancelled } = context;
-    const started = clock.now();
-    const deadline = started + rhythm.timeoutMs;
-    const witness = new Witness(pools, context);
-    let lookedAt = started;
-    let met;
-    for (;;) {
-        const seenAt = clock.now();
-        onLook(seenAt - started, Math.max(0, deadline - seenAt));
-        const judgement = await judge(witness.seen);
-        const now = clock.now();
-        if (!judgement.met || witness.blind !== undefined) {
-            met = undefined;
-        }
-        else if (met !== undefined && lookedAt - met.since >= rhythm.settleMs) {
-            return { met: true, elapsedMs: now - started, blind: undefined };
-        }
-        else {
-            met ??= { since: now };
-        }
-        if (lookedAt >= deadline) {
-            return { met: false, elapsedMs: now - started, blind: witness.blind };
-        }
-        const next = judgement.acted
-            ? now
-            : Math.min(lookedAt + Math.min(rhythm.intervalMs * witness.patience, longest(rhythm)), met === undefined ? Infinity : met.since + rhythm.settleMs, deadline);
-        await clock.sleep(next - now, cancelled);
-        lookedAt = clock.now();
-        await witness.look(deadline - lookedAt);
+/** Looks at backends and remembers which of them could be seen. */
+class Poller {
+    /** The backends that the last look showed. */
+    get seen() {
+        return this.#seen;
     }
-}
-function longest({ intervalMs }) {
-    return Math.max(intervalMs, LONGEST_PAUSE);
-}
-/** Looks at pools and remembers which of them could be seen. */
-class Witness {
-    seen;
-    blind;
-    /** Doubles with every look that fails. */
-    patience = 1;
-    #pools;
+    /** Why the last look did not show all of them. */
+    get failure() {
+        return this.#failures[0];
+    }
+    #backends;
     #context;
-    #reloads;
-    #told = new Set();
-    constructor(pools, context) {
-        this.seen = pools;
-        this.#pools = pools;
+    #order;
+    #seen;
+    #failures = [];
+    /** How many looks have failed in a row. */
+    #failed = 0;
+    #said = new Set();
+    constructor(backends, context) {
+        this.#backends = backends;
+        this.#order = backends;
+        this.#seen = backends;
         this.#context = context;
-        this.#reloads = new Map(pools.map((pool) => [pool, pool.reloads]));
     }
-    async look(remainingMs) {
-        const { cancelled } = this.#context;
-        const limits = { signal: cancelled, timeoutMs: Math.max(SHORTEST_LOOK, remainingMs) };
-        const looks = await Promise.allSettled(this.#pools.map((pool) => pool.look(limits)));
+    /** A pause doubles with every look that fails. */
+    stretch(pauseMs, { pollMs }) {
+        return this.#failed === 0
+            ? pauseMs
+            : Math.min(Math.max(pauseMs, FIRST_PAUSE) * 2 ** this.#failed, Math.max(pollMs, LONGEST_PAUSE));
+    }
+    async look(deadline) {
+        const { clock, cancelled } = this.#context;
+        const timeoutMs = Math.max(SHORTEST_LOOK, deadline - clock.now());
+        const order = this.#order;
+        // Where HAProxies answer in turn, one order would show each backend at the same one of them every time.
+        this.#order = order.toReversed();
+        const looks = await Promise.allSettled(order.map((backend) => backend.look({ signal: cancelled, timeoutMs })));
         cancelled.throwIfAborted();
-        const errors = looks.flatMap((look) => {
+        const seen = order.filter((_, index) => looks[index]?.status === 'fulfilled');
+        this.#seen = this.#backends.filter((backend) => seen.includes(backend));
+        this.#failures = looks.flatMap((look) => {
             if (look.status === 'fulfilled') {
                 return [];
             }
@@ -5000,31 +6640,71 @@ class Witness {
             }
             return [look.reason];
         });
-        this.seen = this.#pools.filter((_, index) => looks[index]?.status === 'fulfilled');
-        this.blind = errors[0];
-        this.patience = errors.length > 0 ? this.patience * 2 : 1;
-        this.#tell(errors, remainingMs);
     }
-    #tell(errors, remainingMs) {
-        const { log } = this.#context;
-        const messages = new Set(errors.map(({ message }) => message));
+    /** Asks the condition; where it fails to find out, which may pass, that is a failed look. Says what failed. */
+    async ask(question, deadline) {
+        try {
+            const answer = await question();
+            this.#note(this.#failures, deadline);
+            return answer;
+        }
+        catch (error) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !error.transient) {
+                throw error;
+            }
+            this.#note([error], deadline);
+            return undefined;
+        }
+    }
+    #note(failures, deadline) {
+        const { log, clock } = this.#context;
+        const remainingMs = deadline - clock.now();
+        const messages = new Set(failures.map(({ message }) => message));
         for (const message of messages) {
-            if (!this.#told.has(message) && remainingMs > 0) {
-                log.info(`${message} Going on for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(remainingMs)}.`);
+            if (!this.#said.has(message) && remainingMs > 0) {
+                log.info(`${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(remainingMs)}.`);
             }
         }
-        if (this.#told.size > 0 && messages.size === 0) {
+        if (this.#said.size > 0 && messages.size === 0) {
             log.info('The statistics page can be read again.');
         }
-        this.#told = messages;
-        for (const pool of this.seen) {
-            if (pool.reloads !== this.#reloads.get(pool)) {
-                this.#reloads.set(pool, pool.reloads);
-                log.warning(`HAProxy was reloaded or restarted: ${pool.name} counts its sessions from zero. Requests that ` +
-                    'the process of before still serves can no longer be seen; its `hard-stop-after` ends them.');
-            }
-        }
+        this.#said = messages;
+        this.#failures = failures;
+        this.#failed = failures.length > 0 ? this.#failed + 1 : 0;
     }
+}
+
+
+/***/ }),
+
+/***/ 484:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   c: () => (/* binding */ adviceFor)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+
+/** The inputs that help, by what went wrong; what HAProxy's own settings can do about it, the error says itself. */
+const INPUTS = {
+    'tls-unknown-issuer': 'The input for that is ca-certificate.',
+    'tls-client-certificate': 'The inputs for that are client-certificate and client-key.',
+    'timed-out': 'The input for that is request-timeout.',
+    'same-address': "To name them, list their backends in backend, or use backend: '*'; same-address: ignore lets the step go on.",
+    'old-process': 'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+};
+/** What to do about a failure. */
+function adviceFor(error, inputs) {
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q)) {
+        return '';
+    }
+    const more = error.problem === 'not-drained' ? forDrain(inputs) : INPUTS[error.problem];
+    return [error.advice, more ?? ''].filter((part) => part !== '').join(' ');
+}
+function forDrain({ onTimeout }) {
+    return onTimeout === 'shutdown'
+        ? 'You can wait longer (wait-timeout) or let some sessions remain (max-sessions).'
+        : 'You can wait longer (wait-timeout), let some sessions remain (max-sessions) or end the sessions (on-timeout: shutdown).';
 }
 
 
@@ -5034,11 +6714,12 @@ class Witness {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ listenForCancel)
+/* harmony export */   F: () => (/* binding */ listenForCancel),
+/* harmony export */   R: () => (/* binding */ endIfHung)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-/** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
+/** How long what was begun may go on after a cancel, in milliseconds; the runner sends SIGTERM after 7,500. */
 const GRACE = 4_000;
 /** Turns the signals with which the runner cancels a step into something that waits can listen to. */
 function listenForCancel() {
@@ -5053,6 +6734,17 @@ function listenForCancel() {
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     return { cancelled: cancelled.signal, over: over.signal };
+}
+/** How long a run that has said its last word may go on, in milliseconds. */
+const LAST_BREATH = 250;
+/**
+ * Ends a failed run that something still keeps alive. A name look-up that hangs cannot be aborted, and Node waits
+ * for it even in `process.exit` (docs/architecture.md, "Cancel"), so only a signal ends the process.
+ */
+function endIfHung() {
+    if (process.exitCode === 1) {
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH).unref();
+    }
 }
 
 
@@ -5091,6 +6783,55 @@ function escapeForHtml(text) {
 
 /***/ }),
 
+/***/ 844:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Q: () => (/* binding */ failureSentence),
+/* harmony export */   x: () => (/* binding */ reportFailure)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(99);
+/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(703);
+
+
+
+
+/**
+ * Says what went wrong, as the step's last line, and has the step fail.
+ *
+ * @param more sentences to end it with; empty ones are left out
+ */
+function reportFailure(error, ...more) {
+    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
+        error.problems.forEach((problem) => {
+            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(problem));
+        });
+    }
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q) &&
+        !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) &&
+        error instanceof Error) {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(error.stack ?? ''));
+    }
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(failureSentence(error, ...more)));
+}
+/** What went wrong, in one line. */
+function failureSentence(error, ...more) {
+    return [problemOf(error), ...more].filter((part) => part !== '').join(' ');
+}
+function problemOf(error) {
+    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
+        const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
+        return `Nothing was changed: please correct ${[...names].join(', ')}.`;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
+
+/***/ }),
+
 /***/ 703:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -5119,8 +6860,10 @@ const DEFAULTS = {
     'settle-time': '1s',
     'max-sessions': '0',
     'on-timeout': 'fail',
+    'hard-stop-after': '',
+    'same-address': 'refuse',
     'min-up': '1',
-    'ready-through-drain': 'true',
+    'fresh-check': 'true',
     restore: 'never',
     'dry-run': 'false',
     'request-timeout': '10s',
@@ -5167,11 +6910,10 @@ class InputReader {
     text(name) {
         return (0,core/* getInput */.V4)(name) || DEFAULTS[name];
     }
-    /** A list of one or more, one per line or separated by commas or spaces. */
+    /** A list of one or more: one per line, separated by commas or spaces, or as JSON. */
     list(name) {
-        const list = this.text(name)
-            .split(/[\s,]/)
-            .filter((text) => text !== '');
+        const text = this.text(name);
+        const list = (parseJsonList(text) ?? text.split(/[\s,]/)).filter((item) => item !== '');
         if (list.length === 0) {
             this.refuse(name, `it is empty. ${UNAVAILABLE}`);
         }
@@ -5218,17 +6960,30 @@ class InputReader {
         return ms;
     }
 }
+/** A JSON list of strings, as `toJSON` and matrices give it; undefined for any other text. */
+function parseJsonList(text) {
+    try {
+        const value = JSON.parse(text);
+        return Array.isArray(value) && value.every((item) => typeof item === 'string')
+            ? value.map((item) => item.trim())
+            : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
 
 
 /***/ }),
 
-/***/ 539:
+/***/ 10:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  K: () => (/* binding */ readInputs)
+  K: () => (/* binding */ readInputs),
+  f: () => (/* binding */ wantedBy)
 });
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
@@ -5310,8 +7065,8 @@ function check(reader, name, use) {
     }
 }
 
-// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 4 modules
-var stats_page = __nccwpck_require__(60);
+// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 8 modules
+var stats_page = __nccwpck_require__(28);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(126);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
@@ -5352,7 +7107,7 @@ function readInstances(reader, fallback) {
     }
     for (const [index, text] of list.entries()) {
         try {
-            const url = (0,stats_url/* parseStatsUrl */.w)(text);
+            const url = (0,stats_url/* parseStatsUrl */.wN)(text);
             instances.set(url.href, { url, credentials: credentialsFor(url, fallback) });
         }
         catch (error) {
@@ -5396,8 +7151,10 @@ function masked(credentials) {
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/take-out.ts
-var take_out = __nccwpck_require__(626);
+;// CONCATENATED MODULE: ./src/rotation/order.ts
+/** What to do about servers that are not drained, or not up, in time. */
+const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
+
 ;// CONCATENATED MODULE: ./src/runner/inputs.ts
 
 
@@ -5407,6 +7164,7 @@ var take_out = __nccwpck_require__(626);
 
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...stats_page/* COMMANDS */.Lo];
 const RESTORE = ['never', 'failure', 'always'];
+const SAME_ADDRESS = ['refuse', 'ignore'];
 /**
  * Reads and checks all inputs, and has every secret masked before anything else is printed.
  *
@@ -5422,11 +7180,13 @@ function readInputs() {
         servers: checkNames(reader, 'server', reader.list('server')),
         action: readAction(reader),
         wait: reader.flag('wait'),
-        rhythm: readRhythm(reader),
+        waitOptions: readWaitOptions(reader),
         maxSessions: reader.amount('max-sessions'),
-        onTimeout: reader.choice('on-timeout', take_out/* ON_TIMEOUT */.Qj),
+        onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
+        hardStopAfterMs: readHardStopAfter(reader),
+        sameAddress: reader.choice('same-address', SAME_ADDRESS),
         minUp: reader.amount('min-up'),
-        readyThroughDrain: reader.flag('ready-through-drain'),
+        freshCheck: reader.flag('fresh-check'),
         restore: reader.choice('restore', RESTORE),
         dryRun: reader.flag('dry-run'),
         transport: {
@@ -5439,15 +7199,32 @@ function readInputs() {
     reader.finish();
     return inputs;
 }
-function readRhythm(reader) {
+/** What must be found out before anything is done; each of these costs requests. */
+function wantedBy({ action, wait, dryRun, backends, servers }) {
+    const isTakeOut = action === 'drain' || action === 'maint';
+    const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun;
+    return {
+        backends,
+        servers,
+        withOthers: isTakeOut,
+        withProcess: isWaiting,
+        oneInstance: isTakeOut || action === 'ready'
+    };
+}
+function readWaitOptions(reader) {
     const timeoutMs = reader.duration('wait-timeout', '1s', '24h');
-    const intervalMs = reader.duration('poll-interval', '100ms', '1m');
+    const pollMs = reader.duration('poll-interval', '100ms', '1m');
     const settleMs = reader.duration('settle-time', '0s', '1h');
     if (settleMs > timeoutMs && timeoutMs > 0) {
         const timeout = (0,duration/* formatDuration */.a)(timeoutMs);
         reader.refuse('settle-time', `${(0,duration/* formatDuration */.a)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
     }
-    return { timeoutMs, intervalMs, settleMs };
+    return { timeoutMs, pollMs, settleMs };
+}
+function readHardStopAfter(reader) {
+    return reader.text('hard-stop-after') === ''
+        ? undefined
+        : reader.duration('hard-stop-after', '0s', '24h');
 }
 function readBackends(reader) {
     const list = reader.list('backend');
@@ -5495,24 +7272,74 @@ function readAction(reader) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   C: () => (/* binding */ saveIntent),
-/* harmony export */   N: () => (/* binding */ readIntent)
+/* harmony export */   Cf: () => (/* binding */ saveIntent),
+/* harmony export */   N3: () => (/* binding */ readIntent),
+/* harmony export */   lP: () => (/* binding */ elapsedSince)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(30);
+/* harmony import */ var _rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(870);
+
+
 
 
 const KEY = 'intent';
-/** Saves what is taken out. The last call counts: with no targets there is nothing left to put back. */
+/**
+ * The runner hands the state to the post step in an environment variable, and a process with one of 128 KiB does
+ * not start; the name and some room are left for it.
+ */
+const LONGEST = 128 * 1024 - 64;
+/**
+ * Saves what is taken out. The last call counts: with no targets there is nothing left to restore.
+ *
+ * @throws HaproxyError `undrivable` where it is too much for the post step to start with
+ */
 function saveIntent(restore, state, targets) {
-    const groups = Map.groupBy(targets, ({ pool, before }) => JSON.stringify([pool.page.name, pool.backend, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .ownAdminState */ .Jb)(before)]));
-    const pools = [...groups].map(([key, group]) => {
+    if (restore === 'never') {
+        return;
+    }
+    const groups = Map.groupBy(targets, ({ backend, before }) => JSON.stringify([backend.instance.name, backend.name, (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .ownAdminState */ .Jb)(before) ?? 'ready']));
+    const backends = [...groups].map(([key, group]) => {
         const [url, backend, previous] = JSON.parse(key);
         return { url, backend, previous, servers: group.map(({ before }) => before.name) };
     });
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, { restore, state, pools });
+    const ageMs = ageOf(targets);
+    const instances = (0,_rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__/* .instancesOf */ .sG)((0,_rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__/* .backendsOf */ .dc)(targets)).map(({ name, process, clock }) => ({
+        url: name,
+        process: process && {
+            pid: process.pid,
+            uptimeMs: Math.round(clock.now() - ageMs - process.startedAt)
+        }
+    }));
+    const intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends };
+    if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('undrivable', `The step names ${targets.length} servers, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
+    }
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, intent);
 }
-/** What the main step saved, or undefined if it never came to take anything out. */
+/** How long ago the targets were last asked for, in milliseconds; 0 before that. */
+function ageOf(targets) {
+    const ages = targets
+        .filter(({ change }) => change.state !== undefined)
+        .map(({ change, backend }) => backend.instance.clock.now() - change.at);
+    return ages.length === 0 ? 0 : Math.min(...ages);
+}
+/**
+ * How long ago the main step asked for the state, in milliseconds: by HAProxy's own count if its process is
+ * still the same, for a process that was stalled counts less than the clock does; else by the clock.
+ */
+function elapsedSince({ at, instances }, { name, process, clock }) {
+    const before = instances.find(({ url }) => url === name)?.process;
+    const uptimeMs = process === undefined ? undefined : clock.now() - process.startedAt;
+    return before !== undefined &&
+        uptimeMs !== undefined &&
+        process?.pid === before.pid &&
+        uptimeMs >= before.uptimeMs
+        ? uptimeMs - before.uptimeMs
+        : Date.now() - at;
+}
+/** What the main step saved, or undefined if it took nothing out that is to be restored. */
 function readIntent() {
     const text = (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY);
     return text === '' ? undefined : JSON.parse(text);
@@ -5525,22 +7352,15 @@ function readIntent() {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Rm: () => (/* binding */ log),
-/* harmony export */   Yz: () => (/* binding */ debug),
-/* harmony export */   zN: () => (/* binding */ endPhase)
+/* harmony export */   R: () => (/* binding */ log),
+/* harmony export */   Y: () => (/* binding */ debug)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
 /* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99);
 
 
-let phaseIsOpen = false;
 /** Everything that is said in the log passes here, and nothing of it can be a command. */
 const log = {
-    phase: (title) => {
-        endPhase();
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .startGroup */ .Oh((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(title));
-        phaseIsOpen = true;
-    },
     info: (text) => {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
     },
@@ -5551,13 +7371,6 @@ const log = {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
     }
 };
-/** Ends the phase that is open, so that what follows is seen without opening a group. */
-function endPhase() {
-    if (phaseIsOpen) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .endGroup */ .N4();
-        phaseIsOpen = false;
-    }
-}
 /** Shown only where step debug logging is on. */
 function debug(text) {
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
@@ -5573,7 +7386,7 @@ function debug(text) {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(60);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(28);
 /* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(708);
 
@@ -5582,341 +7395,22 @@ function debug(text) {
 /** The statistics pages of all HAProxies that the inputs name. */
 function openPages(inputs) {
     warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(url, credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz));
+    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y }));
 }
 /** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
 function reopenPage(href, inputs) {
     const known = inputs.instances.find(({ url }) => url.href === href);
-    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1(known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .w)(href), known === undefined ? inputs.credentials : known.credentials, inputs.transport, _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz);
+    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1({
+        url: known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .wN)(href),
+        credentials: known === undefined ? inputs.credentials : known.credentials,
+        settings: inputs.transport,
+        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y
+    });
 }
 function warnOfUnverifiedTls({ transport, instances }) {
     if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
+        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .R.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
     }
-}
-
-
-/***/ }),
-
-/***/ 782:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  p: () => (/* binding */ Report),
-  x: () => (/* binding */ reportFailure)
-});
-
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
-// EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
-// EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
-// EXTERNAL MODULE: ./src/runner/escape.ts
-var runner_escape = __nccwpck_require__(99);
-// EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(703);
-// EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
-// EXTERNAL MODULE: ./src/rotation/pool.ts
-var rotation_pool = __nccwpck_require__(898);
-;// CONCATENATED MODULE: ./src/runner/outputs.ts
-
-
-
-/** Sets all outputs, on failure too, as far as they are known. */
-function setOutputs(targets, waitedMs) {
-    const distinct = (texts) => [...new Set(texts)].join(', ');
-    const outputs = {
-        changed: targets.some(rotation_pool/* isChanged */.Hq),
-        status: distinct(targets.map(({ now }) => now.status)),
-        'previous-status': distinct(targets.map(({ before }) => before.status)),
-        sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-        waited: (waitedMs / 1_000).toFixed(1),
-        result: JSON.stringify(targets.map(resultOf))
-    };
-    for (const [name, value] of Object.entries(outputs)) {
-        (0,core/* setOutput */.uH)(name, value);
-    }
-}
-function resultOf(target) {
-    const { pool, before, now } = target;
-    return {
-        instance: pool.page.name,
-        backend: before.backend,
-        server: before.name,
-        previousStatus: before.status,
-        status: now.status,
-        previousAdminState: (0,server/* shownAdminState */.Yy)(before) ?? null,
-        adminState: (0,server/* shownAdminState */.Yy)(now) ?? null,
-        sessions: now.sessions,
-        queue: now.queue,
-        check: now.check,
-        changed: (0,rotation_pool/* isChanged */.Hq)(target)
-    };
-}
-
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
-;// CONCATENATED MODULE: ./src/runner/summary.ts
-
-
-
-
-/** Writes the job summary. A report must not fail the deed, so what goes wrong is only told. */
-async function writeSummary(summary) {
-    // Without this file (another runner, an old server) the toolkit throws.
-    if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
-        return;
-    }
-    try {
-        await core/* summary */.z
-            .addHeading((0,runner_escape/* escapeForHtml */.U)(summary.title), 3)
-            .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true)
-            .addTable(table(summary))
-            .addRaw(chart(summary.samples))
-            .write();
-    }
-    catch (error) {
-        log/* log */.Rm.info(`The job summary could not be written: ${String(error)}.`);
-    }
-}
-function table({ targets, waitedMs }) {
-    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
-    const rows = targets.map(({ pool, before, now }) => [
-        pool.page.name,
-        before.backend,
-        before.name,
-        before.status,
-        now.status,
-        String(now.sessions),
-        (0,duration/* formatDuration */.a)(waitedMs)
-    ]);
-    return [
-        header.map((data) => ({ data, header: true })),
-        ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
-    ];
-}
-/** More points than this would not be told apart on GitHub's page. */
-const POINTS = 40;
-/** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
-function chart(samples) {
-    const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
-    const end = samples.at(-1)?.elapsedMs ?? 0;
-    if (samples.length < 2 || highest === 0) {
-        return '';
-    }
-    // The chart spaces its points evenly, so it needs the sessions at even times.
-    const points = Math.min(POINTS, samples.length);
-    const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
-    const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
-    const seconds = (ms) => (ms / 1_000).toFixed(1);
-    const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
-    return [
-        '',
-        '```mermaid',
-        // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
-        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
-        'xychart-beta',
-        '  title "Sessions left"',
-        `  x-axis "seconds" 0 --> ${seconds(end)}`,
-        `  y-axis "sessions" 0 --> ${highest}`,
-        `  line [${sessions.join(', ')}]`,
-        '```',
-        '',
-        '<details><summary>The numbers</summary>',
-        '',
-        numbers.join(', '),
-        '',
-        '</details>',
-        ''
-    ].join('\n');
-}
-
-;// CONCATENATED MODULE: ./src/runner/report.ts
-
-
-
-
-
-
-
-
-
-
-
-/**
- * Says what went wrong, as the step's last line, and has the step fail.
- *
- * @returns that last line
- */
-function reportFailure(error, ...more) {
-    (0,log/* endPhase */.zN)();
-    if (error instanceof input_reader/* InputError */.dz) {
-        error.problems.forEach((problem) => {
-            core/* error */.z3((0,runner_escape/* escapeForLog */.z)(problem));
-        });
-        const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
-        const correct = `please correct ${[...names].join(', ')}.`;
-        return failWith(['Nothing was changed:', correct, ...more].join(' '));
-    }
-    if (!(error instanceof errors/* HaproxyError */.Q) && error instanceof Error) {
-        core/* debug */.Yz((0,runner_escape/* escapeForLog */.z)(error.stack ?? ''));
-    }
-    const message = error instanceof Error ? error.message : String(error);
-    const ended = /[.!?]$/.test(message) ? message : `${message}.`;
-    return failWith([ended, ...more].filter((part) => part !== '').join(' '));
-}
-function failWith(sentence) {
-    core/* setFailed */.C1((0,runner_escape/* escapeForLog */.z)(sentence));
-    return sentence;
-}
-/** While nothing changes, a wait says so this often, in milliseconds. */
-const HEARTBEAT = 30_000;
-/** Reports one run: its progress, how it ended, its outputs and its summary. */
-class Report {
-    pools = [];
-    #inputs;
-    #told = new Map();
-    #samples = [];
-    #sentence = '';
-    #waitedMs = 0;
-    #lastLineMs = 0;
-    constructor(inputs) {
-        this.#inputs = inputs;
-    }
-    get #targets() {
-        return (0,rotation_pool/* targetsOf */.QR)(this.pools);
-    }
-    /** Tells what the run is about. */
-    found(pools) {
-        this.pools = pools;
-        log/* log */.Rm.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
-    }
-    /** Tells of a wait: a line for whatever changed, and a heartbeat. */
-    onLook = (elapsedMs, remainingMs) => {
-        this.#waitedMs = elapsedMs;
-        this.#samples.push({ elapsedMs, sessions: this.#sessionsLeft() });
-        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
-        const changed = this.#targets.filter((target) => this.#told.get(target) !== phrase(target));
-        for (const target of changed) {
-            this.#told.set(target, phrase(target));
-            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
-        }
-        if (changed.length > 0) {
-            this.#lastLineMs = elapsedMs;
-        }
-        else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
-            this.#lastLineMs = elapsedMs;
-            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
-        }
-    };
-    /**
-     * Says in one sentence what was achieved, as the step's last line.
-     *
-     * @param isMet whether what was waited for has come true
-     */
-    succeeded(isMet) {
-        (0,log/* endPhase */.zN)();
-        this.#sentence = this.#achievement(isMet);
-        log/* log */.Rm.info(this.#sentence);
-    }
-    /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
-    failed(error) {
-        const targets = this.#targets;
-        const states = targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '';
-        const untouched = !targets.some(rotation_pool/* wasAsked */.gg);
-        const advice = error instanceof errors/* HaproxyError */.Q ? error.advice : '';
-        const changed = untouched ? 'Nothing was changed.' : '';
-        this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack());
-    }
-    /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
-    async publish() {
-        try {
-            setOutputs(this.#targets, this.#waitedMs);
-        }
-        catch (error) {
-            reportFailure(error, this.#sentence);
-        }
-        await writeSummary({
-            title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
-            sentence: this.#sentence,
-            targets: this.#targets,
-            waitedMs: this.#waitedMs,
-            samples: this.#samples
-        });
-    }
-    #sessionsLeft() {
-        return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
-    }
-    #achievement(isMet) {
-        const { action, dryRun, wait, maxSessions } = this.#inputs;
-        const targets = this.#targets;
-        const states = (0,describe/* statesOf */.kY)(targets);
-        const before = targets.some(rotation_pool/* isChanged */.Hq) ? '' : ', as before';
-        const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
-        if (dryRun) {
-            return `Dry run, nothing was changed: ${states}.`;
-        }
-        switch (action) {
-            case 'drain':
-            case 'maint':
-                if (!wait) {
-                    return `Out of rotation: ${states}${before}. Not waited for sessions to end.`;
-                }
-                if (!isMet) {
-                    return `Out of rotation but not drained: ${states}${waited}.`;
-                }
-                if (this.pools.some(({ reloads, hasForgotten }) => reloads > 0 || hasForgotten)) {
-                    const certainty = this.pools.some(({ reloads }) => reloads > 0) ? 'was' : 'may have been';
-                    return (`Drained as far as can be seen: ${states}${waited}. HAProxy ${certainty} reloaded meanwhile, and requests ` +
-                        'that its old process still serves are not shown; its `hard-stop-after` ends them.');
-                }
-                return maxSessions > 0
-                    ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
-                    : `Safe to stop: ${states}${before}${waited}.`;
-            case 'ready':
-                if (!isMet) {
-                    return `Ready: ${states}${before}. Not waited until up.`;
-                }
-                return targets.every(({ now }) => (0,server/* takesTraffic */.CS)(now))
-                    ? `Back and taking traffic: ${states}${before}${waited}.`
-                    : `Up, but with weight 0 no traffic comes: ${states}${before}${waited}.`;
-            case 'status':
-                return `Seen: ${states}.`;
-            default:
-                return `HAProxy carried out ${action}: ${states}.`;
-        }
-    }
-    /** What becomes of servers that a failed step leaves out of rotation. */
-    #giveBack() {
-        const { action, restore } = this.#inputs;
-        const held = this.#targets.filter(isHeld);
-        if (action === 'ready' && held.length > 0) {
-            return `Load balancing sends no user to ${(0,describe/* namesOf */.eZ)(held)} until somebody asks for ready.`;
-        }
-        const out = this.#targets.filter(rotation_pool/* isMoved */.yu);
-        if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
-            return '';
-        }
-        return restore === 'never'
-            ? `The post step will not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`
-            : `The post step will bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: ${restore}).`;
-    }
-}
-/** Whether a target is in the drain that this run asked for; a reload may have ended it unseen. */
-function isHeld({ asked, undone, certain, now, pool }) {
-    return asked === 'drain' && !undone && certain && (0,server/* isOutOfRotation */.W)(now) && pool.reloads === 0;
-}
-/** How a target is told of while it is waited for; sessions count only where they are to end. */
-function phrase(target) {
-    const { now } = target;
-    const seen = (0,server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
-    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
 }
 
 
@@ -5926,17 +7420,31 @@ function phrase(target) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   p: () => (/* binding */ isPostStage)
+/* harmony export */   p: () => (/* binding */ isPostStage),
+/* harmony export */   r: () => (/* binding */ markMainStage)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
 
-/** Whether the runner is in the post stage of this step; the main stage leaves word of itself. */
+const KEY = 'isPost';
+/** Whether the runner is in the post stage of this step. */
 function isPostStage() {
-    if ((0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)('isPost') !== '') {
-        return true;
+    return (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY) !== '';
+}
+/**
+ * Leaves word for the post stage that the main stage has begun; without it, that would do all of it again.
+ *
+ * @throws Error where the runner's state file cannot be written
+ */
+function markMainStage() {
+    try {
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, 'true');
     }
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)('isPost', 'true');
-    return false;
+    catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new Error(`The runner's state file cannot be written (${reason}). Nothing was changed.`, {
+            cause: error
+        });
+    }
 }
 
 
@@ -6019,7 +7527,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   Yz: () => (/* binding */ core_debug),
-  N4: () => (/* binding */ endGroup),
   z3: () => (/* binding */ error),
   V4: () => (/* binding */ getInput),
   Gu: () => (/* binding */ getState),
@@ -6029,12 +7536,11 @@ __nccwpck_require__.d(__webpack_exports__, {
   C1: () => (/* binding */ setFailed),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ core_setSecret),
-  Oh: () => (/* binding */ startGroup),
   z: () => (/* reexport */ summary),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, exportVariable, getBooleanInput, getIDToken, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, startGroup, toPlatformPath, toPosixPath, toWin32Path
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
@@ -6207,8 +7713,8 @@ function file_command_prepareKeyValueMessage(key, value) {
 //# sourceMappingURL=file-command.js.map
 ;// CONCATENATED MODULE: external "path"
 const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 2 modules
-var lib = __nccwpck_require__(769);
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
+var lib = __nccwpck_require__(857);
 ;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/auth.js
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -8110,13 +9616,13 @@ function info(message) {
  * @param name The name of the output group
  */
 function startGroup(name) {
-    command_issue('group', name);
+    issue('group', name);
 }
 /**
  * End an output group.
  */
 function endGroup() {
-    command_issue('endgroup');
+    issue('endgroup');
 }
 /**
  * Wrap an asynchronous function call in a group.
@@ -8190,7 +9696,7 @@ function getIDToken(aud) {
 
 /***/ }),
 
-/***/ 769:
+/***/ 857:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -8207,97 +9713,8 @@ var external_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_
 // EXTERNAL MODULE: external "https"
 var external_https_ = __nccwpck_require__(692);
 var external_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_https_, 2);
-;// CONCATENATED MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-function getProxyUrl(reqUrl) {
-    const usingSsl = reqUrl.protocol === 'https:';
-    if (checkBypass(reqUrl)) {
-        return undefined;
-    }
-    const proxyVar = (() => {
-        if (usingSsl) {
-            return process.env['https_proxy'] || process.env['HTTPS_PROXY'];
-        }
-        else {
-            return process.env['http_proxy'] || process.env['HTTP_PROXY'];
-        }
-    })();
-    if (proxyVar) {
-        try {
-            return new DecodedURL(proxyVar);
-        }
-        catch (_a) {
-            if (!proxyVar.startsWith('http://') && !proxyVar.startsWith('https://'))
-                return new DecodedURL(`http://${proxyVar}`);
-        }
-    }
-    else {
-        return undefined;
-    }
-}
-function checkBypass(reqUrl) {
-    if (!reqUrl.hostname) {
-        return false;
-    }
-    const reqHost = reqUrl.hostname;
-    if (isLoopbackAddress(reqHost)) {
-        return true;
-    }
-    const noProxy = process.env['no_proxy'] || process.env['NO_PROXY'] || '';
-    if (!noProxy) {
-        return false;
-    }
-    // Determine the request port
-    let reqPort;
-    if (reqUrl.port) {
-        reqPort = Number(reqUrl.port);
-    }
-    else if (reqUrl.protocol === 'http:') {
-        reqPort = 80;
-    }
-    else if (reqUrl.protocol === 'https:') {
-        reqPort = 443;
-    }
-    // Format the request hostname and hostname with port
-    const upperReqHosts = [reqUrl.hostname.toUpperCase()];
-    if (typeof reqPort === 'number') {
-        upperReqHosts.push(`${upperReqHosts[0]}:${reqPort}`);
-    }
-    // Compare request host against noproxy
-    for (const upperNoProxyItem of noProxy
-        .split(',')
-        .map(x => x.trim().toUpperCase())
-        .filter(x => x)) {
-        if (upperNoProxyItem === '*' ||
-            upperReqHosts.some(x => x === upperNoProxyItem ||
-                x.endsWith(`.${upperNoProxyItem}`) ||
-                (upperNoProxyItem.startsWith('.') &&
-                    x.endsWith(`${upperNoProxyItem}`)))) {
-            return true;
-        }
-    }
-    return false;
-}
-function isLoopbackAddress(host) {
-    const hostLower = host.toLowerCase();
-    return (hostLower === 'localhost' ||
-        hostLower.startsWith('127.') ||
-        hostLower.startsWith('[::1]') ||
-        hostLower.startsWith('[0:0:0:0:0:0:0:1]'));
-}
-class DecodedURL extends URL {
-    constructor(url, base) {
-        super(url, base);
-        this._decodedUsername = decodeURIComponent(super.username);
-        this._decodedPassword = decodeURIComponent(super.password);
-    }
-    get username() {
-        return this._decodedUsername;
-    }
-    get password() {
-        return this._decodedPassword;
-    }
-}
-//# sourceMappingURL=proxy.js.map
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
+var proxy = __nccwpck_require__(783);
 // EXTERNAL MODULE: ./node_modules/tunnel/index.js
 var tunnel = __nccwpck_require__(770);
 ;// CONCATENATED MODULE: ./src/left-out/undici.ts
@@ -8369,7 +9786,7 @@ var MediaTypes;
  * Returns the proxy URL, depending upon the supplied url and proxy environment variables.
  * @param serverUrl  The server URL where the request will be sent. For example, https://api.github.com
  */
-function lib_getProxyUrl(serverUrl) {
+function getProxyUrl(serverUrl) {
     const proxyUrl = pm.getProxyUrl(new URL(serverUrl));
     return proxyUrl ? proxyUrl.href : '';
 }
@@ -8734,7 +10151,7 @@ class HttpClient {
     }
     getAgentDispatcher(serverUrl) {
         const parsedUrl = new URL(serverUrl);
-        const proxyUrl = getProxyUrl(parsedUrl);
+        const proxyUrl = proxy/* getProxyUrl */.s(parsedUrl);
         const useProxy = proxyUrl && proxyUrl.hostname;
         if (!useProxy) {
             return;
@@ -8844,7 +10261,7 @@ class HttpClient {
     }
     _getAgent(parsedUrl) {
         let agent;
-        const proxyUrl = getProxyUrl(parsedUrl);
+        const proxyUrl = proxy/* getProxyUrl */.s(parsedUrl);
         const useProxy = proxyUrl && proxyUrl.hostname;
         if (this._keepAlive && useProxy) {
             agent = this._proxyAgent;
@@ -9007,6 +10424,106 @@ class HttpClient {
 }
 const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCase()] = obj[k]), c), {});
 //# sourceMappingURL=index.js.map
+
+/***/ }),
+
+/***/ 783:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   s: () => (/* binding */ getProxyUrl)
+/* harmony export */ });
+/* unused harmony export checkBypass */
+function getProxyUrl(reqUrl) {
+    const usingSsl = reqUrl.protocol === 'https:';
+    if (checkBypass(reqUrl)) {
+        return undefined;
+    }
+    const proxyVar = (() => {
+        if (usingSsl) {
+            return process.env['https_proxy'] || process.env['HTTPS_PROXY'];
+        }
+        else {
+            return process.env['http_proxy'] || process.env['HTTP_PROXY'];
+        }
+    })();
+    if (proxyVar) {
+        try {
+            return new DecodedURL(proxyVar);
+        }
+        catch (_a) {
+            if (!proxyVar.startsWith('http://') && !proxyVar.startsWith('https://'))
+                return new DecodedURL(`http://${proxyVar}`);
+        }
+    }
+    else {
+        return undefined;
+    }
+}
+function checkBypass(reqUrl) {
+    if (!reqUrl.hostname) {
+        return false;
+    }
+    const reqHost = reqUrl.hostname;
+    if (isLoopbackAddress(reqHost)) {
+        return true;
+    }
+    const noProxy = process.env['no_proxy'] || process.env['NO_PROXY'] || '';
+    if (!noProxy) {
+        return false;
+    }
+    // Determine the request port
+    let reqPort;
+    if (reqUrl.port) {
+        reqPort = Number(reqUrl.port);
+    }
+    else if (reqUrl.protocol === 'http:') {
+        reqPort = 80;
+    }
+    else if (reqUrl.protocol === 'https:') {
+        reqPort = 443;
+    }
+    // Format the request hostname and hostname with port
+    const upperReqHosts = [reqUrl.hostname.toUpperCase()];
+    if (typeof reqPort === 'number') {
+        upperReqHosts.push(`${upperReqHosts[0]}:${reqPort}`);
+    }
+    // Compare request host against noproxy
+    for (const upperNoProxyItem of noProxy
+        .split(',')
+        .map(x => x.trim().toUpperCase())
+        .filter(x => x)) {
+        if (upperNoProxyItem === '*' ||
+            upperReqHosts.some(x => x === upperNoProxyItem ||
+                x.endsWith(`.${upperNoProxyItem}`) ||
+                (upperNoProxyItem.startsWith('.') &&
+                    x.endsWith(`${upperNoProxyItem}`)))) {
+            return true;
+        }
+    }
+    return false;
+}
+function isLoopbackAddress(host) {
+    const hostLower = host.toLowerCase();
+    return (hostLower === 'localhost' ||
+        hostLower.startsWith('127.') ||
+        hostLower.startsWith('[::1]') ||
+        hostLower.startsWith('[0:0:0:0:0:0:0:1]'));
+}
+class DecodedURL extends URL {
+    constructor(url, base) {
+        super(url, base);
+        this._decodedUsername = decodeURIComponent(super.username);
+        this._decodedPassword = decodeURIComponent(super.password);
+    }
+    get username() {
+        return this._decodedUsername;
+    }
+    get password() {
+        return this._decodedPassword;
+    }
+}
+//# sourceMappingURL=proxy.js.map
 
 /***/ })
 

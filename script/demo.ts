@@ -14,6 +14,8 @@ const warmUpMs = 2000
 
 type Action = 'maint' | 'ready'
 const titles: Record<Action, string> = { maint: 'Take out', ready: 'Bring back' }
+/** Nobody reloads this HAProxy, so it has no old process that could still hold requests. */
+const noOldProcess = { 'hard-stop-after': '0s' }
 
 interface Step {
   readonly node: string
@@ -30,7 +32,8 @@ async function step(farm: Farm, node: string, action: Action): Promise<Step> {
     'stats-url': farm.statsUrl,
     backend: farm.backend,
     server: node,
-    action
+    action,
+    ...(action === 'maint' ? noOldProcess : {})
   })
   console.log(log.trimEnd().replaceAll(/^/gm, '    '))
   const green = exitCode === 0

@@ -79,10 +79,10 @@ async function runTests(haproxy: string): Promise<JestReport> {
       ['--silent', 'test', '--', behaviours, '--json', '--outputFile', file],
       { env: { ...process.env, HAPROXY: haproxy }, stdio: ['ignore', 'ignore', 'pipe'] }
     )
-    let told = ''
-    jest.stderr.setEncoding('utf8').on('data', (text: string) => (told += text))
+    let said = ''
+    jest.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
     await once(jest, 'close')
-    if (!existsSync(file)) throw new Error(`jest did not finish:\n${told}`)
+    if (!existsSync(file)) throw new Error(`jest did not finish:\n${said}`)
     return JSON.parse(readFileSync(file, 'utf8')) as JestReport
   } finally {
     rmSync(scratch, { recursive: true })

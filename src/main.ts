@@ -1,17 +1,20 @@
-import { listenForCancel } from './runner/cancellation.ts'
-import { type Inputs, readInputs } from './runner/inputs.ts'
-import { openPages } from './runner/pages.ts'
 import { perform } from './perform.ts'
-import { log } from './runner/log.ts'
-import { Report, reportFailure } from './runner/report.ts'
-import { findPools } from './rotation/find.ts'
-import { lookOnceMore } from './rotation/look-once-more.ts'
 import { type Context, systemClock } from './rotation/context.ts'
+import { find } from './rotation/find.ts'
+import { lastLook } from './rotation/last-look.ts'
+import { listenForCancel } from './runner/cancellation.ts'
+import { type Inputs, readInputs, wantedBy } from './runner/inputs.ts'
+import { log } from './runner/log.ts'
+import { openPages } from './runner/pages.ts'
+import { Report } from './runner/report.ts'
+import { markMainStage } from './runner/stage.ts'
+import { reportFailure } from './runner/failure.ts'
 
 /** The main step: takes servers out of rotation or brings them back, and reports what became of it. */
 export async function main(): Promise<void> {
   const context = { clock: systemClock, log, ...listenForCancel() }
   try {
+    markMainStage()
     await run(readInputs(), context)
   } catch (error) {
     reportFailure(error)
@@ -21,13 +24,11 @@ export async function main(): Promise<void> {
 async function run(inputs: Inputs, context: Context): Promise<void> {
   const report = new Report(inputs)
   try {
-    log.phase('Looking')
-    report.found(await findPools({ ...inputs, pages: openPages(inputs) }, context))
-    report.succeeded(await perform(inputs, report.pools, context, report.onLook))
+    const found = await find({ ...wantedBy(inputs), pages: openPages(inputs) }, context)
+    report.found(found.backends)
+    await report.succeed(await perform(inputs, found, context, report.onLook))
   } catch (error) {
-    await lookOnceMore(report.pools, context)
-    report.failed(error)
-  } finally {
-    await report.publish()
+    await lastLook(report.backends, context)
+    await report.fail(error)
   }
 }

@@ -1,108 +1,115 @@
+import { type Backend, targetsOf } from './rotation/backend.ts'
+import { bringBack, routesOf } from './rotation/bring-back.ts'
+import { checkAdminAccess, command } from './rotation/command.ts'
+import type { Context } from './rotation/context.ts'
+import { namesOf } from './rotation/describe.ts'
+import type { Found } from './rotation/find.ts'
+import { backendsAtStake, guard } from './rotation/guard.ts'
+import type { BringBack } from './rotation/order.ts'
+import type { Outcome } from './rotation/outcome.ts'
+import { refuseUndrivable, refuseUnknownStatus } from './rotation/refuse.ts'
+import type { Route } from './rotation/route.ts'
+import { describeOthers, refuseSharedAddresses } from './rotation/same-address.ts'
+import { takeOut, targetsToTakeOut } from './rotation/take-out.ts'
+import { isMoved, type Target } from './rotation/target.ts'
+import type { OnLook } from './rotation/wait.ts'
 import type { Inputs } from './runner/inputs.ts'
 import { saveIntent } from './runner/intent.ts'
-import { log } from './runner/log.ts'
-import { type BringBack, bringBack, stepsBack } from './rotation/bring-back.ts'
-import type { Step } from './rotation/ask.ts'
-import { command } from './rotation/command.ts'
-import { namesOf } from './rotation/describe.ts'
-import { refuseUndrivable, refuseUnknownStatus } from './rotation/find.ts'
-import { guard, poolsAtStake } from './rotation/guard.ts'
-import { isMoved, type Pool, targetsOf } from './rotation/pool.ts'
-import { rehearse } from './rotation/rehearse.ts'
-import type { Context } from './rotation/context.ts'
-import { stepsOut, takeOut } from './rotation/take-out.ts'
-import type { OnLook } from './rotation/watch.ts'
 
-/**
- * Does what the action asks for.
- *
- * @returns whether what was waited for has come true; without a wait nothing has
- */
+/** Does what the action asks for, and says what was achieved. */
 export async function perform(
   inputs: Inputs,
-  pools: readonly Pool[],
+  found: Found,
   context: Context,
   onLook: OnLook
-): Promise<boolean> {
+): Promise<Outcome> {
   const { action } = inputs
-  refuseUnknownStatus(targetsOf(pools))
-  if (action === 'status') {
-    return false
+  const { backends } = found
+  refuseUnknownStatus(targetsOf(backends))
+  switch (action) {
+    case 'status':
+      return { kind: 'observed' }
+    case 'drain':
+    case 'maint':
+      return performTakeOut({ ...inputs, action }, found, context, onLook)
+    case 'ready':
+      return performBringBack(inputs, backends, context, onLook)
+    default:
+      if (inputs.dryRun) {
+        return dryRun(backends, `ask for ${action} of ${namesOf(targetsOf(backends))}`, context)
+      }
+      await command(action, backends, context)
+      return { kind: 'commanded' }
   }
-  refuseUndrivable(targetsOf(pools))
-  if (action === 'drain' || action === 'maint') {
-    return takeOutOf(pools, { ...inputs, action }, context, onLook)
-  }
-  if (action === 'ready') {
-    await bringBackTo(pools, inputs, context, onLook)
-    return inputs.wait
-  }
-  if (inputs.dryRun) {
-    await rehearseSteps(pools, `ask for ${action}: ${namesOf(targetsOf(pools))}`, context)
-  } else {
-    await command(pools, action, context)
-  }
-  return false
 }
 
-async function takeOutOf(
-  pools: readonly Pool[],
+async function performTakeOut(
   inputs: Inputs & { readonly action: 'drain' | 'maint' },
+  { backends, shared }: Found,
   context: Context,
   onLook: OnLook
-): Promise<boolean> {
-  const { action, minUp, maxSessions, onTimeout } = inputs
-  const steps = stepsOut(pools, action)
-  guard(poolsAtStake(pools), minUp)
-  if (inputs.dryRun) {
-    await rehearseSteps(pools, told(steps), context)
-    return false
+): Promise<Outcome> {
+  const { action, minUp, restore } = inputs
+  if (inputs.sameAddress === 'refuse') {
+    refuseSharedAddresses(shared)
   }
-  const intended = steps.map(({ target }) => target)
-  saveIntent(inputs.restore, action, intended)
+  if (shared.otherPort.length > 0) {
+    context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`)
+  }
+  const targets = targetsToTakeOut(backends, action)
+  guard(backendsAtStake(backends), minUp)
+  if (inputs.dryRun) {
+    return dryRun(backends, plan(targets, action), context)
+  }
+  saveIntent(restore, action, targets)
   try {
-    const wait = inputs.wait ? inputs.rhythm : undefined
-    const order = { state: action, minUp, wait, maxSessions, onTimeout }
-    return await takeOut(pools, order, context, onLook)
+    const wait = inputs.wait ? inputs.waitOptions : undefined
+    return await takeOut(backends, { ...inputs, state: action, wait, shared }, context, onLook)
   } finally {
-    if (!intended.every(isMoved)) {
-      saveIntent(inputs.restore, action, intended.filter(isMoved))
-    }
+    saveIntent(restore, action, targets.filter(isMoved))
   }
 }
 
-async function bringBackTo(
-  pools: readonly Pool[],
+async function performBringBack(
   inputs: Inputs,
+  backends: readonly Backend[],
   context: Context,
   onLook: OnLook
-): Promise<void> {
-  const order: BringBack = {
-    throughDrain: inputs.readyThroughDrain,
-    wait: inputs.wait ? inputs.rhythm : undefined,
-    unproven: 'fail'
-  }
+): Promise<Outcome> {
+  refuseUndrivable(targetsOf(backends), inputs.wait)
+  const order: BringBack = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait }
   if (inputs.dryRun) {
-    await rehearseSteps(pools, told(stepsBack(targetsOf(pools), order), 'ready'), context)
-    return
+    return dryRun(backends, returnPlan(routesOf(backends, order)), context)
   }
-  await bringBack(pools, order, context, onLook)
+  return bringBack(backends, order, context, onLook)
 }
 
-async function rehearseSteps(
-  pools: readonly Pool[],
-  what: string,
+async function dryRun(
+  backends: readonly Backend[],
+  whatItWouldDo: string,
   context: Context
-): Promise<void> {
-  await rehearse(pools, context)
-  log.info(`The right to change is proven everywhere. A real run would ${what}.`)
+): Promise<Outcome> {
+  await checkAdminAccess(backends, context)
+  return { kind: 'dry run', plan: whatItWouldDo }
 }
 
-/** The plan in words; a way through drain ends in ready once the check has passed. */
-function told(steps: readonly Step[], end?: 'ready'): string {
-  const asked = steps.map(({ target, states }) => {
-    const all = end === undefined || states.at(-1) === end ? states : [...states, end]
-    return `ask for ${all.join(', then ')}: ${target.fullName}`
-  })
-  return asked.length === 0 ? 'find nothing to change' : asked.join('; ')
+function plan(targets: readonly Target[], state: 'drain' | 'maint'): string {
+  return targets.length === 0 ? 'find nothing to change' : `ask for ${state} of ${namesOf(targets)}`
+}
+
+const PLANS: Readonly<Record<Route, (names: string) => string>> = {
+  none: (names) => `leave ${names} alone`,
+  ready: (names) => `make ${names} ready`,
+  down: (names) => `make ${names} ready, for HAProxy to bring up once its health check passes`,
+  release: (names) => `make ${names} ready without a fresh check, because no other server serves`,
+  'fresh check': (names) => `bring ${names} back with a fresh health check`,
+  'checks elsewhere': (names) =>
+    `make ${names} ready once the health checks in the other backends have passed`
+}
+
+function returnPlan(routes: ReadonlyMap<Target, Route>): string {
+  const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none')
+  return groups.size === 1 && groups.has('none')
+    ? 'find nothing to change'
+    : [...groups].map(([route, targets]) => PLANS[route](namesOf(targets))).join('; ')
 }

@@ -1,17 +1,36 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
+import { type Middleman, startMiddleman } from '../support/middleman.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction, startAction } from '../support/runner.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
 
 let farm: Farm
 let traffic: Traffic | undefined
+let middleman: Middleman | undefined
 afterEach(async () => {
   await traffic?.stop()
   traffic = undefined
+  await middleman?.stop()
+  middleman = undefined
   await farm.stop()
 })
+
+/** Stands before the statistics page from now on, so that a test can see what is asked for. */
+async function record(): Promise<Middleman> {
+  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  return middleman
+}
+
+/** What was asked for of which server, in that order; `hdown` again, after a check that ran meanwhile, once. */
+function asked({ requests }: Middleman): string[] {
+  return requests
+    .filter(({ method }) => method === 'POST')
+    .map(({ body }) => new URLSearchParams(body))
+    .map((form) => `${form.get('action') ?? ''} ${form.get('b') ?? ''}/${form.getAll('s').join()}`)
+    .filter((each, index, all) => each !== all[index - 1])
+}
 
 /** Users all the time, so that a server which takes traffic cannot go unnoticed. */
 async function stage(options: FarmOptions = {}): Promise<void> {
@@ -21,7 +40,7 @@ async function stage(options: FarmOptions = {}): Promise<void> {
 
 function inputs(): Record<string, string> {
   return {
-    'stats-url': farm.statsUrl,
+    'stats-url': middleman?.through(farm.statsUrl) ?? farm.statsUrl,
     backend: 'web',
     server: 'app1',
     'poll-interval': '200ms',
@@ -74,17 +93,33 @@ describe.each(['maint', 'drain'] as const)('from %s', (state) => {
     const served = application.served
     const result = await ready({ 'wait-timeout': '2s' })
     expect(result.exitCode).toBe(1)
-    expect(application.served).toBe(served)
     expect(result.lastLine).toContain('Not up within 2s: web/app1 on')
     expect(result.lastLine).toContain('its last check says L7STS/503: Not Today')
     expect(result.lastLine).toMatch(
-      /Now web\/app1 on \S+ is DOWN, asked for drain\. Look at the application/
+      /Now web\/app1 on \S+ is DOWN, asked for ready\. HAProxy brings web\/app1 on \S+ up by itself once its health check passes; maint keeps it out\.$/
     )
-    expect(result.lastLine).toMatch(
-      /Load balancing sends no user to web\/app1 on \S+ until somebody asks for ready/
-    )
+    const checks = application.healthChecks
+    await farm.until(() => application.healthChecks > checks + 3)
+    expect(application.served).toBe(served)
     application.health = 200
-    await farm.until(async () => (await farm.status('app1')) === 'DRAIN')
+    await farm.until(async () => (await farm.status('app1')) === 'UP')
+    await farm.until(() => application.served > served)
+    expect(traffic?.failures).toEqual([])
+  })
+
+  test('what on-timeout restore rolls back does not come up by itself', async () => {
+    // In drain it must not be down already, which would hide the drain.
+    await stage({ serverOptions: 'check inter 200ms fall 30 rise 2' })
+    const application = farm.app('app1')
+    await takeOut(state)
+    application.health = 503
+    const result = await ready({ 'wait-timeout': '2s', 'on-timeout': 'restore' })
+    expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+    expect(result.lastLine).toContain('What had changed was rolled back.')
+    expect(result.lastLine).not.toContain('by itself')
+    application.health = 200
+    const wanted = state === 'maint' ? 'MAINT' : 'DRAIN'
+    await farm.until(async () => (await farm.status('app1')) === wanted)
     expect(traffic?.failures).toEqual([])
   })
 
@@ -95,7 +130,7 @@ describe.each(['maint', 'drain'] as const)('from %s', (state) => {
     const result = await ready({ 'wait-timeout': '2s' })
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toContain('its last check says L4CON: Connection refused')
-    expect(result.outputs['status']).toMatch(/^(DOWN|DRAIN 1\/3)/)
+    expect(result.outputs['status']).toBe('DOWN')
     expect(traffic?.failures).toEqual([])
     expect(farm.haproxy.output).not.toContain('retries exhausted')
   })
@@ -116,18 +151,39 @@ test('a server that dies after it was drained is DOWN and must earn its way up',
   expect(traffic?.failures).toEqual([])
 })
 
-test('a server that still serves in drain goes straight to ready', async () => {
+test('a server that still serves in drain passes a fresh check too, and keeps its sessions', async () => {
   farm = await startFarm()
   const held = await holdConnection(farm.userUrl)
   await farm.set(held.application, 'drain')
+  const wire = await record()
+  const beganAt = Date.now()
   const result = await ready({ server: held.application })
   expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP', sessions: '1' } })
-  expect(result.log).not.toContain('Asking for maint')
+  const server = `web/${held.application}`
+  expect(asked(wire)).toEqual([`drain ${server}`, `hdown ${server}`, `start ${server}`])
+  expect(farm.app(held.application).lastHealthCheckAt).toBeGreaterThanOrEqual(beganAt)
   expect(held.open).toBe(true)
   await held.close()
 })
 
-test('a server that still serves in drain, but fails its checks, stays there until they pass', async () => {
+test('a server in drain that alone serves comes back without a fresh check, and a notice says why', async () => {
+  farm = await startFarm({ servers: ['app1'] })
+  await farm.set('app1', 'drain')
+  const wire = await record()
+  const result = await ready()
+  expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'UP' } })
+  expect(asked(wire)).toEqual(['start web/app1'])
+  expect(result.annotations).toEqual([
+    {
+      level: 'notice',
+      message: expect.stringMatching(
+        /^web\/app1 on \S+ comes back without a fresh check: no other server of web serves/
+      )
+    }
+  ])
+})
+
+test('a server that still serves in drain, but fails its checks, is down until they pass', async () => {
   farm = await startFarm({ serverOptions: 'check inter 200ms fall 30 rise 2' })
   const held = await holdConnection(farm.userUrl)
   const application = farm.app(held.application)
@@ -135,8 +191,8 @@ test('a server that still serves in drain, but fails its checks, stays there unt
   application.health = 503
   await farm.until(async () => (await farm.status(held.application)).startsWith('DRAIN '))
   const waiting = startAction({ ...inputs(), server: held.application, action: 'ready' })
-  await waiting.until('Asking for drain')
-  expect(await farm.status(held.application)).toMatch(/^DRAIN \d+\/30$/)
+  await waiting.until('Ending the drain')
+  expect(await farm.status(held.application)).toBe('DOWN')
   application.health = 200
   expect(await waiting.done).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
   expect(held.open).toBe(true)
@@ -148,7 +204,9 @@ test('a server that is up already is left alone', async () => {
   const result = await ready()
   expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'UP' } })
   expect(result.log).not.toContain('Asking')
-  expect(result.lastLine).toContain('is UP, as before, waited')
+  expect(result.lastLine).toMatch(
+    /^Back and taking traffic: web\/app1 on \S+ is UP, as before, waited \S+\. Taken as found, without a fresh check: web\/app1 on \S+\.$/
+  )
 })
 
 test('a server without a check is ready at once, with a notice that nobody knows whether it is well', async () => {
@@ -160,7 +218,7 @@ test('a server without a check is ready at once, with a notice that nobody knows
   expect(result.annotations).toEqual([
     {
       level: 'notice',
-      message: `web/app1 on ${farm.statsUrl} has no health check: HAProxy sends it traffic without knowing that it is well.`
+      message: `web/app1 on ${farm.statsUrl} has no health check: HAProxy sends it traffic without knowing whether it is well.`
     }
   ])
 })
@@ -197,13 +255,14 @@ describe('a server that is checked in one backend and not in another', () => {
   })
 
   test('is ready in both once the check has passed', async () => {
+    const wire = await record()
     const result = await ready(both)
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP, no check' } })
-    const asked = result.lines.filter((line) => /asking for|Asking for/.test(line))
-    expect(asked.map((line) => /(drain|ready): (\S+)/.exec(line)?.slice(1))).toEqual([
-      ['drain', 'web/app1'],
-      ['ready', 'web/app1'],
-      ['ready', 'api/app1']
+    expect(asked(wire)).toEqual([
+      'drain web/app1',
+      'hdown web/app1',
+      'start web/app1',
+      'ready api/app1'
     ])
   })
 })
@@ -211,17 +270,14 @@ describe('a server that is checked in one backend and not in another', () => {
 describe('with fall 1, where health is full at once', () => {
   const options = { serverOptions: 'check inter 200ms fall 1 rise 1' }
 
-  test('the drain stage lasts 5 s, and a notice says why', async () => {
-    await stage(options)
-    await farm.set('app1', 'maint')
-    const result = await ready()
+  test('a server is UP only after a check that began after the step, however long that takes', async () => {
+    await stage({ serverOptions: 'check inter 6s fastinter 200ms downinter 6s fall 1 rise 1' })
+    await takeOut('maint')
+    const beganAt = Date.now()
+    const result = await ready({ 'wait-timeout': '30s' })
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
-    expect(Number(result.outputs['waited'])).toBeGreaterThanOrEqual(5)
-    expect(result.annotations.map(({ level, message }) => `${level}: ${message}`)).toEqual([
-      expect.stringMatching(
-        /^notice: HAProxy shows full health .* watching web\/app1 on \S+ for 5s\. If its check/
-      )
-    ])
+    expect(farm.app('app1').lastHealthCheckAt).toBeGreaterThanOrEqual(beganAt)
+    expect(result.annotations).toEqual([])
     expect(traffic?.failures).toEqual([])
   })
 
@@ -235,14 +291,29 @@ describe('with fall 1, where health is full at once', () => {
   })
 })
 
-test('with slowstart up is up, and a notice gives the present weight', async () => {
-  await stage({ serverOptions: 'check inter 200ms fall 3 rise 2 weight 100 slowstart 30s' })
-  await farm.set('app1', 'maint')
-  const result = await ready()
-  expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
-  expect(result.annotations.map(({ message }) => message)).toEqual([
-    expect.stringMatching(/^web\/app1 on \S+ starts slowly: its weight is \d+ now \(\d+ %\)\.$/)
-  ])
+describe('with slowstart', () => {
+  const options = (slowstart: string): FarmOptions => ({
+    serverOptions: `check inter 200ms fall 3 rise 2 weight 100 slowstart ${slowstart}`
+  })
+
+  test('a server is up once it has its full weight', async () => {
+    await stage(options('3s'))
+    await farm.set('app1', 'maint')
+    const result = await ready()
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+    expect(await farm.row('web', 'app1')).toMatchObject({ throttle: '', weight: '100' })
+    expect(result.annotations).toEqual([])
+  })
+
+  test('a server that does not have its full weight in time is not up, and the last line says why', async () => {
+    await stage(options('1m'))
+    await farm.set('app1', 'maint')
+    const result = await ready({ 'wait-timeout': '3s' })
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toMatch(
+      /^Not up within 3s: web\/app1 on \S+ is UP.*, slowstart gives it \d+ % of its weight\./
+    )
+  })
 })
 
 test('a backup server comes back the same way', async () => {
@@ -283,6 +354,12 @@ describe('a server that tracks another', () => {
       exitCode: 0,
       outputs: { status: 'UP', 'previous-status': 'MAINT' }
     })
+    expect(result.annotations).toEqual([
+      {
+        level: 'notice',
+        message: expect.stringMatching(/^api\/follower on \S+ follows web\/app1 \(track\): /)
+      }
+    ])
   })
 
   test('that follows a drained server cannot be made ready by itself', async () => {
@@ -294,21 +371,37 @@ describe('a server that tracks another', () => {
   })
 })
 
-test('without waiting, ready is asked for at once', async () => {
-  farm = await startFarm()
-  await farm.set('app1', 'maint')
+test('without waiting a server passes a fresh check too, and HAProxy brings it up by itself', async () => {
+  await stage()
+  await takeOut('maint')
+  const application = farm.app('app1')
+  application.health = 503
+  const { served } = application
+  const wire = await record()
   const result = await ready({ wait: 'false' })
-  expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', waited: '0.0' } })
-  expect(result.outputs['status']).toMatch(/^UP/)
-  expect(result.lastLine).toContain('Not waited until up.')
+  expect(result).toMatchObject({
+    exitCode: 0,
+    outputs: { changed: 'true', status: 'DOWN', waited: '0.0' }
+  })
+  expect(result.lastLine).toMatch(
+    /^Ready: web\/app1 on \S+ is DOWN, asked for ready\. This step did not wait until up\.$/
+  )
+  expect(asked(wire)).toEqual(['drain web/app1', 'hdown web/app1', 'start web/app1'])
+  const checks = application.healthChecks
+  await farm.until(() => application.healthChecks > checks + 3)
+  expect(application.served).toBe(served)
+  application.health = 200
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
+  expect(traffic?.failures).toEqual([])
 })
 
-test('with ready-through-drain false it waits for UP all the same', async () => {
+test('with fresh-check false a server is asked to be ready, and waited for all the same', async () => {
   farm = await startFarm({ serverOptions: 'check inter 600ms fall 3 rise 2' })
   await farm.set('app1', 'maint')
-  const result = await ready({ 'ready-through-drain': 'false' })
+  const wire = await record()
+  const result = await ready({ 'fresh-check': 'false' })
   expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
-  expect(result.log).not.toContain('Asking for drain')
+  expect(asked(wire)).toEqual(['ready web/app1'])
 })
 
 test('several servers come back side by side', async () => {

@@ -54,6 +54,27 @@ async function end(
   return { result, tookMs: performance.now() - from }
 }
 
+/** Spoils the look that reads a change back, and with `for ever` every look after it. */
+function spoilReadBack(wire: Middleman, times: 'once' | 'for ever'): void {
+  let first: number | undefined
+  wire.fault = ({ number, request }) => {
+    const isReadBack =
+      request?.method === 'GET' && wire.requests.some(({ method }) => method === 'POST')
+    if (isReadBack) first ??= number
+    return isReadBack && (times === 'for ever' || number === first)
+      ? { kind: 'silence' }
+      : undefined
+  }
+}
+
+/** Resolves once the look that reads a change back is under way. */
+function untilReadBack(wire: Middleman): Promise<void> {
+  return until(() => {
+    const change = wire.requests.findIndex(({ method }) => method === 'POST')
+    return change >= 0 && wire.requests.length > change + 1
+  })
+}
+
 /** One second is promised; as much again is allowed to a busy machine. */
 const AT_ONCE = 2_000
 /** Between the runner's first and second signal. */
@@ -78,18 +99,18 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(result.summary).toContain('DRAIN')
     expect(result.lastLine).toContain(signal)
     expect(result.lastLine).toContain(`web/${server} on ${farm.statsUrl} is DRAIN with 1 session`)
-    expect(result.lastLine).toContain('will not bring')
+    expect(result.lastLine).toContain('does not bring')
     expect(result.annotations.filter(({ level }) => level === 'error')).toHaveLength(1)
     expect(await farm.status(server)).toBe('DRAIN')
   }
 )
 
 test.each([
-  ['never', 'will not bring', 'DRAIN'],
-  ['failure', 'will bring', 'UP'],
-  ['always', 'will bring', 'UP']
+  ['never', 'does not bring', 'DRAIN'],
+  ['failure', 'back if the job fails or is cancelled', 'UP'],
+  ['always', 'back (restore: always)', 'UP']
 ])(
-  'after a cancel the last line tells truly what the post step does with restore: %s',
+  'after a cancel the last line says truly what the post step does with restore: %s',
   async (restore, promise, after) => {
     await stage()
     const server = await hold()
@@ -100,7 +121,7 @@ test.each([
     expect(result.lastLine).toContain(promise)
     const post = await runPost(result, inputs, { jobStatus: 'cancelled' })
     expect(post.exitCode).toBe(0)
-    expect(await farm.status(server)).toBe(after)
+    await farm.until(async () => (await farm.status(server)) === after)
   }
 )
 
@@ -140,34 +161,34 @@ test('SIGINT before the first look is answered says that nothing was changed', a
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'false' } })
   expect(result.lastLine).toContain('Cancelled (SIGINT)')
   expect(result.lastLine).toContain('Nothing was changed')
-  expect(wire.requests.map(({ method }) => method)).toEqual(['GET'])
+  expect(new Set(wire.requests.map(({ method }) => method))).toEqual(new Set(['GET']))
   expect(await farm.status('app1')).toBe('UP')
 })
 
 test('SIGINT between change and read-back says what is not known when HAProxy stays silent', async () => {
   await stage()
   const wire = await middleman()
-  wire.fault = ({ number }) => (number > 2 ? { kind: 'silence' } : undefined)
+  spoilReadBack(wire, 'for ever')
   const inputs = inputsFor({ 'stats-url': wire.through(farm.statsUrl), restore: 'failure' })
   const run = startAction(inputs)
-  await until(() => wire.requests.length >= 3)
+  await untilReadBack(wire)
   const { result, tookMs } = await end(run, 'SIGINT')
   expect(tookMs).toBeLessThan(AT_ONCE)
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'true' } })
   expect(result.lastLine).toContain('not known to be drain')
-  expect(result.lastLine).toContain('The post step will bring')
+  expect(result.lastLine).toContain('The post step brings')
   wire.fault = undefined
   const post = await runPost(result, inputs, { jobStatus: 'cancelled' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
-test('SIGINT between change and read-back looks once more and tells the state', async () => {
+test('SIGINT between change and read-back looks once more and says the state', async () => {
   await stage()
   const wire = await middleman()
-  wire.fault = ({ number }) => (number === 3 ? { kind: 'silence' } : undefined)
+  spoilReadBack(wire, 'once')
   const run = startAction(inputsFor({ 'stats-url': wire.through(farm.statsUrl) }))
-  await until(() => wire.requests.length >= 3)
+  await untilReadBack(wire)
   const { result, tookMs } = await end(run, 'SIGINT')
   expect(tookMs).toBeLessThan(AT_ONCE)
   expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'DRAIN' } })
@@ -178,7 +199,7 @@ test('SIGINT between change and read-back looks once more and tells the state', 
 test('SIGINT while a change is not answered ends before the runner loses patience', async () => {
   await stage()
   const wire = await middleman()
-  wire.fault = ({ number }) => (number === 2 ? { kind: 'stall-headers' } : undefined)
+  wire.fault = ({ request }) => (request?.method === 'POST' ? { kind: 'stall-headers' } : undefined)
   const inputs = inputsFor({
     'stats-url': wire.through(farm.statsUrl),
     restore: 'failure',
@@ -196,11 +217,11 @@ test('SIGINT while a change is not answered ends before the runner loses patienc
   wire.fault = undefined
   const post = await runPost(result, inputs, { jobStatus: 'cancelled' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s while an undo runs does not keep it from being completed',
+  '%s during a roll-back does not keep it from being completed',
   async (signal) => {
     await stage()
     const second = await startFarm({
@@ -210,26 +231,26 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     })
     stops.push(() => second.stop())
     const wire = await middleman()
-    // The first order to put back does not arrive; the second comes a moment after it.
-    let undo = 0
+    // The first request to roll back does not arrive; the second comes a moment after it.
+    let lost = 0
     wire.fault = ({ number, request }) => {
-      if (undo === 0 && request?.body.includes('action=ready') === true) undo = number
-      return undo > 0 && number === undo ? { kind: 'reset-before' } : undefined
+      if (lost === 0 && request?.body.includes('action=start') === true) lost = number
+      return lost > 0 && number === lost ? { kind: 'reset-before' } : undefined
     }
     const run = startAction(
       inputsFor({ 'stats-url': `${wire.through(farm.statsUrl)} ${second.statsUrl}` })
     )
-    await until(() => undo > 0)
+    await until(() => lost > 0)
     const { result, tookMs } = await end(run, signal)
     expect(tookMs).toBeLessThan(GRACE)
     expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'false' } })
     expect(await farm.status('app1')).toBe('UP')
-    expect(result.lastLine).toContain('is put back, UP')
+    expect(result.lastLine).toContain('is rolled back, UP')
     expect(result.lastLine).toContain('DENY')
   }
 )
 
-test('an undo that HAProxy does not answer ends in time after a cancel, and is told first', async () => {
+test('a roll-back that HAProxy does not answer ends in time after a cancel, and is said first', async () => {
   await stage()
   const second = await startFarm({
     backendLines: patient,
@@ -239,37 +260,62 @@ test('an undo that HAProxy does not answer ends in time after a cancel, and is t
   stops.push(() => second.stop())
   const wire = await middleman()
   wire.fault = ({ request }) =>
-    request?.body.includes('action=ready') === true ? { kind: 'silence' } : undefined
+    request?.body.includes('action=start') === true ? { kind: 'silence' } : undefined
   const inputs = inputsFor({
     'stats-url': `${wire.through(farm.statsUrl)} ${second.statsUrl}`,
     restore: 'failure',
     'request-timeout': '1m'
   })
   const run = startAction(inputs)
-  await until(() => wire.requests.some(({ body }) => body.includes('action=ready')))
+  await until(() => wire.requests.some(({ body }) => body.includes('action=start')))
   const { result, tookMs } = await end(run, 'SIGINT')
   expect(tookMs).toBeLessThan(GRACE)
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'true' } })
-  expect(result.lastLine).toMatch(/^Not everything could be put back/)
+  expect(result.lastLine).toMatch(/^Not everything could be rolled back/)
   expect(await farm.status('app1')).toBe('DRAIN')
   wire.fault = undefined
   const post = await runPost(result, inputs, { jobStatus: 'cancelled' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
-test('SIGINT on the way back of ready tells in which state the server was left', async () => {
+test('SIGINT before the drain of a return has ended says that the server stays there', async () => {
+  await stage()
+  await farm.set('app1', 'drain')
+  const application = farm.app('app1')
+  // A check that began before the step is still running, so the drain does not end.
+  application.healthDelayMs = 60_000
+  const checks = application.healthChecks
+  await farm.until(() => application.healthChecks > checks)
+  const run = startAction(inputsFor({ action: 'ready' }))
+  await run.until(/app1 .* is DOWN/)
+  const { result, tookMs } = await end(run, 'SIGINT')
+  expect(tookMs).toBeLessThan(AT_ONCE)
+  // It was found in drain.
+  expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'false' } })
+  expect(result.lastLine).toMatch(/web\/app1 on \S+ is DOWN, asked for drain/)
+  expect(result.lastLine).toMatch(/app1 on \S+ stays in drain until somebody asks for ready\.$/)
+})
+
+test('SIGINT after the drain of a return has ended leaves the server to its health check', async () => {
   await stage()
   await farm.set('app1', 'maint')
   farm.app('app1').health = 503
-  const run = startAction(inputsFor({ action: 'ready' }))
-  await run.until(/app1 .* is (DRAIN|DOWN)/)
+  const wire = await middleman()
+  const run = startAction(inputsFor({ action: 'ready', 'stats-url': wire.through(farm.statsUrl) }))
+  await until(() => wire.requests.at(-1)?.method === 'GET' && isReleased(wire))
   const { result, tookMs } = await end(run, 'SIGINT')
   expect(tookMs).toBeLessThan(AT_ONCE)
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'true' } })
-  expect(result.lastLine).toMatch(/web\/app1 on \S+ is (DRAIN|DOWN, asked for drain)/)
-  expect(result.lastLine).toContain(' until somebody asks for ready.')
+  expect(result.lastLine).toMatch(/web\/app1 on \S+ is DOWN, asked for ready/)
+  expect(result.lastLine).not.toContain('stays in drain')
+  farm.app('app1').health = 200
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
+
+function isReleased(wire: Middleman): boolean {
+  return wire.requests.some(({ body }) => body.includes('action=start'))
+}
 
 test('SIGINT while HAProxy is away ends the wait at once', async () => {
   await stage()

@@ -58,14 +58,14 @@ function expectRefused(result: ActionResult, ...reasons: readonly string[]): voi
 }
 
 test.each([
-  ['maint', 'ready', /ask for maint: web\/app1/],
-  ['drain', 'ready', /ask for drain: web\/app1/],
-  ['maint', 'drain', /ask for maint: web\/app1/],
-  ['ready', 'maint', /would ask for drain\b.*\bready\b/],
-  ['ready', 'drain', /would ask for maint\b.*\bdrain\b.*\bready\b/],
-  ['shutdown', 'ready', /ask for shutdown: web\/app1/],
-  ['hdown', 'ready', /ask for hdown: web\/app1/],
-  ['dhlth', 'ready', /ask for dhlth: web\/app1/]
+  ['maint', 'ready', /would ask for maint of web\/app1/],
+  ['drain', 'ready', /would ask for drain of web\/app1/],
+  ['maint', 'drain', /would ask for maint of web\/app1/],
+  ['ready', 'maint', /would bring web\/app1 .* back with a fresh health check/],
+  ['ready', 'drain', /would bring web\/app1 .* back with a fresh health check/],
+  ['shutdown', 'ready', /would ask for shutdown of web\/app1/],
+  ['hdown', 'ready', /would ask for hdown of web\/app1/],
+  ['dhlth', 'ready', /would ask for dhlth of web\/app1/]
 ] as const)(
   'of %s for a server in %s everything is done but the change',
   async (action, found, plan) => {
@@ -85,18 +85,19 @@ test.each([
       expect(new URLSearchParams(bodies(one)[0]).get('b')).toBe('web')
       expect(one.wire.requests.find(({ method }) => method === 'POST')?.answer?.status).toBe(303)
     }
-    expect(result.log).toMatch(plan)
     expect(result.lastLine).toMatch(/^Dry run, nothing was changed/)
+    expect(result.lastLine).toMatch(plan)
+    expect(result.outputs['safe-to-stop']).toBe('false')
     expect(result.outputs['status']).toBe(result.outputs['previous-status'])
 
     const post = await runPost(result, inputs, { jobStatus: 'failure' })
     expect(post.exitCode).toBe(0)
-    expect(post.log).toContain('Nothing to put back')
+    expect(post.log).toContain('Nothing to restore')
     expect(await states(stages)).toEqual(before)
   }
 )
 
-test('a rehearsed shutdown leaves the sessions alone', async () => {
+test('of shutdown leaves the sessions alone', async () => {
   const one = await stage({ servers: ['app1'] })
   const held = await holdConnection(one.farm.userUrl)
   const result = await runAction(inputsFor([one], { action: 'shutdown' }))
@@ -120,7 +121,7 @@ test.each(['maint', 'ready', 'shutdown'])(
   }
 )
 
-test('the guard refuses as it would in earnest, and nothing is posted', async () => {
+test('of maint is refused by the guard like a real run, and nothing is posted', async () => {
   const one = await stage({ servers: ['app1'] })
   expectRefused(await runAction(inputsFor([one], { action: 'maint' })), 'min-up asks for 1')
   expect(bodies(one)).toEqual([])
@@ -149,7 +150,7 @@ test('wrong credentials are red', async () => {
   )
 })
 
-test('a server that follows another is refused as it would be in earnest', async () => {
+test('of ready is refused like a real run for a server that follows another', async () => {
   const one = await stage({
     serverOptions: 'track base/app1',
     extra: (applications) =>
@@ -168,5 +169,5 @@ test('nothing to change is said to be nothing to change', async () => {
   await one.farm.set('app1', 'maint')
   const result = await runAction(inputsFor([one], { action: 'maint' }))
   expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'MAINT' } })
-  expect(result.log).toContain('nothing to change')
+  expect(result.lastLine).toContain('A real run would find nothing to change.')
 })

@@ -9,7 +9,7 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-/** Servers without health checks unless told: no busy machine makes one of them seem ill. */
+/** Servers without health checks by default: no busy machine makes one of them seem ill. */
 async function stage(options: FarmOptions = {}): Promise<Farm> {
   farm = await startFarm({ serverOptions: '', ...options })
   stops.push(() => farm.stop())
@@ -25,7 +25,7 @@ async function middleman(): Promise<Middleman> {
 /** Health checks that do not fail because the test itself is slow to answer. */
 const patient = ['timeout check 10s']
 
-/** A run that does not wait, of one server unless told. */
+/** A run that does not wait, of one server by default. */
 function run(more: Readonly<Record<string, string>> = {}): Promise<ActionResult> {
   return runAction({
     'stats-url': farm.statsUrl,
@@ -110,7 +110,7 @@ test('a target that is DOWN takes nothing away and is not guarded', async () => 
   })
 })
 
-test('a target that is in drain already may go on to maint, whatever else serves', async () => {
+test('a target that is in drain already may go on to maint, even if no other server serves', async () => {
   await stage()
   await farm.set('app1', 'drain')
   await farm.set('app2', 'maint')
@@ -154,25 +154,25 @@ test('a server whose first check is still to come does not count', async () => {
 })
 
 test.each(['false', 'true'])(
-  'when the other server goes out between look and change, the change is undone (wait: %s)',
+  'when the other server goes out between look and change, the change is rolled back (wait: %s)',
   async (wait) => {
     await stage()
     const wire = await middleman()
-    // The first order does not arrive, and before the second somebody takes out the other server.
-    let order = 0
+    // The first request does not arrive, and before the second somebody takes out the other server.
+    let change = 0
     wire.fault = ({ number, request }) => {
-      if (request?.method === 'POST' && order === 0) order = number
-      return order > 0 && number === order ? { kind: 'reset-before' } : undefined
+      if (request?.method === 'POST' && change === 0) change = number
+      return change > 0 && number === change ? { kind: 'reset-before' } : undefined
     }
     const result = run({ wait, action: 'maint', 'stats-url': wire.through(farm.statsUrl) })
-    await farm.until(() => order > 0)
+    await farm.until(() => change > 0)
     await farm.set('app2', 'drain')
     expect(await result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
     expect(await farm.status('app1')).toBe('no check')
     expect(await farm.status('app2')).toBe('DRAIN')
     const { lastLine } = await result
     expect(lastLine).toContain('min-up asks for 1')
-    expect(lastLine).toContain('put back')
+    expect(lastLine).toContain('What had changed was rolled back')
     expect(lastLine).toContain('app2 (DRAIN)')
   }
 )
@@ -212,13 +212,13 @@ test('of a backend taken from two HAProxies each is guarded again after the chan
   const second = await startFarm({ serverOptions: '', applications: first.applications })
   stops.push(() => second.stop())
   const wire = await middleman()
-  let order = 0
+  let change = 0
   wire.fault = ({ number, request }) => {
-    if (request?.method === 'POST' && order === 0) order = number
-    return order > 0 && number === order ? { kind: 'reset-before' } : undefined
+    if (request?.method === 'POST' && change === 0) change = number
+    return change > 0 && number === change ? { kind: 'reset-before' } : undefined
   }
   const result = run({ 'stats-url': `${wire.through(first.statsUrl)} ${second.statsUrl}` })
-  await first.until(() => order > 0)
+  await first.until(() => change > 0)
   await second.set('app2', 'drain')
   expect((await result).exitCode).toBe(1)
   expect([await first.status('app1'), await second.status('app1')]).toEqual([

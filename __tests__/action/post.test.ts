@@ -33,11 +33,18 @@ async function middleman(): Promise<Middleman> {
   return started
 }
 
+/** What was asked for, in that order. */
+function actions({ requests }: Middleman): string[] {
+  return requests
+    .filter(({ method }) => method === 'POST')
+    .map(({ body }) => new URLSearchParams(body).get('action') ?? '')
+}
+
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-describe('whether to put back', () => {
+describe('whether to restore', () => {
   beforeEach(() => stage({ serverOptions: '' }))
 
   const due: Readonly<Record<string, readonly JobStatus[]>> = {
@@ -46,7 +53,7 @@ describe('whether to put back', () => {
     always: ['success', 'failure', 'cancelled']
   }
   test.each(Object.entries(due))(
-    'restore: %s puts back when the job is %j',
+    'restore: %s restores when the job is %j',
     async (restore, when) => {
       for (const jobStatus of ['success', 'failure', 'cancelled'] as const) {
         const main = await runAction({ ...inputs, restore, wait: 'false' })
@@ -61,27 +68,37 @@ describe('whether to put back', () => {
         expect(post.exitCode).toBe(0)
         // What it did, and why.
         expect(post.log).toMatch(
-          back ? /put back to ready.*web\/app1/i : /not putting back web\/app1/i
+          back
+            ? /^Restoring web\/app1 on \S+: restore is \w+ and the job's status is \w+\.$/m
+            : restore === 'never'
+              ? /^Nothing to restore\.$/
+              : /^Not restoring web\/app1 on \S+: restore is \w+ and the job's status is \w+\.$/m
         )
-        expect(post.log).toMatch(new RegExp(`restore(:| is) ${restore}`))
+        expect(post.log.includes('Restored to ready: web/app1')).toBe(back)
+        if (restore !== 'never') {
+          expect(post.log).toContain(`restore is ${restore} and the job's status is ${jobStatus}`)
+        }
         await farm.set('app1', 'ready')
       }
     }
   )
 })
 
-test('after a cancel the post step brings the server back by way of drain', async () => {
+test('after a cancel the post step brings the server back with a fresh health check', async () => {
   await stage({ servers: ['app1'] })
   const held = await holdConnection(farm.userUrl)
-  const given = { ...inputs, restore: 'failure', 'min-up': '0' }
+  const wire = await middleman()
+  const url = wire.through(farm.statsUrl)
+  const given = { ...inputs, 'stats-url': url, restore: 'failure', 'min-up': '0' }
   const run = startAction(given)
   await run.until('MAINT with 1 session')
   const main = await run.cancel()
   expect(main).toMatchObject({ exitCode: 1, signal: null })
+  wire.reset()
   const post = await runPost(main, given, { jobStatus: 'cancelled' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
-  expect(post.log).toContain('Asking for drain')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
+  expect(actions(wire).join(' ')).toMatch(/^drain hdown( hdown)* start$/)
   expect(held.open).toBe(true)
   await held.close()
 })
@@ -93,12 +110,14 @@ test('a server that a later step brought back is left alone, and the log says so
   expect(back.exitCode).toBe(0)
   const post = await runPost(main, { ...inputs, restore: 'always' })
   expect(post.exitCode).toBe(0)
-  expect(post.log).toMatch(/changed.*web\/app1 .* is UP/)
+  expect(post.log).toMatch(
+    /^Leaving alone what a later step or somebody else has changed since: web\/app1 on \S+ is UP\.$/m
+  )
   expect(post.log).not.toContain('Asking for')
   expect(await farm.status('app1')).toBe('UP')
 })
 
-test('of two servers only the one that is still out is put back', async () => {
+test('of two servers only the one that is still out is restored', async () => {
   await stage({ servers: 3 })
   const given = { ...inputs, server: 'app1, app2', restore: 'always' }
   const main = await runAction(given)
@@ -106,7 +125,7 @@ test('of two servers only the one that is still out is put back', async () => {
   await farm.set('app2', 'drain')
   const post = await runPost(main, given)
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
   expect(await farm.status('app2')).toMatch(/^DRAIN/)
 })
 
@@ -120,7 +139,7 @@ test('a server that was in drain before goes back to drain', async () => {
   const post = await runPost(main, given)
   expect(post.exitCode).toBe(0)
   expect(await farm.status('app1')).toMatch(/^DRAIN/)
-  expect(post.log).toMatch(/put back to drain/i)
+  expect(post.log).toMatch(/Restored to drain: web\/app1 on \S+ is DRAIN/)
 })
 
 test('a server that was in maint before and was drained goes back to maint', async () => {
@@ -134,7 +153,7 @@ test('a server that was in maint before and was drained goes back to maint', asy
   expect(await farm.status('app1')).toBe('MAINT')
 })
 
-test('a step that changed nothing leaves nothing to put back', async () => {
+test('a step that changed nothing leaves nothing to restore', async () => {
   await stage()
   await farm.set('app1', 'maint')
   const given = { ...inputs, restore: 'always' }
@@ -142,7 +161,7 @@ test('a step that changed nothing leaves nothing to put back', async () => {
   expect(main).toMatchObject({ exitCode: 0, outputs: { changed: 'false' } })
   const post = await runPost(main, given)
   expect(post).toMatchObject({ exitCode: 0 })
-  expect(post.log).toContain('Nothing to put back')
+  expect(post.log).toContain('Nothing to restore')
   expect(await farm.status('app1')).toBe('MAINT')
 })
 
@@ -155,14 +174,19 @@ test('a dead application is ready in the end, stays DOWN, and no user has met it
   const servedBefore = app1.served
   const traffic = startTraffic(farm.userUrl)
   const post = await runPost(main, given, { jobStatus: 'failure' })
+  const checks = app1.healthChecks
+  await farm.until(() => app1.healthChecks > checks + 3)
   await traffic.stop()
   expect(post.exitCode).toBe(0)
   expect(app1.served).toBe(servedBefore)
   expect(traffic.failures).toEqual([])
   expect(await farm.status('app1')).toBe('DOWN')
-  const warnings = post.annotations.filter(({ level }) => level === 'warning')
-  expect(warnings).toHaveLength(1)
-  expect(warnings[0]?.message).toContain('web/app1')
+  expect(post.annotations).toEqual([
+    {
+      level: 'notice',
+      message: `Restored to ready: web/app1 on ${farm.statsUrl} is DOWN, asked for ready.`
+    }
+  ])
   // It was asked to be ready in the end: it earns its way up by itself.
   app1.health = 200
   await farm.until(async () => (await farm.status('app1')) === 'UP')
@@ -176,13 +200,17 @@ test('an application that the deployment has left dead comes up by itself when i
   await farm.until(async () => (await farm.status('app1')) === 'DOWN')
   const post = await runPost(main, given, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
-  expect(post.annotations).toMatchObject([{ level: 'warning' }])
-  expect(post.annotations[0]?.message).toContain('web/app1')
+  expect(post.annotations).toEqual([
+    {
+      level: 'notice',
+      message: `Restored to ready: web/app1 on ${farm.statsUrl} is DOWN, asked for ready.`
+    }
+  ])
   await farm.app('app1').start()
   await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
-test('what the main step has put back itself is not the post step’s to do', async () => {
+test('what the main step has rolled back itself is not the post step’s to restore', async () => {
   await stage({ servers: ['app1'] })
   const held = await holdConnection(farm.userUrl)
   const given = {
@@ -197,16 +225,16 @@ test('what the main step has put back itself is not the post step’s to do', as
   expect(await farm.status('app1')).toMatch(/^UP/)
   const post = await runPost(main, given, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
-  expect(post.log).toContain('Nothing to put back')
+  expect(post.log).toContain('Nothing to restore')
   await held.close()
 })
 
-test('what the main step could not put back is said first, and tried again by the post step', async () => {
+test('what the main step could not roll back is said first, and tried again by the post step', async () => {
   await stage({ servers: ['app1'] })
   const held = await holdConnection(farm.userUrl)
   const wire = await middleman()
   wire.fault = ({ request }) =>
-    request?.body.includes('action=ready') === true ? { kind: 'reset-before' } : undefined
+    request?.body.includes('action=enable') === true ? { kind: 'reset-before' } : undefined
   const given = {
     ...inputs,
     'stats-url': wire.through(farm.statsUrl),
@@ -217,16 +245,16 @@ test('what the main step could not put back is said first, and tried again by th
   }
   const main = await runAction(given)
   expect(main).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'MAINT' } })
-  expect(main.lastLine).toMatch(/^Not everything could be put back/)
+  expect(main.lastLine).toMatch(/^Not everything could be rolled back/)
   expect(main.lastLine).toContain('Not drained within 1s')
   wire.fault = undefined
   const post = await runPost(main, given, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
   await held.close()
 })
 
-test('a step that only killed the sessions of a server found in drain has changed no state', async () => {
+test('a step that only killed the sessions of a server found in drain has changed no state to restore', async () => {
   await stage({ servers: ['app1'], serverOptions: '' })
   const held = await holdConnection(farm.userUrl)
   await farm.set('app1', 'drain')
@@ -238,23 +266,25 @@ test('a step that only killed the sessions of a server found in drain has change
     'wait-timeout': '1s'
   }
   const main = await runAction(given)
-  expect(main).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'DRAIN' } })
+  // Sessions that were killed are a change, and the last line does not say "as before".
+  expect(main).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'DRAIN' } })
+  expect(main.lastLine).toMatch(/^Drained: web\/app1 on \S+ is DRAIN, waited/)
   expect(held.open).toBe(false)
   const post = await runPost(main, given)
-  expect(post.log).toContain('Nothing to put back')
+  expect(post.log).toContain('Nothing to restore')
   expect(await farm.status('app1')).toBe('DRAIN')
 })
 
-test('a red step that left its server out is put back too', async () => {
+test('a server that a red step left out is restored too', async () => {
   await stage({ servers: ['app1'] })
   const held = await holdConnection(farm.userUrl)
   const given = { ...inputs, restore: 'failure', 'wait-timeout': '1s', 'min-up': '0' }
   const main = await runAction(given)
   expect(main).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'MAINT' } })
-  expect(main.lastLine).toContain('The post step will bring web/app1')
+  expect(main.lastLine).toContain('The post step brings web/app1')
   const post = await runPost(main, given, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
   await held.close()
 })
 
@@ -268,7 +298,7 @@ test('the post step logs in with the credentials of the URL, which the saved sta
   expect(JSON.stringify(main.state)).toContain(farm.statsUrl)
   const post = await runPost(main, given)
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
 test('the post step finds its HAProxy by the saved state when the inputs were changed meanwhile', async () => {
@@ -278,7 +308,7 @@ test('the post step finds its HAProxy by the saved state when the inputs were ch
   const changed = { ...given, 'stats-url': 'http://127.0.0.1:9/other', server: 'app2' }
   const post = await runPost(main, changed)
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
 test('an HAProxy that cannot be reached is an error that names the server', async () => {
@@ -294,7 +324,7 @@ test('an HAProxy that cannot be reached is an error that names the server', asyn
   expect(errors[0]?.message).toContain(farm.statsUrl)
 })
 
-test('with one of two HAProxies out of reach the other is put back, and only the one is named', async () => {
+test('with one of two HAProxies out of reach the other is restored, and only the one is named', async () => {
   await stage()
   const second = await startFarm({ backendLines: patient, applications: farm.applications })
   stops.push(() => second.stop())
@@ -307,13 +337,13 @@ test('with one of two HAProxies out of reach the other is put back, and only the
   await second.haproxy.kill()
   const post = await runPost(main, given)
   expect(post.exitCode).not.toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
   const [error] = post.annotations.filter(({ level }) => level === 'error')
   expect(error?.message).toContain(`web/app1 on ${second.statsUrl}`)
   expect(error?.message).not.toContain(farm.statsUrl)
 })
 
-test('a server and the one that tracks it are put back together', async () => {
+test('a server and the one that tracks it are restored together', async () => {
   await stage({
     extra: (applications) =>
       [
@@ -328,7 +358,7 @@ test('a server and the one that tracks it are put back together', async () => {
   const given = { ...inputs, 'stats-url': url, backend: '*', restore: 'always' }
   const main = await runAction(given)
   expect(main.exitCode).toBe(0)
-  // The order to the leading server needs a second attempt, so that the follower is asked first.
+  // The request to the leading server needs a second attempt, so that the follower is asked first.
   let lost = 0
   wire.reset()
   wire.fault = ({ number, request }) => {
@@ -338,8 +368,8 @@ test('a server and the one that tracks it are put back together', async () => {
   const post = await runPost(main, given)
   expect(lost).toBeGreaterThan(0)
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
-  expect(await farm.status('app1', 'api')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
+  await farm.until(async () => (await farm.status('app1', 'api')) === 'UP')
 })
 
 test('a main step that is killed in the middle of its change has left word for the post step', async () => {
@@ -355,7 +385,7 @@ test('a main step that is killed in the middle of its change has left word for t
   wire.fault = undefined
   const post = await runPost(main, given, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
-  expect(await farm.status('app1')).toBe('UP')
+  await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
 test('a post step whose main step never came to change anything says so', async () => {
@@ -365,5 +395,5 @@ test('a post step whose main step never came to change anything says so', async 
   expect(main.exitCode).toBe(1)
   const post = await runPost(main, given, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
-  expect(post.lastLine).toContain('Nothing to put back')
+  expect(post.lastLine).toContain('Nothing to restore')
 })

@@ -34,7 +34,7 @@ function run(inputs: Record<string, string> = {}, on: Farm = farm): Promise<Acti
   })
 }
 
-/** Whatever is refused has changed nothing. */
+/** What is refused has changed nothing. */
 async function expectUntouched(result: ActionResult, on: Farm = farm): Promise<void> {
   expect(result.exitCode).toBe(1)
   expect(await on.status('node1')).toBe('UP')
@@ -106,12 +106,21 @@ describe('what HAProxy refuses', () => {
 })
 
 describe('names that are not there', () => {
-  test('an unknown server is told with those that exist, the nearest one first', async () => {
+  test('an unknown server is named with those that exist and with the nearest one', async () => {
+    const result = await run({ server: 'Node1' })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `The backend log_server on ${farm.statsUrl} has no server Node1; there are the servers node1, node2. ` +
+        'Did you mean node1? Nothing was changed. Check the spelling; names are case-sensitive.'
+    )
+  })
+
+  test('a server that differs in its number only is as near as any other, so none is suggested', async () => {
     const result = await run({ server: 'node9' })
     await expectUntouched(result)
     expect(result.lastLine).toBe(
       `The backend log_server on ${farm.statsUrl} has no server node9; there are the servers node1, node2. ` +
-        'Did you mean node1? Nothing was changed. Check the spelling; names are case-sensitive.'
+        'Nothing was changed. Check the spelling; names are case-sensitive.'
     )
   })
 
@@ -131,11 +140,11 @@ describe('names that are not there', () => {
     )
   })
 
-  test('all that is missing is told at once', async () => {
+  test('all that is missing is named at once', async () => {
     const result = await run({ backend: 'log_server nowhere', server: 'node1 node8 BACKEND' })
     await expectUntouched(result)
     expect(result.lastLine).toMatch(
-      /no server node8.*no server BACKEND \(that is a row for the whole proxy\).*no backend nowhere/
+      /no server node8;.*no server BACKEND \(that is a row for the whole proxy\);.*no backend nowhere;/
     )
   })
 
@@ -149,7 +158,7 @@ describe('names that are not there', () => {
 })
 
 describe('bad inputs', () => {
-  test('are all told at once, each with its name, its value and what is allowed', async () => {
+  test('are all named at once, each with its name, its value and what is allowed', async () => {
     const result = await run({
       action: 'MAINT',
       wait: 'yes',
@@ -157,6 +166,9 @@ describe('bad inputs', () => {
       'poll-interval': '5ms',
       'max-sessions': '-1',
       'on-timeout': 'ignore',
+      'hard-stop-after': '30',
+      'same-address': 'allow',
+      'fresh-check': '1',
       restore: 'sometimes',
       server: 'log_server/node1',
       'ca-certificate': '/nowhere.pem',
@@ -171,12 +183,15 @@ describe('bad inputs', () => {
       'poll-interval: "5ms" is not between 100ms and 1m.',
       'max-sessions: "-1" is not a whole number of 0 or more.',
       'on-timeout: "ignore" is not one of fail, restore, shutdown, continue.',
+      'hard-stop-after: "30" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 30s?',
+      'same-address: "allow" is not one of refuse, ignore.',
+      'fresh-check: "1" is neither true nor false.',
       'restore: "sometimes" is not one of never, failure, always.',
       'ca-certificate: it is neither PEM text nor a file that can be read (ENOENT).',
       'client-key: it is neither PEM text nor a file that can be read (ENOENT).'
     ])
     expect(result.lastLine).toBe(
-      'Nothing was changed: please correct server, action, wait, wait-timeout, poll-interval, max-sessions, on-timeout, restore, ca-certificate, client-key.'
+      'Nothing was changed: please correct server, action, wait, wait-timeout, poll-interval, max-sessions, on-timeout, hard-stop-after, same-address, fresh-check, restore, ca-certificate, client-key.'
     )
   })
 

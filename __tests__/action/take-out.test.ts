@@ -9,6 +9,8 @@ afterEach(() => farm.stop())
 
 const usual = { backend: 'web', server: 'app1' } as const
 const quick = { 'poll-interval': '200ms', 'settle-time': '400ms' } as const
+/** A reload of this HAProxy leaves no old process behind, so there is nothing more to prove. */
+const provable = { 'hard-stop-after': '0s' } as const
 
 function take(action: string, inputs: Record<string, string> = {}): Promise<ActionResult> {
   return runAction({ 'stats-url': farm.statsUrl, ...usual, ...quick, action, ...inputs })
@@ -16,6 +18,7 @@ function take(action: string, inputs: Record<string, string> = {}): Promise<Acti
 
 describe.each(['maint', 'drain'])('%s', (action) => {
   const status = action === 'maint' ? 'MAINT' : 'DRAIN'
+  const isMaint = action === 'maint'
 
   test('ends only after the request in flight, within settle-time and two poll intervals', async () => {
     farm = await startFarm({ servers: 2 })
@@ -30,19 +33,30 @@ describe.each(['maint', 'drain'])('%s', (action) => {
         return code
       })
     )
-    const result = await runAction({ 'stats-url': farm.statsUrl, ...usual, action })
+    const result = await runAction({ 'stats-url': farm.statsUrl, ...usual, ...provable, action })
     const endedAt = performance.now()
     expect(result).toMatchObject({
       exitCode: 0,
-      outputs: { changed: 'true', status, 'previous-status': 'UP', sessions: '0' }
+      outputs: {
+        changed: 'true',
+        status,
+        'previous-status': 'UP',
+        sessions: '0',
+        'safe-to-stop': String(isMaint)
+      }
     })
     expect(await answers).toEqual([200, 200])
     expect(endedAt).toBeGreaterThan(answeredAt)
     // Settle time and poll interval are 1 s each; the rest is for a busy machine.
     expect(endedAt - answeredAt).toBeLessThan(3_000 + 1_500)
     expect(result.lastLine).toMatch(
-      new RegExp(`^Safe to stop: web/app1 on ${farm.statsUrl} is ${status}, waited `)
+      new RegExp(
+        isMaint
+          ? `^Safe to stop: web/app1 on ${farm.statsUrl} is MAINT, waited [\\d.]+s\\.$`
+          : `^Drained: web/app1 on ${farm.statsUrl} is DRAIN, waited [\\d.]+s\\. Pinned clients may come back; maint keeps them away\\.$`
+      )
     )
+    expect(result.annotations).toEqual([])
   })
 
   test('leaves a server that is not drained in time as it is, and says so', async () => {
@@ -50,17 +64,25 @@ describe.each(['maint', 'drain'])('%s', (action) => {
     const held = await holdConnection(farm.userUrl)
     const result = await take(action, { server: held.application, 'wait-timeout': '1s' })
     expect(result.exitCode).toBe(1)
-    expect(result.outputs).toMatchObject({ changed: 'true', status, sessions: '1' })
+    expect(result.outputs).toMatchObject({
+      changed: 'true',
+      status,
+      sessions: '1',
+      'safe-to-stop': 'false'
+    })
     expect(result.lastLine).toContain(
       `Not drained within 1s: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session.`
     )
-    expect(result.lastLine).toContain(`is ${status} with 1 session. Wait longer (wait-timeout)`)
+    expect(result.lastLine).toContain(
+      'You can wait longer (wait-timeout), let some sessions remain (max-sessions) or end the sessions (on-timeout: shutdown).'
+    )
+    expect(result.lastLine.includes('maint ends that')).toBe(!isMaint)
     expect(await farm.status(held.application)).toBe(status)
     expect(held.open).toBe(true)
     await held.close()
   })
 
-  test('on-timeout restore puts the server back and fails', async () => {
+  test('on-timeout restore rolls the server back and fails', async () => {
     farm = await startFarm()
     const held = await holdConnection(farm.userUrl)
     const result = await take(action, {
@@ -70,7 +92,7 @@ describe.each(['maint', 'drain'])('%s', (action) => {
     })
     expect(result.exitCode).toBe(1)
     expect(result.outputs).toMatchObject({ changed: 'false' })
-    expect(result.lastLine).toContain('What had changed was put back. Now')
+    expect(result.lastLine).toContain('What had changed was rolled back. Now')
     expect(await farm.status(held.application)).toMatch(/^UP/)
     await held.close()
   })
@@ -80,15 +102,18 @@ describe.each(['maint', 'drain'])('%s', (action) => {
     const held = await holdConnection(farm.userUrl)
     const result = await take(action, {
       server: held.application,
+      ...provable,
       'wait-timeout': '1s',
       'on-timeout': 'shutdown'
     })
     expect(result).toMatchObject({
       exitCode: 0,
-      outputs: { changed: 'true', status, sessions: '0' }
+      outputs: { changed: 'true', status, sessions: '0', 'safe-to-stop': String(isMaint) }
     })
-    expect(result.annotations.map(({ level }) => level)).toEqual(['warning'])
-    expect(result.lastLine).toContain('Safe to stop')
+    expect(result.annotations).toEqual([
+      { level: 'warning', message: expect.stringContaining('Not drained within 1s') }
+    ])
+    expect(result.lastLine).toMatch(isMaint ? /^Safe to stop: / : /^Drained: /)
     await until(() => !held.open)
   })
 
@@ -97,22 +122,39 @@ describe.each(['maint', 'drain'])('%s', (action) => {
     const held = await holdConnection(farm.userUrl)
     const result = await take(action, {
       server: held.application,
+      ...provable,
       'wait-timeout': '1s',
       'on-timeout': 'continue'
     })
-    expect(result).toMatchObject({ exitCode: 0, outputs: { status, sessions: '1' } })
-    expect(result.annotations.map(({ level }) => level)).toEqual(['warning'])
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: { status, sessions: '1', 'safe-to-stop': 'false' }
+    })
+    expect(result.annotations).toEqual([
+      { level: 'warning', message: expect.stringContaining('Not drained within 1s') },
+      { level: 'warning', message: result.lastLine }
+    ])
     expect(result.lastLine).toContain(
       `Out of rotation but not drained: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session`
     )
     await held.close()
   })
 
-  test('max-sessions lets a rest remain', async () => {
+  test('max-sessions lets a rest remain, which is not called safe', async () => {
     farm = await startFarm()
     const held = await holdConnection(farm.userUrl)
-    const result = await take(action, { server: held.application, 'max-sessions': '1' })
-    expect(result).toMatchObject({ exitCode: 0, outputs: { status, sessions: '1' } })
+    const result = await take(action, {
+      server: held.application,
+      ...provable,
+      'max-sessions': '1'
+    })
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: { status, sessions: '1', 'safe-to-stop': 'false' }
+    })
+    expect(result.lastLine).toMatch(
+      /^Drained.* Sessions may be left, because max-sessions allows them: leave it at 0 to have none\.$/
+    )
     await held.close()
   })
 
@@ -138,9 +180,12 @@ describe.each(['maint', 'drain'])('%s', (action) => {
     farm = await startFarm()
     const held = await holdConnection(farm.userUrl)
     const result = await take(action, { server: held.application, wait: 'false' })
-    expect(result).toMatchObject({ exitCode: 0, outputs: { status, sessions: '1', waited: '0.0' } })
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: { status, sessions: '1', waited: '0.0', 'safe-to-stop': 'false' }
+    })
     expect(result.lastLine).toBe(
-      `Out of rotation: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session. Not waited for sessions to end.`
+      `Out of rotation: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session. This step did not wait for sessions to end.`
     )
     await held.close()
   })
@@ -251,7 +296,7 @@ describe('the other commands of the page', () => {
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status } })
   })
 
-  test('ehlth and hrunn undo what dhlth and hdown did', async () => {
+  test('ehlth and hrunn reverse what dhlth and hdown did', async () => {
     farm = await startFarm({ serverOptions: 'check inter 1h', settle: false })
     await take('dhlth')
     expect((await take('ehlth')).outputs['status']).not.toBe('no check')

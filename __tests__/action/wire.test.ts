@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Farm, startFarm } from '../support/farm.ts'
+import { holdConnection } from '../support/held-connection.ts'
 import { type Middleman, startMiddleman } from '../support/middleman.ts'
-import { runAction } from '../support/runner.ts'
+import { runAction, startAction } from '../support/runner.ts'
+import { until } from '../support/until.ts'
 
 let farm: Farm
 let middleman: Middleman
@@ -20,6 +22,20 @@ function methods(): string[] {
   return middleman.requests.map(({ method }) => method)
 }
 
+/** What each request is for, in their order; the page without `;csv` shows the process. */
+function purposes(): string[] {
+  return middleman.requests.map(({ method, path, body }) => {
+    if (method === 'POST') return new URLSearchParams(body).get('action') ?? ''
+    if (!path.includes(';csv')) return 'process'
+    return path.includes(';scope=') ? 'look' : 'whole page'
+  })
+}
+
+/** The look at the servers and the one at the process go out side by side. */
+function inOrder(purposes: readonly string[]): string[] {
+  return [...purposes.slice(0, 2).toSorted(), ...purposes.slice(2)]
+}
+
 describe('one server of forty', () => {
   beforeEach(() => stage({ servers: 40, serverOptions: 'check inter 1s', settle: false }))
 
@@ -33,8 +49,24 @@ describe('one server of forty', () => {
       wait: 'false'
     })
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'MAINT' } })
-    expect(methods()).toEqual(['GET', 'POST', 'GET'])
+    expect(purposes()).toEqual(['whole page', 'maint', 'look'])
     expect(middleman.connections).toHaveLength(3)
+  })
+
+  test('a wait adds one look at the process at each end, and its looks are narrowed to the backend', async () => {
+    await farm.until(async () => (await farm.status('app1')) === 'UP')
+    const result = await runAction({
+      'stats-url': middleman.through(farm.statsUrl),
+      backend: 'web',
+      server: 'app1',
+      action: 'maint'
+    })
+    expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'MAINT' } })
+    const [first, second, third, readBack, ...wait] = inOrder(purposes())
+    expect([first, second, third, readBack]).toEqual(['process', 'whole page', 'maint', 'look'])
+    expect(wait.at(-1)).toBe('process')
+    expect(new Set(wait.slice(0, -1))).toEqual(new Set(['look']))
+    expect(middleman.connections).toHaveLength(middleman.requests.length)
   })
 
   test('three requests take forty servers out', async () => {
@@ -48,9 +80,59 @@ describe('one server of forty', () => {
       'min-up': '0'
     })
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'MAINT' } })
-    expect(methods()).toEqual(['GET', 'POST', 'GET'])
+    expect(purposes()).toEqual(['whole page', 'maint', 'look'])
     expect(middleman.connections).toHaveLength(3)
     expect(JSON.parse(result.outputs['result'] ?? '')).toHaveLength(40)
+  })
+})
+
+test('a look during a wait costs the size of the backend, however large the page is', async () => {
+  const others = Array.from({ length: 200 }, (_, index) => `  server other${index} 127.0.0.1:9`)
+  await stage({ extra: ['backend elsewhere', ...others].join('\n') })
+  const held = await holdConnection(farm.userUrl)
+  const waiting = startAction({
+    'stats-url': middleman.through(farm.statsUrl),
+    backend: 'web',
+    server: held.application,
+    action: 'maint'
+  })
+  await waiting.until('MAINT with 1 session')
+  await until(() => purposes().filter((purpose) => purpose === 'look').length > 5)
+  await held.close()
+  expect((await waiting.done).exitCode).toBe(0)
+  const sizes = Map.groupBy(middleman.requests, (_, index) => purposes()[index])
+  const largest = (purpose: string): number =>
+    Math.max(...(sizes.get(purpose) ?? []).map(({ answer }) => answer?.bytes ?? Infinity))
+  expect(sizes.get('whole page')).toHaveLength(1)
+  expect(sizes.get('process')).toHaveLength(2)
+  expect(largest('whole page')).toBeGreaterThan(20_000)
+  expect(largest('look')).toBeLessThan(4_000)
+  expect(largest('process')).toBeLessThan(12_000)
+})
+
+describe('a return', () => {
+  beforeEach(() => stage({}))
+
+  test('asks for drain, hdown and start, with a look before the last and the process at each end', async () => {
+    await farm.set('app1', 'maint')
+    const result = await runAction({
+      'stats-url': middleman.through(farm.statsUrl),
+      backend: 'web',
+      server: 'app1',
+      action: 'ready'
+    })
+    expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'UP' } })
+    const [first, second, ...rest] = inOrder(purposes())
+    expect([first, second]).toEqual(['look', 'process'])
+    // A check that still runs after `hdown` is waited for, and then it is asked for once more.
+    expect(rest.join(' ')).toMatch(/^drain hdown look( look| hdown)* start( look)+ process$/)
+    const posts = middleman.requests.filter(({ method }) => method === 'POST')
+    expect(posts.map(({ body }) => body)).toEqual(
+      posts.map((_, index) => {
+        const action = index === 0 ? 'drain' : index === posts.length - 1 ? 'start' : 'hdown'
+        return `b=web&action=${action}&s=app1`
+      })
+    )
   })
 })
 
@@ -59,7 +141,7 @@ describe('what is sent', () => {
 
   beforeEach(() => stage({ users }))
 
-  test('a POST is one write with its length, and looks are narrowed to the backend', async () => {
+  test('a POST is one write with its length, and the look after it is narrowed to the backend', async () => {
     await runAction({
       'stats-url': middleman.through(farm.statsUrl),
       ...users,
@@ -69,7 +151,8 @@ describe('what is sent', () => {
       'min-up': '0',
       wait: 'false'
     })
-    const [look, post] = middleman.requests
+    const [whole, post, look] = middleman.requests
+    expect(whole).toMatchObject({ method: 'GET', path: '/admin;csv' })
     expect(look).toMatchObject({ method: 'GET', path: '/admin;csv;scope=web' })
     expect(post).toMatchObject({
       method: 'POST',
@@ -145,10 +228,28 @@ describe('requests that are not made', () => {
       exitCode: 0,
       outputs: { changed: 'false', status: 'MAINT', 'previous-status': 'MAINT' }
     })
-    expect(methods()).toEqual(['GET', 'GET'])
+    expect(inOrder(purposes())).toEqual(['process', 'whole page', 'look', 'process'])
+    expect(again.lastLine).toContain(
+      `Drained, but not proven safe to stop: web/app1 on ${inputs['stats-url']} is MAINT, as before, waited`
+    )
+  })
+
+  test('a step that is repeated posts nothing to prove what the one before has proven', async () => {
+    const inputs = {
+      'stats-url': middleman.through(farm.statsUrl),
+      backend: 'web',
+      server: 'app1',
+      action: 'maint',
+      'hard-stop-after': '0s'
+    }
+    expect((await runAction(inputs)).lastLine).toMatch(/^Safe to stop: .* is MAINT, waited/)
+    middleman.reset()
+    const again = await runAction(inputs)
+    expect(methods()).not.toContain('POST')
     expect(again.lastLine).toContain(
       `Safe to stop: web/app1 on ${inputs['stats-url']} is MAINT, as before, waited`
     )
+    expect(again.outputs).toMatchObject({ changed: 'false', 'safe-to-stop': 'true' })
   })
 
   test('status looks once', async () => {
@@ -162,6 +263,6 @@ describe('requests that are not made', () => {
       exitCode: 0,
       outputs: { changed: 'false', status: 'UP', sessions: '0', waited: '0.0' }
     })
-    expect(methods()).toEqual(['GET'])
+    expect(purposes()).toEqual(['look'])
   })
 })

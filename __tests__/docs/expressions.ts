@@ -1,6 +1,6 @@
 import { data, Evaluator, Lexer, Parser } from '@actions/expressions'
 
-/** How the job fares when an expression asks. */
+/** How the job stands when an expression asks. */
 export type Status = 'success' | 'failure' | 'cancelled'
 
 /** The contexts that an expression may name, as plain values: `inputs`, `matrix`, … */

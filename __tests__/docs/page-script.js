@@ -1,4 +1,4 @@
-// Runs in the browser: puts the summary into the page, has Mermaid draw it, and notes what is seen.
+// Runs in the browser: puts the text into the page, has Mermaid draw it, and notes what is seen.
 /* global document, window, getComputedStyle, DOMPurify, mermaid, btoa, TextEncoder */
 
 const { html, allowed, theme } = window.given
@@ -48,9 +48,28 @@ const ground = (svg) => {
   const own = svg.querySelector('rect.background')
   return own === null ? getComputedStyle(document.body).backgroundColor : getComputedStyle(own).fill
 }
+/** The contrast of a text with what it is on: the ground of its label, the shape around it, or that of all. */
+const legibility = (text, svg) => {
+  const { color, fill } = getComputedStyle(text)
+  const shape = text.closest('.node')?.querySelector('rect, path, polygon')
+  let behind = shape ? getComputedStyle(shape).fill : ground(svg)
+  for (
+    let part = text;
+    part.localName !== 'foreignObject' && part !== svg;
+    part = part.parentNode
+  ) {
+    const own = getComputedStyle(part).backgroundColor
+    if (rgb(own)[3] === 255) {
+      behind = own
+      break
+    }
+  }
+  return contrast(text.localName === 'text' ? fill : color, behind)
+}
 
 const charts = [...main.querySelectorAll('figure svg')].map((svg) => {
-  const texts = [...svg.querySelectorAll('text')]
+  const labels = [...svg.querySelectorAll('text, foreignObject p')]
+  const texts = labels.filter(({ textContent }) => textContent.trim() !== '')
   const line = svg.querySelector('.line-plot-0 path')
   const seenOn = (colour) => contrast(colour, ground(svg))
   const { width, height } = svg.getBoundingClientRect()
@@ -60,7 +79,7 @@ const charts = [...main.querySelectorAll('figure svg')].map((svg) => {
     points: (line?.getAttribute('d') ?? '').split(/[ML]/).length - 1,
     width,
     height,
-    contrast: Math.min(...texts.map((text) => seenOn(getComputedStyle(text).fill))),
+    contrast: Math.min(...texts.map((text) => legibility(text, svg))),
     lineContrast: line === null ? 0 : seenOn(getComputedStyle(line).stroke)
   }
 })

@@ -18,17 +18,17 @@ export interface Chart {
   /** What Mermaid took it for; `error` where it drew its bomb. */
   readonly kind: string
   readonly texts: readonly string[]
-  /** How many points the line goes through. */
+  /** How many points its line goes through, if it has one. */
   readonly points: number
   readonly width: number
   readonly height: number
   /** The contrast of the palest text, from 1 to 21. */
   readonly contrast: number
-  /** The contrast of the line. */
+  /** The contrast of that line. */
   readonly lineContrast: number
 }
 
-/** What was seen of a job summary in a browser. */
+/** What was seen of a job summary, or of a page of the documentation, in a browser. */
 export interface Page {
   /** What Mermaid complained about. */
   readonly errors: readonly string[]
@@ -37,7 +37,7 @@ export interface Page {
   /** What a person reads, charts left out. */
   readonly text: string
   readonly table: readonly (readonly string[])[]
-  /** The names of all elements that the summary made. */
+  /** The names of all elements that the text made. */
   readonly elements: readonly string[]
 }
 
@@ -52,8 +52,8 @@ const ALLOWED = {
 
 const COLOURS = { light: ['#ffffff', '#1f2328'], dark: ['#0d1117', '#f0f6fc'] } as const
 
-/** Shows a job summary as GitHub does: GFM to HTML, sanitised, Mermaid drawn; in a real browser. */
-export async function showSummary(
+/** Shows Markdown as GitHub does: GFM to HTML, sanitised, Mermaid drawn; in a real browser. */
+export async function showMarkdown(
   markdown: string,
   theme: Theme,
   screenshot?: string
@@ -63,7 +63,7 @@ export async function showSummary(
     extensions: [gfm()],
     htmlExtensions: [gfmHtml()]
   })
-  const directory = await mkdtemp(join(tmpdir(), 'summary-'))
+  const directory = await mkdtemp(join(tmpdir(), 'page-'))
   try {
     const path = join(directory, 'page.html')
     await writeFile(path, pageOf(html, theme))

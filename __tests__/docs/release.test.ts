@@ -31,7 +31,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(workspace, { recursive: true }))
 
-/** What `gh` was told and what the notes are after a tag was pushed; throws what a red step says. */
+/** What `gh` was asked for and what the notes are after a tag was pushed; throws what a red step says. */
 async function release(
   tag: string,
   version: string,

@@ -46,7 +46,7 @@ export function blocksOf(path: string, language: string): Block[] {
   return blocks
 }
 
-/** Everything that a reader is told in Markdown. */
+/** Everything that is written for readers in Markdown. */
 export function documents(): string[] {
   const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md']
   return [...pages, ...filesIn('docs', /\.md$/), ...filesIn('examples', /\.md$/)]

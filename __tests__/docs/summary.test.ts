@@ -4,18 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
 import { type ActionResult, type RunningAction, startAction } from '../support/runner.ts'
-import { type Page, showSummary, type Theme } from './page.ts'
+import { type Page, showMarkdown, type Theme } from './page.ts'
 
 // Several starts of a browser, on a machine that is busy.
 jest.setTimeout(180_000)
 
 const themes: readonly Theme[] = ['light', 'dark']
 
-/** A folder for pictures of what was drawn, for a person to look at; none unless told. */
+/** A folder for pictures of what was drawn, for a person to look at; none by default. */
 const pictures = process.env['SCREENSHOTS']
 
 function show(name: string, theme: Theme, { summary }: ActionResult): Promise<Page> {
-  return showSummary(summary, theme, pictures && join(pictures, `${name}-${theme}.png`))
+  return showMarkdown(summary, theme, pictures && join(pictures, `${name}-${theme}.png`))
 }
 
 let farm: Farm
@@ -39,7 +39,8 @@ async function drainWithSessions(count: number): Promise<ActionResult> {
   while (held.filter(({ application }) => application === 'app1').length < count) {
     held.push(await holdConnection(farm.userUrl))
   }
-  const running = start('drain')
+  // No process from before a reload, so nothing is left in doubt.
+  const running = start('drain', { 'hard-stop-after': '0s' })
   await running.until(`DRAIN with ${count} sessions`)
   for (const connection of held) {
     await sleep(300)
@@ -63,7 +64,7 @@ describe('the job summary of a drain', () => {
       expect(chart?.width).toBeGreaterThan(300)
       expect(chart?.contrast).toBeGreaterThan(4.5)
       expect(chart?.lineContrast).toBeGreaterThan(3)
-      expect(page.heading).toBe('HAProxy: drain')
+      expect(page.heading).toBe('✅ web/app1: drained')
       expect(page.table).toHaveLength(2)
       expect(page.table[1]).toEqual(expect.arrayContaining(['web', 'app1', 'UP', 'DRAIN', '0']))
       expect(page.text).toContain(result.lastLine)
@@ -71,6 +72,30 @@ describe('the job summary of a drain', () => {
       expect(page.text).not.toContain('xychart')
       expect(page.text).not.toContain('```')
     }
+  })
+})
+
+describe('the job summary of a maint', () => {
+  test('says what was proven, and how', async () => {
+    const page = await show(
+      'maint',
+      'light',
+      await start('maint', { 'hard-stop-after': '0s' }).done
+    )
+    expect(page.errors).toEqual([])
+    expect(page.heading).toBe('✅ web/app1: safe to stop')
+    expect(page.elements).toEqual(expect.arrayContaining(['ul', 'li']))
+    expect(page.text).toMatch(/No session for [\d.]+s\./)
+    expect(page.text).toContain('no older process can hold a session, as hard-stop-after is')
+    expect(page.text).toContain(`Serving in web on ${farm.statsUrl}: app2.`)
+  })
+
+  test('says in its title what was not', async () => {
+    const result = await start('maint').done
+    const page = await show('doubt', 'light', result)
+    expect(page.heading).toBe('⚠️ web/app1: drained, not proven safe to stop')
+    expect(page.text).toContain('HAProxy was started less than an hour ago')
+    expect(page.text).toContain(result.lastLine)
   })
 })
 
@@ -85,7 +110,7 @@ describe('the job summary of a ready that failed', () => {
       const page = await show('ready', theme, result)
       expect(page.errors).toEqual([])
       expect(page.charts).toEqual([])
-      expect(page.heading).toBe('HAProxy: ready')
+      expect(page.heading).toBe('❌ web/app1: not up')
       expect(page.table[1]).toEqual(expect.arrayContaining(['web', 'app1', 'MAINT', 'DOWN']))
       expect(page.text).toContain('Not up within 4s: web/app1')
       expect(page.text).toContain('<img src=x> | <b>no</b>')
@@ -96,7 +121,7 @@ describe('the job summary of a ready that failed', () => {
 })
 
 test('the browser would show a chart that Mermaid cannot draw', async () => {
-  const page = await showSummary('```mermaid\nxychart-beta\n  lime [1, 2\n```\n', 'light')
+  const page = await showMarkdown('```mermaid\nxychart-beta\n  lime [1, 2\n```\n', 'light')
   expect(page.errors).toHaveLength(1)
   expect(page.charts).toEqual([])
 })

@@ -217,14 +217,17 @@ class JobRunner {
       runs: { main: string; post: string }
     }
     const inputs = this.#texts(step.with)
-    const bundle = (file: string) => ({ bundle: join(root, directory, file), limitMs: 300_000 })
+    const bundle = (file: string) => ({
+      bundle: process.env['BUNDLE'] ?? join(root, directory, file),
+      limitMs: 300_000
+    })
     const { main, post } = manifest.runs
     const options = { workspace, env: this.#texts(step.env), ...bundle(main) }
     const result = await runAction(inputs, { ...options, jobStatus: this.#status })
     this.#posts.push(async (own) =>
-      told(name, await runPost(result, inputs, { ...options, ...bundle(post), ...own }))
+      runOf(name, await runPost(result, inputs, { ...options, ...bundle(post), ...own }))
     )
-    return told(name, result)
+    return runOf(name, result)
   }
 
   async #runScript(name: string, step: Step, workspace: string): Promise<StepRun> {
@@ -254,6 +257,6 @@ class JobRunner {
   }
 }
 
-function told(name: string, { exitCode, log }: ActionResult): StepRun {
+function runOf(name: string, { exitCode, log }: ActionResult): StepRun {
   return { name, outcome: exitCode === 0 ? 'success' : 'failure', log }
 }

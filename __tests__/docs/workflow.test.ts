@@ -22,11 +22,16 @@ let farm: Farm
 let site: Site
 let traffic: readonly Traffic[]
 
-/** Where the deploy command goes: restarts applications, and can be told to fail. */
+/** Where the deploy command goes: restarts applications, and can be made to fail. */
 class Site {
   /** The servers that were deployed to, in order, each with the status that HAProxy showed then. */
   readonly deployed: string[] = []
+  /** The server on which the deploy command fails. */
   failing: string | undefined
+  /** The server whose new version never comes to be well. */
+  broken: string | undefined
+  /** How long a new version takes to start, in milliseconds. */
+  startMs = 300
   repository = ''
   readonly #server: Server = createServer((request, response) => {
     const name = request.url?.slice(1) ?? ''
@@ -57,10 +62,10 @@ class Site {
     if (name === this.failing) return false
     const application = farm.app(name)
     await application.stop()
-    await sleep(300)
+    await sleep(this.startMs)
     application.health = 503
     await application.start()
-    setTimeout(() => (application.health = 200), 500)
+    if (name !== this.broken) setTimeout(() => (application.health = 200), 500)
     return true
   }
 }
@@ -90,6 +95,8 @@ async function deploy(inputs: Readonly<Record<string, unknown>> = {}): Promise<W
       backend: 'web',
       servers: JSON.stringify(nodes),
       'deploy-command': 'echo "to $HAPROXY_SERVER"\nnode deploy.mjs "$HAPROXY_SERVER"',
+      // Nobody reloads this HAProxy.
+      'hard-stop-after': '0s',
       ...inputs
     },
     secrets: { HAPROXY_PASSWORD: users.password, DEPLOY_SECRET: 'open sesame' },
@@ -134,7 +141,7 @@ describe('the reusable workflow', () => {
     expect(site.deployed).toEqual(['node1 in MAINT', 'node2 in MAINT'])
     expect(await farm.status('node2')).toBe('MAINT')
     expect(await farm.status('node3')).toBe('UP')
-    expect(run.jobs[1]?.posts[0]?.log).toContain('restore is never')
+    expect(run.jobs[1]?.posts[0]?.log).toContain('Nothing to restore.')
     expect(failures()).toEqual([])
   })
 
@@ -142,9 +149,43 @@ describe('the reusable workflow', () => {
     site.failing = 'node2'
     const run = await deploy({ restore: 'failure' })
     expect(run.jobs.map(({ result }) => result)).toEqual(['success', 'failure', 'cancelled'])
-    expect(run.jobs[1]?.posts[0]?.log).toContain('Put back to ready')
+    expect(run.jobs[1]?.posts[0]?.log).toContain('Restored to ready: web/node2')
+    await farm.until(async () => (await farm.status('node2')) === 'UP')
     for (const node of nodes) expect(await farm.status(node)).toBe('UP')
-    expect(site.deployed).not.toContain('node3')
+    expect(site.deployed).toEqual(['node1 in MAINT', 'node2 in MAINT'])
+    expect(failures()).toEqual([])
+  })
+
+  test('leaves a server whose new version is not well to HAProxy, which sends it nobody until it is', async () => {
+    site.broken = 'node1'
+    const run = await deploy({ 'wait-timeout': '4s', restore: 'failure' })
+    expect(outcomes(run)[0]).toBe('node1 failure success success success failure')
+    expect(run.jobs[0]?.steps[3]?.log).toContain('up by itself once its health check passes')
+    expect(run.jobs[0]?.posts[1]?.log).toContain('Leaving alone')
+    expect(await farm.status('node1')).toBe('DOWN')
+    expect(failures()).toEqual([])
+    farm.app('node1').health = 200
+    await farm.until(async () => (await farm.status('node1')) === 'UP')
+  })
+
+  test('puts such a server back into maint if on-timeout says so, and the post step leaves it there', async () => {
+    site.broken = 'node1'
+    // The maint at the end is younger than the one at the beginning by more than HAProxy's whole seconds hide.
+    site.startMs = 3_500
+    const options = { 'wait-timeout': '4s', 'on-timeout': 'restore', restore: 'failure' }
+    const run = await deploy(options)
+    expect(outcomes(run)[0]).toBe('node1 failure success success success failure')
+    expect(run.jobs[0]?.steps[3]?.log).toContain('What had changed was rolled back.')
+    expect(run.jobs[0]?.posts[1]?.log).toContain('Leaving alone')
+    expect(await farm.status('node1')).toBe('MAINT')
+    expect(failures()).toEqual([])
+  })
+
+  test('warns where an old process may still serve, and deploys', async () => {
+    const run = await deploy({ servers: '["node1"]', 'hard-stop-after': '' })
+    expect(run.jobs.map(({ result }) => result)).toEqual(['success'])
+    expect(run.jobs[0]?.steps[1]?.log).toContain('Warning: Drained, but not proven safe to stop')
+    expect(site.deployed).toEqual(['node1 in MAINT'])
     expect(failures()).toEqual([])
   })
 
@@ -157,13 +198,13 @@ describe('the reusable workflow', () => {
     expect(failures()).toEqual([])
   })
 
-  test('touches nothing where the guard refuses, which is told how many must serve', async () => {
+  test('touches nothing where the guard refuses, which is given how many must serve', async () => {
     const run = await deploy({ servers: '["node1"]', 'min-up': '3', 'wait-timeout': '20s' })
     expect(outcomes(run)).toEqual(['node1 failure success failure skipped skipped'])
     expect(run.jobs[0]?.steps[1]?.log).toContain('min-up asks for 3')
   })
 
-  test('runs where it is told: on one label or on several', async () => {
+  test('runs where its caller says: on one label or on several', async () => {
     const options = { servers: '["node1"]', 'dry-run': true }
     const one = await deploy({ ...options, 'runs-on': 'self-hosted' })
     const two = await deploy({
@@ -175,7 +216,7 @@ describe('the reusable workflow', () => {
     expect(two.jobs[0]).toMatchObject({ runsOn: ['self-hosted', 'dmz'], environment: 'live' })
   })
 
-  test('queues behind other deploys to the same place, unless it is told another group', async () => {
+  test('queues behind other deploys to the same place, unless it is given another group', async () => {
     const options = { servers: '["node1"]', 'dry-run': true }
     const { concurrencyGroup } = await deploy(options)
     expect(concurrencyGroup).toBe(`rolling-deploy ${farm.statsUrl} web`)
@@ -197,6 +238,7 @@ describe('the composite action of the examples', () => {
         backend: 'web',
         server: 'node1',
         'deploy-command': `node ${site.repository}/deploy.mjs "$HAPROXY_SERVER"`,
+        'hard-stop-after': '0s',
         ...inputs
       },
       repository: site.repository
@@ -206,6 +248,7 @@ describe('the composite action of the examples', () => {
     const { result, steps } = await run({})
     expect(result).toBe('success')
     expect(steps.map(({ outcome }) => outcome)).toEqual(['success', 'success', 'success'])
+    expect(steps[0]?.log).toContain('Safe to stop: web/node1')
     expect(site.deployed).toEqual(['node1 in MAINT'])
     expect(await farm.status('node1')).toBe('UP')
     expect(failures()).toEqual([])
@@ -215,7 +258,7 @@ describe('the composite action of the examples', () => {
     site.failing = 'node1'
     const { result } = await run({ restore: 'failure' })
     expect(result).toBe('failure')
-    expect(await farm.status('node1')).toBe('UP')
+    await farm.until(async () => (await farm.status('node1')) === 'UP')
     expect(failures()).toEqual([])
   })
 })

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { parseStatsCsv, type Snapshot } from '../../src/haproxy/csv.ts'
+import { parseStatsCsv } from '../../src/haproxy/csv.ts'
 import type { Server } from '../../src/haproxy/server.ts'
 import { failureOf } from './failure.ts'
-import { COLUMNS, pageText, type Row } from './page-text.ts'
+import { COLUMNS, pageText, type Row } from '../support/page-text.ts'
 
 const SOURCE = 'the statistics page http://lb/admin'
 
@@ -43,9 +43,11 @@ const VERSIONS = [
 ]
 
 describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
-  // 1.5.0 shows weight 0 as DRAIN; 1.8.0 alone does not say that t1 tracks another server.
+  // 1.5.0 shows weight 0 as DRAIN; 1.8.0 alone does not say that t1 tracks another server. Agents are shown
+  // from 1.7 on, but not by 2.4.0.
   const w0 = version === '1.5.0' ? 'DRAIN' : 'UP'
-  const t1 = version === '1.8.0' ? ['no check', '', false] : ['UP', 'be_app/srv1', true]
+  const t1 = version === '1.8.0' ? ['no check', ''] : ['UP', 'be_app/srv1']
+  const agents = ['1.5.0', '1.6.0', '2.4.0'].includes(version) ? [] : ['a1', 'a2']
 
   test('has the same servers with the same words, roles and weights', () => {
     const { servers } = parseStatsCsv(fixture(version), SOURCE)
@@ -54,12 +56,12 @@ describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
       server.status,
       server.word,
       server.tracked ?? '',
-      server.hasHealth,
+      server.hasCheck,
       server.backup,
       server.weight,
       server.checkFailed
     ])
-    const [status, tracked, hasHealth] = t1
+    const [status, tracked] = t1
     expect(seen).toEqual([
       ['be_app/srv1', 'UP', 'UP', '', true, false, 1, false],
       ['be_app/srv-2.x_y:z', 'UP', 'UP', '', true, false, 1, false],
@@ -69,7 +71,7 @@ describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
       ['be_app/slow', 'UP', 'UP', '', true, false, 10, false],
       ['be_app/w0', w0, w0, '', true, false, 0, false],
       ['be_app/dis', 'MAINT', 'MAINT', '', true, false, 1, false],
-      ['BE_track-1/t1', status, status, tracked, hasHealth, false, 1, false],
+      ['BE_track-1/t1', status, status, tracked, false, false, 1, false],
       ['BE_track-1/tn', 'UP', 'UP', '', true, false, 1, false],
       ['be_404/n1', 'UP', 'UP', '', true, false, 1, false],
       ['be_agent/a1', 'UP', 'UP', '', true, false, 1, false],
@@ -83,8 +85,28 @@ describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
     expect(seen).toEqual(Array(13).fill({ sessions: 0, queue: 0, throttle: undefined }))
   })
 
-  test('has the same proxies, one process and a total of every row', () => {
-    const { proxies, processes, totals } = parseStatsCsv(fixture(version), SOURCE)
+  test('has agent checks where it shows them, and one server that was never checked', () => {
+    const { servers } = parseStatsCsv(fixture(version), SOURCE)
+    const having = (test: (server: Server) => boolean): string[] =>
+      servers.filter(test).map(({ name }) => name)
+    expect(having(({ hasAgent }) => hasAgent)).toEqual(agents)
+    expect(having(({ unchecked }) => unchecked)).toEqual(['dis'])
+  })
+
+  test('has no addresses, for that takes `stats show-legends`', () => {
+    const { servers } = parseStatsCsv(fixture(version), SOURCE)
+    expect(servers.map(({ address }) => address)).toEqual(Array(13).fill(undefined))
+  })
+
+  test('tells since when its servers are as they are, up to 1.6 only of those with a check', () => {
+    const { servers } = parseStatsCsv(fixture(version), SOURCE)
+    const isOld = ['1.5.0', '1.6.0'].includes(version)
+    const unknown = servers.filter(({ secondsInState }) => secondsInState === undefined)
+    expect(unknown.map(({ name }) => name)).toEqual(isOld ? ['nochk', 't1', 'a2'] : [])
+  })
+
+  test('has the same proxies and one process', () => {
+    const { proxies, processNumbers } = parseStatsCsv(fixture(version), SOURCE)
     expect(Object.fromEntries([...proxies].map(([name, kinds]) => [name, [...kinds]]))).toEqual({
       fe: ['frontend'],
       st: ['frontend'],
@@ -99,8 +121,7 @@ describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
       be_404: ['server', 'backend'],
       be_agent: ['server', 'backend']
     })
-    expect([...processes]).toEqual(['1'])
-    expect(totals.size).toBe(27)
+    expect([...processNumbers]).toEqual(['1'])
   })
 
   test('tells why the dead server is down', () => {
@@ -112,8 +133,8 @@ describe.each(VERSIONS)('the farm as HAProxy %s shows it', (version) => {
   })
 
   test('reads the same with its columns in reverse order', () => {
-    expect(comparable(parseStatsCsv(reversed(fixture(version)), SOURCE))).toEqual(
-      comparable(parseStatsCsv(fixture(version), SOURCE))
+    expect(parseStatsCsv(reversed(fixture(version)), SOURCE)).toEqual(
+      parseStatsCsv(fixture(version), SOURCE)
     )
   })
 })
@@ -131,12 +152,8 @@ function reversed(text: string): string {
     .join('')
 }
 
-function comparable({ proxies, servers, totals, processes }: Snapshot): unknown {
-  return { proxies, servers, totals, processes }
-}
-
 describe('a row of a server', () => {
-  test('gives sessions, queue, weight, status, role and slowstart from the columns of these names', () => {
+  test('gives everything from the columns of these names', () => {
     const row: Row = {
       pxname: 'be',
       svname: 's1',
@@ -147,13 +164,15 @@ describe('a row of a server', () => {
       weight: '42',
       bck: '1',
       chkfail: '5',
+      lastchg: '61',
       pid: '1',
       throttle: '7',
       tracked: '',
       check_status: 'L7STS',
       check_code: '503',
       last_chk: 'Service Unavailable',
-      check_health: '3'
+      agent_status: 'L7OK',
+      addr: '10.0.0.1:8080'
     }
     expect(serverOf(row)).toEqual({
       backend: 'be',
@@ -162,15 +181,19 @@ describe('a row of a server', () => {
       word: 'UP',
       sessions: 17,
       queue: 3,
+      total: 99,
       weight: 42,
       backup: true,
-      hasHealth: true,
-      fullHealth: false,
+      hasCheck: true,
+      hasAgent: true,
       tracked: undefined,
       check: 'L7STS/503: Service Unavailable',
       checkFailed: true,
       checking: false,
-      throttle: 7
+      unchecked: false,
+      throttle: 7,
+      address: { host: '10.0.0.1', port: 8080 },
+      secondsInState: 61
     })
   })
 
@@ -183,62 +206,59 @@ describe('a row of a server', () => {
     expect(serverOf({ status: 'UPSIDE' })).toMatchObject({ status: 'UPSIDE', word: undefined })
   })
 
+  test('gives an empty time since its last change as none', () => {
+    expect(serverOf({ lastchg: '0' }).secondsInState).toBe(0)
+    expect(serverOf({ lastchg: '' }).secondsInState).toBeUndefined()
+  })
+
   test.each<[string, Row, boolean]>([
     ['a check that never failed', { chkfail: '0' }, true],
     ['neither a check nor a leader', { chkfail: '', tracked: '' }, false],
-    ['no check but a leader', { chkfail: '', tracked: 'be/other' }, true],
-    ['both', { chkfail: '2', tracked: 'be/other' }, true],
-    ['a check that is paused in maint', { status: 'MAINT', check_status: '', check_rise: '' }, true]
-  ])('with %s: something tells its health, or does not', (_, row, expected) => {
-    expect(serverOf(row).hasHealth).toBe(expected)
+    ['no check but a leader', { chkfail: '', tracked: 'be/other' }, false],
+    ['a leader whose check it shows', { chkfail: '2', tracked: 'be/other' }, false],
+    ['a check that is paused in maint', { status: 'MAINT', check_status: '' }, true]
+  ])('with %s has a check of its own: %s', (_, row, expected) => {
+    expect(serverOf(row).hasCheck).toBe(expected)
+  })
+
+  test.each([
+    ['', false],
+    ['L7OK', true],
+    ['CHECKED', true],
+    ['INI', true],
+    ['L4CON', true]
+  ])('with the agent status "%s" has an agent check: %s', (agent_status, expected) => {
+    expect(serverOf({ agent_status }).hasAgent).toBe(expected)
+  })
+
+  test.each<[string, Row, boolean]>([
+    ['no verdict yet', { check_status: 'INI' }, true],
+    ['an unknown verdict', { check_status: 'UNK' }, true],
+    ['its first check under way', { check_status: '* INI' }, true],
+    ['its first check under way, unknown', { check_status: '* UNK' }, true],
+    ['nothing to show, as in maint', { check_status: '' }, true],
+    ['a mark of a running check alone', { check_status: '* ' }, true],
+    ['a check that passed', { check_status: 'L7OK' }, false],
+    ['a check that passed and runs again', { check_status: '* L7OK' }, false],
+    ['a check that failed', { check_status: 'L4CON' }, false],
+    ['a word that begins like it', { check_status: 'INIT' }, false],
+    ['a word that ends like it', { check_status: 'XINI' }, false],
+    ['no check', { chkfail: '', check_status: '' }, false],
+    ['no check and no verdict', { chkfail: '', check_status: 'INI' }, false]
+  ])('with %s was not checked yet: %s', (_, row, expected) => {
+    expect(serverOf(row).unchecked).toBe(expected)
+  })
+
+  test('has an address that can be compared, or none', () => {
+    expect(serverOf({ addr: '[::1]:80' }).address).toEqual({ host: '[::1]', port: 80 })
+    expect(serverOf({ addr: 'unix' }).address).toBeUndefined()
+    expect(serverOf({ addr: '' }).address).toBeUndefined()
   })
 
   test('of a tracking server names its leader', () => {
     expect(serverOf({ tracked: 'be/leader' }).tracked).toBe('be/leader')
     expect(serverOf({ tracked: '' }).tracked).toBeUndefined()
   })
-
-  test.each<[string, Row, boolean]>([
-    ['the highest value', { check_rise: '2', check_fall: '3', check_health: '4' }, true],
-    ['one below', { check_rise: '2', check_fall: '3', check_health: '3' }, false],
-    ['one above', { check_rise: '2', check_fall: '3', check_health: '5' }, true],
-    ['nothing, for it is down', { status: 'DOWN', check_health: '0' }, false],
-    [
-      'the highest value with rise 1 and fall 1',
-      { check_rise: '1', check_fall: '1', check_health: '1' },
-      true
-    ],
-    [
-      'one below with rise 1 and fall 1',
-      { check_rise: '1', check_fall: '1', check_health: '0' },
-      false
-    ],
-    [
-      'two digits, compared as numbers',
-      { check_rise: '2', check_fall: '9', check_health: '10' },
-      true
-    ],
-    ['one digit against two', { check_rise: '3', check_fall: '9', check_health: '9' }, false],
-    ['no rise (before 1.7)', { check_rise: '', check_health: '0' }, true],
-    ['no fall (before 1.7)', { check_fall: '', check_health: '0' }, true],
-    ['no health (a tracking server)', { check_health: '' }, true],
-    ['a partial status and full numbers', { status: 'UP 1/3' }, false],
-    ['a partial status and no numbers', { status: 'DRAIN 1/3', check_health: '' }, false]
-  ])('has full health or not with %s', (_, row, expected) => {
-    expect(serverOf(row).fullHealth).toBe(expected)
-  })
-
-  test.each(['check_rise', 'check_fall', 'check_health'])(
-    'has full health by its status alone where there is no column %s',
-    (missing) => {
-      const columns = COLUMNS.filter((column) => column !== missing)
-      const text = pageText([{ check_health: '0' }, { svname: 'b', status: 'UP 1/3' }], columns)
-      expect(parseStatsCsv(text, SOURCE).servers.map(({ fullHealth }) => fullHealth)).toEqual([
-        true,
-        false
-      ])
-    }
-  )
 
   test.each<[string, Row]>([
     ['', { check_status: '' }],
@@ -301,8 +321,8 @@ describe('a row of a server', () => {
 })
 
 describe('rows of other types', () => {
-  test('are counted among proxies and totals, and only servers are servers', () => {
-    const { proxies, servers, totals } = parseStatsCsv(
+  test('are counted among proxies, and only servers are servers', () => {
+    const { proxies, servers } = parseStatsCsv(
       pageText([
         { pxname: 'web', svname: 'FRONTEND', type: '0', stot: '11', qcur: '', weight: '' },
         { pxname: 'web', svname: 'sock-1', type: '3', stot: '12' },
@@ -319,18 +339,11 @@ describe('rows of other types', () => {
         ['old', new Set(['listener'])]
       ])
     )
-    expect(totals).toEqual(
-      new Map([
-        ['web/FRONTEND', 11],
-        ['web/BACKEND', 13],
-        ['web/all', 14]
-      ])
-    )
   })
 
   test('tell the process that answered', () => {
     const text = pageText([{ pid: '2' }, { svname: 'b', pid: '2' }, { svname: 'c', pid: '1' }])
-    expect([...parseStatsCsv(text, SOURCE).processes]).toEqual(['2', '1'])
+    expect([...parseStatsCsv(text, SOURCE).processNumbers]).toEqual(['2', '1'])
   })
 
   test('of a type that does not exist are refused', () => {
@@ -406,11 +419,18 @@ describe('columns', () => {
     ])
   })
 
-  test.each(['last_chk', 'check_desc', 'check_rise', 'check_fall', 'check_health'])(
+  test.each(['last_chk', 'check_desc', 'agent_status', 'addr', 'lastchg'])(
     'without %s are read',
     (missing) => {
       const columns = COLUMNS.filter((column) => column !== missing)
-      expect(parseStatsCsv(pageText([{}], columns), SOURCE).servers).toHaveLength(1)
+      const [server] = parseStatsCsv(pageText([{ addr: '1.2.3.4:5' }], columns), SOURCE).servers
+      expect(server).toMatchObject({
+        name: 'a',
+        check: 'L7OK/200',
+        hasAgent: false,
+        address: missing === 'addr' ? undefined : { host: '1.2.3.4', port: 5 },
+        secondsInState: missing === 'lastchg' ? undefined : 9_999
+      })
     }
   )
 
@@ -436,7 +456,9 @@ describe('counts', () => {
     ['stot', ''],
     ['type', ''],
     ['type', '2a'],
-    ['throttle', '7%']
+    ['throttle', '7%'],
+    ['lastchg', '-1'],
+    ['lastchg', 'x']
   ])('in column %s cannot be "%s"', (column, cell) => {
     expect(problemOf(pageText([{ [column]: cell }]))).toEqual([
       'malformed',
@@ -519,7 +541,7 @@ describe('a page that broke off', () => {
     const [header = '', row = ''] = pageText([{}]).split('\n')
     expect(problemOf(`${header}\n${row.slice(0, -1)}\n`)).toEqual([
       'malformed',
-      `Could not read ${SOURCE}: the row of web/a has 20 cells where the header has 21.`
+      `Could not read ${SOURCE}: the row of web/a has 23 cells where the header has 24.`
     ])
   })
 
@@ -527,7 +549,7 @@ describe('a page that broke off', () => {
     const [header = '', row = ''] = pageText([{}]).split('\n')
     expect(problemOf(`${header}\n${row},\n`)).toEqual([
       'malformed',
-      `Could not read ${SOURCE}: the row of web/a has 22 cells where the header has 21.`
+      `Could not read ${SOURCE}: the row of web/a has 25 cells where the header has 24.`
     ])
   })
 
@@ -542,8 +564,7 @@ describe('a page with little on it', () => {
     expect(parseStatsCsv(pageText([]), SOURCE)).toEqual({
       proxies: new Map(),
       servers: [],
-      totals: new Map(),
-      processes: new Set()
+      processNumbers: new Set()
     })
   })
 

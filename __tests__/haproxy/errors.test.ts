@@ -42,14 +42,17 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'unknown-server': { transient: false, declined: false },
   undrivable: { transient: false, declined: false },
   'guard-refused': { transient: false, declined: false },
+  'same-address': { transient: false, declined: false },
+  'several-haproxies': { transient: false, declined: false },
   'did-not-hold': { transient: false, declined: false },
+  'changed-meanwhile': { transient: false, declined: false },
   'not-drained': { transient: false, declined: false },
+  'old-process': { transient: false, declined: false },
   'not-up': { transient: false, declined: false },
-  'not-everywhere': { transient: false, declined: false },
   cancelled: { transient: false, declined: false }
 }
 /** Those whose advice depends on what was found, so that each place gives its own. */
-const WITHOUT_ADVICE = ['undrivable', 'not-drained', 'not-up', 'not-everywhere', 'cancelled']
+const WITHOUT_ADVICE = ['undrivable', 'not-drained', 'not-up', 'cancelled']
 const problems = Object.entries(RULES) as [Problem, Rule][]
 
 describe.each(problems)('the problem %s', (problem, { transient, declined }) => {
@@ -65,7 +68,7 @@ describe.each(problems)('the problem %s', (problem, { transient, declined }) => 
 
   test('comes with advice that is a sentence, where it has one of its own', () => {
     expect(error.advice === '').toBe(WITHOUT_ADVICE.includes(problem))
-    expect(error.advice).toMatch(/^$|^[A-Z].*[.?]$/)
+    expect(error.advice).toMatch(/^$|^[A-Z`].*[.?]$/)
   })
 })
 
@@ -101,6 +104,11 @@ describe('an error', () => {
     ['several-processes', 'nbproc'],
     ['EXCD', 'tune.bufsize'],
     ['guard-refused', 'min-up'],
+    ['same-address', 'every backend that has the server'],
+    ['several-haproxies', 'an address of its own'],
+    ['did-not-hold', 'dagent'],
+    ['changed-meanwhile', 'left alone'],
+    ['old-process', 'hard-stop-after'],
     ['proxy-refused', 'no_proxy'],
     ['unknown-server', 'case-sensitive']
   ])('of the problem %s advises about %s', (problem, about) => {

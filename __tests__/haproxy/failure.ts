@@ -1,9 +1,9 @@
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 
 /** The HaproxyError that this throws; anything else fails the test. */
-export function failureOf(deed: () => unknown): HaproxyError {
+export function failureOf(work: () => unknown): HaproxyError {
   try {
-    deed()
+    work()
   } catch (error) {
     return asHaproxyError(error)
   }
@@ -11,9 +11,9 @@ export function failureOf(deed: () => unknown): HaproxyError {
 }
 
 /** The HaproxyError that this rejects with; anything else fails the test. */
-export async function failureIn(deed: Promise<unknown>): Promise<HaproxyError> {
+export async function failureIn(work: Promise<unknown>): Promise<HaproxyError> {
   try {
-    await deed
+    await work
   } catch (error) {
     return asHaproxyError(error)
   }

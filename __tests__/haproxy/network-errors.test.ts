@@ -21,17 +21,13 @@ describe('a failure of the network', () => {
     ['EAI_AGAIN', 'host-not-found', 'the name server did not resolve the host lb:8404'],
     ['EAI_FAIL', 'host-not-found', 'the name server did not resolve the host lb:8404'],
     ['ECONNREFUSED', 'refused', 'lb:8404 refused the connection'],
-    ['EHOSTUNREACH', 'unreachable', 'there is no way to lb:8404'],
-    ['ENETUNREACH', 'unreachable', 'there is no way to lb:8404'],
+    ['EHOSTUNREACH', 'unreachable', 'there is no route to lb:8404'],
+    ['ENETUNREACH', 'unreachable', 'there is no route to lb:8404'],
     ['ETIMEDOUT', 'timed-out', 'lb:8404 did not answer the attempt to connect'],
     ['ECONNRESET', 'reset', 'lb:8404 closed the connection without an answer'],
     ['EPIPE', 'reset', 'lb:8404 closed the connection without an answer'],
     ['CERT_HAS_EXPIRED', 'tls-expired', 'the certificate of lb:8404 has expired'],
-    [
-      'ERR_TLS_CERT_ALTNAME_INVALID',
-      'tls-wrong-name',
-      'the certificate was not made out for lb:8404'
-    ],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls-wrong-name', 'the certificate is not valid for lb:8404'],
     ...[
       'DEPTH_ZERO_SELF_SIGNED_CERT',
       'SELF_SIGNED_CERT_IN_CHAIN',
@@ -41,7 +37,7 @@ describe('a failure of the network', () => {
     ].map((code): [string, Problem, string] => [
       code,
       'tls-unknown-issuer',
-      'nobody who is trusted has signed the certificate of lb:8404'
+      'no trusted authority has signed the certificate of lb:8404'
     ]),
     ...['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE'].map(
       (code): [string, Problem, string] => [
@@ -100,7 +96,7 @@ describe('a failure of the network', () => {
     'XERR_SSL_NO_PROTOCOLS_AVAILABLE',
     'XALERT_INTERNAL_ERROR',
     'XHPE_INVALID_CONSTANT'
-  ])('with the unheard-of code %s is told by that code', (code) => {
+  ])('with the unheard-of code %s is named by that code', (code) => {
     const { problem, message } = explain(failure(code))
     expect([problem, message]).toEqual([
       'unreachable',
@@ -149,14 +145,14 @@ describe('a failure of the network', () => {
     ],
     ['tlsv1 alert internal error', 'tls-failed', 'there is no TLS connection to lb:8404'],
     ['tlsv1 alert protocol version', 'tls-failed', 'there is no TLS connection to lb:8404']
-  ])('of which OpenSSL says %s is told by that', (said, problem, seen) => {
+  ])('of which OpenSSL says %s is explained by that', (said, problem, seen) => {
     const where = '../deps/openssl/openssl/ssl/record/rec_layer_s3.c:916:SSL alert number 42'
     const message = `write EPROTO 80CB:error:0A000412:SSL routines:ssl3_read_bytes:${said}:${where}:\n`
     const explained = explain(failure('EPROTO', message))
     expect([explained.problem, explained.message]).toEqual([problem, `Could not do it: ${seen}.`])
   })
 
-  test('with a code that says enough is not told by its words', () => {
+  test('with a code that says enough is not explained by its words', () => {
     expect(explain(failure('ECONNRESET', 'after a tlsv1 alert unknown ca')).problem).toBe('reset')
   })
 
@@ -173,18 +169,18 @@ describe('a failure of the network', () => {
     expect(explained.transient).toBe(false)
   })
 
-  test('without a code is told in its own words', () => {
+  test('without a code is given in its own words', () => {
     expect(explain(new Error('hm')).message).toBe('Could not do it: the request failed (hm).')
     expect(explain(new Error('')).message).toBe(
       'Could not do it: the request failed (for an unknown reason).'
     )
   })
 
-  test('that is no error at all is told too', () => {
+  test('that is no error at all is explained, too', () => {
     expect(explain({}).message).toBe('Could not do it: the request failed (for an unknown reason).')
   })
 
-  test('behind a deadline is a time-out, whatever Node says, in the phase that it was in', () => {
+  test('behind a deadline is a time-out, no matter what Node says, in the phase that it was in', () => {
     const { problem, message } = explain(failure('ECONNRESET'), 'reading the answer', 250)
     expect(problem).toBe('timed-out')
     expect(message).toBe('Could not do it: no complete answer within 250 ms (reading the answer).')
@@ -196,12 +192,14 @@ describe('a failure of the network', () => {
     expect(message).toBe('Could not do it: the answer broke off.')
   })
 
-  test.each<Phase>(['connecting', 'connecting through the proxy', 'waiting for the answer'])(
-    'while %s has not',
-    (phase) => {
-      expect(explain(failure('ECONNRESET'), phase).problem).toBe('reset')
-    }
-  )
+  test.each<Phase>([
+    'looking up the host',
+    'connecting',
+    'connecting through the proxy',
+    'waiting for the answer'
+  ])('while %s has not', (phase) => {
+    expect(explain(failure('ECONNRESET'), phase).problem).toBe('reset')
+  })
 
   test.each([
     ['tunneling socket could not be established, statusCode=407', 'statusCode=407'],
@@ -213,16 +211,16 @@ describe('a failure of the network', () => {
       'tunneling socket could not be established, cause=self-signed certificate, or so',
       'cause=self-signed certificate, or so'
     ]
-  ])('of the proxy is told as such: %s', (said, told) => {
+  ])('of the proxy is named as one: %s', (said, shown) => {
     const { problem, message } = explain(
       failure('ECONNRESET', said),
       'connecting through the proxy'
     )
     expect(problem).toBe('proxy-refused')
-    expect(message).toBe(`Could not do it: the proxy did not connect (${told}).`)
+    expect(message).toBe(`Could not do it: the proxy did not connect (${shown}).`)
   })
 
-  test('of a proxy that says more than that the tunnel stands is told as such', () => {
+  test('of a proxy that says more than that the tunnel stands is named as one', () => {
     const { problem, message } = explain(
       failure('ECONNRESET', 'got illegal response body from proxy'),
       'connecting through the proxy'

@@ -7,8 +7,8 @@ import { type Farm, startFarm } from '../support/farm.ts'
 import { httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
 import { until } from '../support/until.ts'
 import { failureIn } from './failure.ts'
-import { listen, type Listener } from './listener.ts'
-import { pageText, type Row } from './page-text.ts'
+import { listen, type Listener } from '../support/listener.ts'
+import { headText, pageText, type Row } from '../support/page-text.ts'
 
 const SETTINGS = {
   timeoutMs: 10_000,
@@ -20,7 +20,7 @@ const SETTINGS = {
 const LIMITS = { signal: new AbortController().signal }
 
 function pageAt(url: string, credentials?: Credentials): StatsPage {
-  return new StatsPage(parseStatsUrl(url), credentials, SETTINGS)
+  return new StatsPage({ url: parseStatsUrl(url), credentials, settings: SETTINGS })
 }
 
 describe('the page of a real HAProxy', () => {
@@ -112,9 +112,9 @@ describe('the page of a real HAProxy', () => {
     expect(error.problem).toBe('NONE')
   })
 
-  test('is not changed by the proof that it may be', async () => {
+  test('is not changed by the check that it may be', async () => {
     await farm.set('b', 'maint')
-    await page.proveAdmin('web', LIMITS)
+    await page.checkAdminAccess('web', LIMITS)
     expect([await farm.status('a'), await farm.status('b')]).toEqual(['no check', 'MAINT'])
     expect(middleman.requests.map(({ method, body }) => [method, body])).toEqual([
       ['POST', 'b=web&action=ready']
@@ -231,8 +231,115 @@ describe('the page of a real HAProxy', () => {
     const limits = { signal: AbortSignal.abort(reason) }
     await expect(page.look(limits)).rejects.toBe(reason)
     await expect(page.ask('drain', 'web', ['a'], limits)).rejects.toBe(reason)
-    await expect(page.proveAdmin('web', limits)).rejects.toBe(reason)
+    await expect(page.checkAdminAccess('web', limits)).rejects.toBe(reason)
+    await expect(page.identify(limits)).rejects.toBe(reason)
+    await expect(page.switch('start', 'web', 'a', limits)).rejects.toBe(reason)
     expect(middleman.connections).toHaveLength(0)
+  })
+
+  test('names the process that answers, in a page without proxies', async () => {
+    const { pid } = farm.haproxy
+    const first = await page.identify(LIMITS)
+    expect(first).toEqual({ pid, uptimeMs: expect.any(Number) })
+    expect(middleman.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /admin;norefresh;scope=..none..'
+    ])
+    await farm.haproxy.reload()
+    const second = await page.identify(LIMITS)
+    expect(second?.pid).toBe(farm.haproxy.pid)
+    expect(second?.pid).not.toBe(pid)
+  })
+
+  test('ends one half of an admin state, and says whether there was something to end', async () => {
+    const steps = [
+      ['start', false, 'no check'],
+      ['enable', false, 'no check'],
+      ['start', true, 'no check', 'drain'],
+      ['enable', true, 'no check', 'maint'],
+      ['start', false, 'MAINT', 'maint'],
+      ['enable', false, 'DRAIN', 'drain']
+    ] as const
+    for (const [flag, changed, status, before] of steps) {
+      await farm.set('b', before ?? 'ready')
+      expect([flag, await page.switch(flag, 'web', 'b', LIMITS)]).toEqual([flag, changed])
+      expect(await farm.status('b')).toBe(status)
+    }
+    expect(middleman.requests.map(({ method, path, body }) => `${method} ${path} ${body}`)).toEqual(
+      steps.map(([flag]) => `POST /admin b=web&action=${flag}&s=b`)
+    )
+  })
+
+  test('knows no server of that name to change one half of its admin state (ERRP)', async () => {
+    const error = await failureIn(page.switch('start', 'web', 'z', LIMITS))
+    expect([error.problem, error.message]).toEqual([
+      'ERRP',
+      `Could not ask ${page.name} for start of web/z: HAProxy answered ERRP.`
+    ])
+  })
+})
+
+describe('the addresses of a page', () => {
+  let farm: Farm
+
+  beforeAll(async () => {
+    farm = await startFarm({
+      servers: ['a'],
+      serverOptions: '',
+      settle: false,
+      users: { username: 'joe', password: 'pw' }
+    })
+  })
+  afterAll(() => farm.stop())
+
+  /** The page under a name that no resolver knows. */
+  const unknown = (): StatsPage =>
+    pageAt(farm.statsUrl.replace('127.0.0.1', 'haproxy.invalid'), {
+      username: 'joe',
+      password: 'pw'
+    })
+
+  test('are looked up', async () => {
+    expect(await pageAt('http://localhost:1/admin').resolve(LIMITS)).toContain('127.0.0.1')
+    expect(await pageAt('http://127.0.0.1:1/admin').resolve(LIMITS)).toEqual([])
+  })
+
+  test('that are not known are a failure to read it', async () => {
+    const { problem, message } = await failureIn(unknown().resolve(LIMITS))
+    expect(problem).toBe('host-not-found')
+    expect(message).toMatch(
+      /^Could not read the statistics page http:.*: the .*host haproxy\.invalid/
+    )
+  })
+
+  test('are none of the page itself, until it is read at one of them', () => {
+    const page = unknown()
+    const pinned = page.at('127.0.0.1')
+    expect([page.address, pinned.address, pinned.at('127.0.0.2').address]).toEqual([
+      undefined,
+      '127.0.0.1',
+      '127.0.0.2'
+    ])
+    expect([pinned.name, pinned.at('::1').name]).toEqual([page.name, page.name])
+  })
+
+  test('are each where the same page is read and changed, with the same credentials', async () => {
+    const page = unknown().at('127.0.0.1')
+    expect((await page.look(LIMITS, 'web')).servers.map(({ name }) => name)).toEqual(['a'])
+    expect((await page.identify(LIMITS))?.pid).toBe(farm.haproxy.pid)
+    await page.ask('drain', 'web', ['a'], LIMITS)
+    expect(await farm.status('a')).toBe('DRAIN')
+    expect(await page.switch('start', 'web', 'a', LIMITS)).toBe(true)
+    await page.checkAdminAccess('web', LIMITS)
+  })
+
+  test('are named where it cannot be read', async () => {
+    const page = unknown().at('127.0.0.3')
+    const doing = `Could not read the statistics page ${page.name} at 127.0.0.3: `
+    const messages = [page.look(LIMITS), page.identify(LIMITS)].map(async (request) => {
+      const { problem, message } = await failureIn(request)
+      return [problem, message.slice(0, doing.length)]
+    })
+    expect(await Promise.all(messages)).toEqual(Array(2).fill(['refused', doing]))
   })
 })
 
@@ -248,8 +355,11 @@ describe('a page that wants a password', () => {
   test('gets it in UTF-8', async () => {
     const page = pageAt(farm.statsUrl, users)
     expect((await page.look(LIMITS, 'web')).servers.map(({ name }) => name)).toEqual(['a'])
+    expect((await page.identify(LIMITS))?.pid).toBe(farm.haproxy.pid)
     await page.ask('maint', 'web', ['a'], LIMITS)
     expect(await farm.status('a')).toBe('MAINT')
+    expect(await page.switch('enable', 'web', 'a', LIMITS)).toBe(true)
+    expect(await farm.status('a')).toBe('no check')
   })
 
   test.each<[string, Credentials | undefined]>([
@@ -258,17 +368,21 @@ describe('a page that wants a password', () => {
     ['a wrong user', { ...users, username: 'joe' }]
   ])('refuses %s', async (_, credentials) => {
     const page = pageAt(farm.statsUrl, credentials)
-    const deeds = [
+    const requests = [
       page.look(LIMITS, 'web'),
+      page.identify(LIMITS),
       page.ask('ready', 'web', ['a'], LIMITS),
-      page.proveAdmin('web', LIMITS)
+      page.switch('start', 'web', 'a', LIMITS),
+      page.checkAdminAccess('web', LIMITS)
     ]
     const seen = 'the user name or the password was not accepted (HTTP 401).'
-    const errors = await Promise.all(deeds.map(failureIn))
+    const errors = await Promise.all(requests.map(failureIn))
     expect(errors.map(({ problem, message }) => [problem, message])).toEqual([
       ['unauthorized', `Could not read the statistics page ${page.name}: ${seen}`],
+      ['unauthorized', `Could not read the statistics page ${page.name}: ${seen}`],
       ['unauthorized', `Could not ask ${page.name} for ready of web/a: ${seen}`],
-      ['unauthorized', `Could not prove the right to change web on ${page.name}: ${seen}`]
+      ['unauthorized', `Could not ask ${page.name} for start of web/a: ${seen}`],
+      ['unauthorized', `Could not check the right to change web on ${page.name}: ${seen}`]
     ])
   })
 })
@@ -278,19 +392,24 @@ describe('a page without the right to change', () => {
 
   afterEach(() => farm.stop())
 
-  test('is read, and denies the change and its proof', async () => {
+  test('is read, and denies every change and the check of the right to it', async () => {
     farm = await startFarm({ servers: ['a'], settle: false, statsLines: [] })
     const page = pageAt(farm.statsUrl)
     expect((await page.look(LIMITS, 'web')).servers).toHaveLength(1)
     const asked = await failureIn(page.ask('maint', 'web', ['a'], LIMITS))
-    const proved = await failureIn(page.proveAdmin('web', LIMITS))
+    const switched = await failureIn(page.switch('enable', 'web', 'a', LIMITS))
+    const checked = await failureIn(page.checkAdminAccess('web', LIMITS))
     expect([asked.problem, asked.message]).toEqual([
       'DENY',
       `Could not ask ${page.name} for maint of web/a: HAProxy answered DENY.`
     ])
-    expect([proved.problem, proved.message]).toEqual([
+    expect([switched.problem, switched.message]).toEqual([
       'DENY',
-      `Could not prove the right to change web on ${page.name}: HAProxy answered DENY.`
+      `Could not ask ${page.name} for enable of web/a: HAProxy answered DENY.`
+    ])
+    expect([checked.problem, checked.message]).toEqual([
+      'DENY',
+      `Could not check the right to change web on ${page.name}: HAProxy answered DENY.`
     ])
   })
 
@@ -350,7 +469,7 @@ describe('an answer', () => {
   beforeEach(() => {
     answers = []
     asked = []
-    page = pageAt(`http://127.0.0.1:${String(listener.port)}/admin`)
+    page = pageAt(`http://127.0.0.1:${listener.port}/admin`)
   })
   afterAll(() => listener.stop())
 
@@ -419,7 +538,7 @@ describe('an answer', () => {
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
         'redirected',
-        `${doing()}: the answer leads on to ${shown} (HTTP 302).`
+        `${doing()}: the answer redirects to ${shown} (HTTP 302).`
       ])
     })
 
@@ -430,7 +549,7 @@ describe('an answer', () => {
         const { problem, message } = await failureIn(ask())
         expect([problem, message]).toEqual([
           'redirected',
-          `${doing()}: the answer leads on to /admin;st=DONE (HTTP ${String(status)}).`
+          `${doing()}: the answer redirects to /admin;st=DONE (HTTP ${status}).`
         ])
       }
     )
@@ -440,7 +559,7 @@ describe('an answer', () => {
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
         'not-haproxy',
-        `${doing()}: the answer (HTTP ${String(status)}) does not say what became of it.`
+        `${doing()}: the answer (HTTP ${status}) does not say what became of it.`
       ])
     })
 
@@ -454,26 +573,83 @@ describe('an answer', () => {
     })
   })
 
-  describe('to the proof of the right to change', () => {
-    const prove = (): Promise<void> => page.proveAdmin('web', LIMITS)
-    const proving = (): string => `Could not prove the right to change web on ${page.name}`
+  describe('to the check of the right to change', () => {
+    const check = (): Promise<void> => page.checkAdminAccess('web', LIMITS)
+    const checking = (): string => `Could not check the right to change web on ${page.name}`
 
-    test('is NONE where it is proven', async () => {
+    test('is NONE where it is given', async () => {
       answers = [verdict('NONE')]
-      await prove()
+      await check()
       expect(asked).toEqual(['POST /admin'])
     })
 
-    test.each(['DENY', 'ERRP', 'PART', 'EXCD', 'IVAL', 'UNKN'])('is no proof: %s', async (code) => {
-      answers = [verdict(code)]
-      const { problem, message } = await failureIn(prove())
-      expect([problem, message]).toEqual([code, `${proving()}: HAProxy answered ${code}.`])
-    })
+    test.each(['DENY', 'ERRP', 'PART', 'EXCD', 'IVAL', 'UNKN'])(
+      'is a failure: %s',
+      async (code) => {
+        answers = [verdict(code)]
+        const { problem, message } = await failureIn(check())
+        expect([problem, message]).toEqual([code, `${checking()}: HAProxy answered ${code}.`])
+      }
+    )
 
     test('is not understood when it was DONE, for nothing was asked', async () => {
       answers = [verdict('DONE')]
-      const { problem, message } = await failureIn(prove())
-      expect([problem, message]).toEqual(['UNKN', `${proving()}: HAProxy answered DONE.`])
+      const { problem, message } = await failureIn(check())
+      expect([problem, message]).toEqual(['UNKN', `${checking()}: HAProxy answered DONE.`])
+    })
+  })
+
+  describe('to one half of an admin state', () => {
+    const start = (): Promise<boolean> => page.switch('start', 'web', 'a', LIMITS)
+
+    test.each([
+      ['DONE', true],
+      ['NONE', false]
+    ])('of %s says whether something was changed: %s', async (code, changed) => {
+      answers = [verdict(code)]
+      expect(await start()).toBe(changed)
+      expect(asked).toEqual(['POST /admin'])
+    })
+
+    test.each(['DENY', 'ERRP', 'PART', 'EXCD', 'IVAL', 'UNKN'])(
+      'is a failure: %s',
+      async (code) => {
+        answers = [verdict(code)]
+        const { problem, message } = await failureIn(start())
+        expect([problem, message]).toEqual([
+          code,
+          `Could not ask ${page.name} for start of web/a: HAProxy answered ${code}.`
+        ])
+      }
+    )
+
+    test('without a verdict comes from an application', async () => {
+      answers = [{ status: 200, body: 'hm' }]
+      expect((await failureIn(start())).problem).toBe('not-haproxy')
+    })
+  })
+
+  describe('to the question which process answers', () => {
+    test('names it', async () => {
+      answers = [{ status: 200, body: headText(8, 18_000) }]
+      expect(await page.identify(LIMITS)).toEqual({ pid: 8, uptimeMs: 18_000 })
+      expect(asked).toEqual(['GET /admin;norefresh;scope=..none..'])
+    })
+
+    test('that does not show it leaves it unknown', async () => {
+      answers = [{ status: 200, body: '<html>' }]
+      expect(await page.identify(LIMITS)).toBeUndefined()
+    })
+
+    test.each([
+      [{ status: 403, body: headText(8, 18_000) }, 'forbidden'],
+      [{ status: 503 }, 'wrong-path'],
+      [{ status: 201, body: headText(8, 18_000) }, 'unexpected-status']
+    ])('of %j is a failure of the problem %s', async (answer, expected) => {
+      answers = [answer]
+      const { problem, message } = await failureIn(page.identify(LIMITS))
+      expect(problem).toBe(expected)
+      expect(message).toContain(`Could not read the statistics page ${page.name}: `)
     })
   })
 
@@ -548,13 +724,13 @@ describe('an answer', () => {
       [
         { status: 300, headers: { Location: '/x' } },
         'redirected',
-        'the answer leads on to /x (HTTP 300).',
+        'the answer redirects to /x (HTTP 300).',
         false
       ],
       [
         { status: 301, headers: { Location: 'https://lb/admin' } },
         'redirected',
-        'the answer leads on to https://lb/admin (HTTP 301).',
+        'the answer redirects to https://lb/admin (HTTP 301).',
         false
       ],
       [
@@ -566,7 +742,7 @@ describe('an answer', () => {
       [
         { status: 399, headers: { Location: '/x' } },
         'redirected',
-        'the answer leads on to /x (HTTP 399).',
+        'the answer redirects to /x (HTTP 399).',
         false
       ],
       [
@@ -602,27 +778,31 @@ describe('an answer', () => {
   describe('is traced', () => {
     test('with what was asked and what came, without secrets', async () => {
       const lines: string[] = []
-      const url = parseStatsUrl(`http://ann:s3cret@127.0.0.1:${String(listener.port)}/admin`)
-      const traced = new StatsPage(
+      const url = parseStatsUrl(`http://ann:s3cret@127.0.0.1:${listener.port}/admin`)
+      const traced = new StatsPage({
         url,
-        { username: 'joe', password: 's3cret' },
-        SETTINGS,
-        (text) => {
+        credentials: { username: 'joe', password: 's3cret' },
+        settings: SETTINGS,
+        trace: (text) => {
           lines.push(text.replaceAll(url.href, 'URL'))
         }
-      )
+      })
       const Location = 'http://ann:s3cret@lb/admin;st=DONE'
       answers = [
         { status: 200, body: pageText([]) },
-        { status: 303, headers: { Location } }
+        { status: 303, headers: { Location } },
+        { status: 200, body: headText(1, 0) }
       ]
       await traced.look(LIMITS, 'web')
       await traced.ask('drain', 'web', ['a'], LIMITS)
+      await traced.at('127.0.0.1').identify(LIMITS)
       expect(lines).toEqual([
         'GET URL;csv;scope=web',
-        `GET URL;csv;scope=web → 200 (${String(pageText([]).length)} characters)`,
+        `GET URL;csv;scope=web → 200 (${pageText([]).length} characters)`,
         'POST URL b=web&action=drain&s=a',
-        'POST URL b=web&action=drain&s=a → 303 http://lb/admin;st=DONE (0 characters)'
+        'POST URL b=web&action=drain&s=a → 303 http://lb/admin;st=DONE (0 characters)',
+        'GET URL;norefresh;scope=..none..',
+        `GET URL;norefresh;scope=..none.. → 200 (${headText(1, 0).length} characters)`
       ])
     })
   })
@@ -630,7 +810,7 @@ describe('an answer', () => {
   describe('of several processes', () => {
     const shown = (...pids: string[]): Canned => ({
       status: 200,
-      body: pageText(pids.map((pid, index): Row => ({ svname: `s${String(index)}`, pid })))
+      body: pageText(pids.map((pid, index): Row => ({ svname: `s${index}`, pid })))
     })
 
     test('on one page is refused', async () => {
@@ -649,10 +829,16 @@ describe('an answer', () => {
       expect((await failureIn(page.look(LIMITS))).problem).toBe('several-processes')
     })
 
+    test('is remembered of each address for itself', async () => {
+      answers = [shown('1'), shown('2')]
+      await page.look(LIMITS)
+      expect((await page.at('127.0.0.1').look(LIMITS)).servers).toHaveLength(1)
+    })
+
     test('is one process only where each has a page of its own', async () => {
       answers = [shown('2'), shown('2')]
       await page.look(LIMITS)
-      expect((await page.look(LIMITS)).processes).toEqual(new Set(['2']))
+      expect((await page.look(LIMITS)).processNumbers).toEqual(new Set(['2']))
     })
   })
 })

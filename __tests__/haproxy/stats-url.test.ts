@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { csvAddress, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
+import { csvAddress, headAddress, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
 
 describe('a pasted stats URL', () => {
   test.each([
@@ -133,14 +133,14 @@ describe('a text that is refused', () => {
     ['http://joe%:s3cret@lb/', PERCENT],
     ['http://joe:s3cret%ff@lb/', PERCENT],
     ['http://:s3cret@lb/', 'it carries a password without a user name']
-  ])('%s is told what is wrong, and never repeated', (text, message) => {
+  ])('%s is answered with what is wrong, and never repeated', (text, message) => {
     expect(() => parseStatsUrl(text)).toThrow(new Error(message))
     expect(message).not.toContain('s3cret')
   })
 })
 
 describe('a password that begins with digits and is not percent-encoded', () => {
-  // `1234` would be taken for the port and `joe` for the host, and both be told in every message.
+  // `1234` would be taken for the port and `joe` for the host, and every message would show both.
   test.each([
     'http://joe:1234/s3cret@lb/admin',
     'http://joe:1234?s3cret@lb/admin',
@@ -163,5 +163,17 @@ describe('the address of the CSV', () => {
     ['http://joe:pw@lb/admin', 'web', 'http://lb/admin;csv;scope=web']
   ])('of %s for the backend %s is %s', (text, backend, expected) => {
     expect(csvAddress(parseStatsUrl(text), backend).href).toBe(expected)
+  })
+})
+
+describe('the address of the head of the page', () => {
+  test.each([
+    ['http://lb/admin', 'http://lb/admin;norefresh;scope=..none..'],
+    ['http://lb/', 'http://lb/;norefresh;scope=..none..'],
+    ['http://lb/haproxy?stats', 'http://lb/haproxy?stats;norefresh;scope=..none..'],
+    ['http://[::1]:8404/admin', 'http://[::1]:8404/admin;norefresh;scope=..none..'],
+    ['http://joe:pw@lb/admin;csv;up', 'http://lb/admin;norefresh;scope=..none..']
+  ])('of %s is %s', (text, expected) => {
+    expect(headAddress(parseStatsUrl(text)).href).toBe(expected)
   })
 })

@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
-import { connect, createServer, type Socket } from 'node:net'
+import {
+  connect,
+  createServer,
+  getDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamily,
+  type Socket
+} from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
@@ -17,7 +23,7 @@ import { httpAnswer, type Middleman, startMiddleman } from '../support/middleman
 import { until } from '../support/until.ts'
 import { Authority, type Identity } from './certificates.ts'
 import { failureIn } from './failure.ts'
-import { listen, type Listener, listenRaw } from './listener.ts'
+import { listen, type Listener, listenRaw } from '../support/listener.ts'
 
 const SETTINGS: TransportSettings = {
   timeoutMs: 10_000,
@@ -114,7 +120,7 @@ describe('a request to HAProxy', () => {
       connection: 'close',
       'content-length': String(form.body.length),
       'content-type': 'application/x-www-form-urlencoded',
-      host: `127.0.0.1:${String(middleman.port)}`,
+      host: `127.0.0.1:${middleman.port}`,
       // On a runner of GitHub, the client adds what the runner is busy with.
       'user-agent': expect.stringMatching(/^haproxy-server-state( |$)/)
     })
@@ -197,7 +203,7 @@ describe('a request to HAProxy', () => {
       const { problem, message } = await failureIn(fetchFrom(url()))
       expect([problem, message]).toEqual([
         'reset',
-        `Could not do it: 127.0.0.1:${String(middleman.port)} closed the connection without an answer.`
+        `Could not do it: 127.0.0.1:${middleman.port} closed the connection without an answer.`
       ])
       expect(middleman.connections).toHaveLength(1)
     }
@@ -216,10 +222,10 @@ describe('a request to HAProxy', () => {
 
   test('that is refused says so', async () => {
     const port = await freePort()
-    const { problem, message } = await failureIn(fetchFrom(`http://127.0.0.1:${String(port)}/`))
+    const { problem, message } = await failureIn(fetchFrom(`http://127.0.0.1:${port}/`))
     expect([problem, message]).toEqual([
       'refused',
-      `Could not do it: 127.0.0.1:${String(port)} refused the connection.`
+      `Could not do it: 127.0.0.1:${port} refused the connection.`
     ])
   })
 
@@ -293,14 +299,14 @@ describe('an answer', () => {
         setTimeout(() => socket.end(second), 50)
       })
     )
-    expect((await fetchFrom(`http://127.0.0.1:${String(port)}/`)).body).toBe('ö🔑')
+    expect((await fetchFrom(`http://127.0.0.1:${port}/`)).body).toBe('ö🔑')
   })
 
   test('without a length lasts until the connection ends, as HAProxy 1.5 sends it', async () => {
     const { port } = await keep(
       listenRaw((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nall of it'))
     )
-    expect((await fetchFrom(`http://127.0.0.1:${String(port)}/`)).body).toBe('all of it')
+    expect((await fetchFrom(`http://127.0.0.1:${port}/`)).body).toBe('all of it')
   })
 
   test('behind which something is left over (1.5, 1.6) is read without it', async () => {
@@ -311,7 +317,7 @@ describe('an answer', () => {
         )
       )
     )
-    expect(await fetchFrom(`http://127.0.0.1:${String(port)}/`)).toEqual({
+    expect(await fetchFrom(`http://127.0.0.1:${port}/`)).toEqual({
       status: 303,
       location: '/x;st=DONE',
       body: ''
@@ -320,10 +326,10 @@ describe('an answer', () => {
 
   test('in HTML and of nothing that is HTTP says so', async () => {
     const { port } = await keep(listenRaw((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')))
-    const { problem, message } = await failureIn(fetchFrom(`http://127.0.0.1:${String(port)}/`))
+    const { problem, message } = await failureIn(fetchFrom(`http://127.0.0.1:${port}/`))
     expect([problem, message]).toEqual([
       'not-http',
-      `Could not do it: what 127.0.0.1:${String(port)} answers is not HTTP.`
+      `Could not do it: what 127.0.0.1:${port} answers is not HTTP.`
     ])
   })
 
@@ -331,9 +337,7 @@ describe('an answer', () => {
     const { port } = await keep(
       listenRaw((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12345678'))
     )
-    expect((await failureIn(fetchFrom(`http://127.0.0.1:${String(port)}/`))).problem).toBe(
-      'truncated'
-    )
+    expect((await failureIn(fetchFrom(`http://127.0.0.1:${port}/`))).problem).toBe('truncated')
   })
 
   test('in chunks without the last one is truncated', async () => {
@@ -342,9 +346,7 @@ describe('an answer', () => {
         socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
       )
     )
-    expect((await failureIn(fetchFrom(`http://127.0.0.1:${String(port)}/`))).problem).toBe(
-      'truncated'
-    )
+    expect((await failureIn(fetchFrom(`http://127.0.0.1:${port}/`))).problem).toBe('truncated')
   })
 
   test('that is reset in the middle of its body is truncated', async () => {
@@ -354,18 +356,18 @@ describe('an answer', () => {
         setTimeout(() => socket.resetAndDestroy(), 50)
       })
     )
-    const { problem, message } = await failureIn(fetchFrom(`http://127.0.0.1:${String(port)}/`))
+    const { problem, message } = await failureIn(fetchFrom(`http://127.0.0.1:${port}/`))
     expect([problem, message]).toEqual(['truncated', 'Could not do it: the answer broke off.'])
   })
 
   test.each([
     [LIMIT, undefined],
-    [LIMIT + 1, `Could not do it: the answer is larger than ${String(LIMIT)} bytes.`]
+    [LIMIT + 1, `Could not do it: the answer is larger than ${LIMIT} bytes.`]
   ])('of %i bytes is read, or refused as too large', async (size, expected) => {
     const { port } = await keep(
       listen(createHttpServer((_, response) => response.end(Buffer.alloc(size, 'x'))))
     )
-    const answer = fetchFrom(`http://127.0.0.1:${String(port)}/`)
+    const answer = fetchFrom(`http://127.0.0.1:${port}/`)
     if (expected === undefined) {
       expect((await answer).body).toHaveLength(size)
     } else {
@@ -384,7 +386,7 @@ describe('an answer', () => {
       more()
     })
     const { port, sockets } = await keep(listen(server))
-    const { problem } = await failureIn(fetchFrom(`http://127.0.0.1:${String(port)}/`))
+    const { problem } = await failureIn(fetchFrom(`http://127.0.0.1:${port}/`))
     expect(problem).toBe('oversized')
     await until(() => sockets[0]?.destroyed === true)
   })
@@ -400,7 +402,7 @@ describe('an answer', () => {
       })
     )
     const { problem, message } = await failureIn(
-      fetchFrom(`http://127.0.0.1:${String(port)}/`, { timeoutMs: 300 })
+      fetchFrom(`http://127.0.0.1:${port}/`, { timeoutMs: 300 })
     )
     expect([problem, message]).toEqual([
       'timed-out',
@@ -418,8 +420,8 @@ describe('a host', () => {
         socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
       }, '::1')
     )
-    expect((await fetchFrom(`http://[::1]:${String(port)}/admin`)).body).toBe('ok')
-    expect(requests[0]).toContain(`\r\nHost: [::1]:${String(port)}\r\n`)
+    expect((await fetchFrom(`http://[::1]:${port}/admin`)).body).toBe('ok')
+    expect(requests[0]).toContain(`\r\nHost: [::1]:${port}\r\n`)
   })
 
   test('whose name nobody knows is said to be unknown', async () => {
@@ -432,7 +434,7 @@ describe('a host', () => {
   test('that does not take the connection ends at the deadline', async () => {
     const port = await freePort()
     const program =
-      `require('net').createServer().listen(${String(port)}, '127.0.0.1', 1, () => {` +
+      `require('net').createServer().listen(${port}, '127.0.0.1', 1, () => {` +
       "process.stdout.write('listening');" +
       'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30000) })'
     const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -443,7 +445,7 @@ describe('a host', () => {
         fillers.push(connect(port, '127.0.0.1').on('error', () => undefined))
       }
       await until(() => fillers.filter(({ connecting }) => !connecting).length >= 2)
-      const url = `http://127.0.0.1:${String(port)}/`
+      const url = `http://127.0.0.1:${port}/`
       const { problem, message } = await failureIn(fetchFrom(url, { timeoutMs: 300 }))
       expect([problem, message]).toEqual([
         'timed-out',
@@ -456,6 +458,50 @@ describe('a host', () => {
       await gone
     }
   })
+})
+
+describe('an address that is given', () => {
+  const hosts: string[] = []
+
+  async function answering(host: string): Promise<string> {
+    const { port } = await keep(
+      listenRaw((socket, request) => {
+        hosts.push(/^Host: (.*)\r$/m.exec(request)?.[1] ?? '')
+        socket.end(httpAnswer(200, 'ok'))
+      }, host)
+    )
+    return `http://haproxy.invalid:${port}/admin`
+  }
+
+  test.each(['127.0.0.1', '::1'])('is where the host is reached: %s', async (address) => {
+    const url = await answering(address)
+    hosts.length = 0
+    expect((await fetchFrom(url, {}, { address })).body).toBe('ok')
+    expect(hosts).toEqual([new URL(url).host])
+  })
+
+  test('is the only one', async () => {
+    const url = await answering('127.0.0.1')
+    const { problem, message } = await failureIn(fetchFrom(url, {}, { address: '127.0.0.3' }))
+    expect([problem, message]).toEqual([
+      'refused',
+      `Could not do it: ${new URL(url).host} refused the connection.`
+    ])
+  })
+
+  test.each(['127.0.0.1', '::1'])(
+    'is where the host is reached by a Node that tries one address only: %s',
+    async (address) => {
+      const url = await answering(address)
+      const isDefault = getDefaultAutoSelectFamily()
+      setDefaultAutoSelectFamily(false)
+      try {
+        expect((await fetchFrom(url, {}, { address })).body).toBe('ok')
+      } finally {
+        setDefaultAutoSelectFamily(isDefault)
+      }
+    }
+  )
 })
 
 describe('TLS', () => {
@@ -480,7 +526,7 @@ describe('TLS', () => {
       socket.destroy()
     })
     const { port } = await keep(listen(server))
-    return `https://127.0.0.1:${String(port)}/`
+    return `https://127.0.0.1:${port}/`
   }
 
   async function problemAt(
@@ -494,7 +540,7 @@ describe('TLS', () => {
   test('of an authority that nobody trusts is refused', async () => {
     expect(await problemAt(await serve(identity))).toEqual([
       'tls-unknown-issuer',
-      'Could not do it: nobody who is trusted has signed the certificate of HOST.'
+      'Could not do it: no trusted authority has signed the certificate of HOST.'
     ])
   })
 
@@ -523,7 +569,7 @@ describe('TLS', () => {
     const other = await authority.issue('DNS:other.example')
     expect(await problemAt(await serve(other), { ca: authority.cert })).toEqual([
       'tls-wrong-name',
-      'Could not do it: the certificate was not made out for HOST.'
+      'Could not do it: the certificate is not valid for HOST.'
     ])
   })
 
@@ -542,12 +588,35 @@ describe('TLS', () => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
     })
     const { port } = await keep(listen(server, '::1'))
-    const answer = fetchFrom(`https://[::1]:${String(port)}/`, { ca: authority.cert })
+    const answer = fetchFrom(`https://[::1]:${port}/`, { ca: authority.cert })
     if (expected === undefined) {
       expect((await answer).body).toBe('ok')
     } else {
       expect((await failureIn(answer)).problem).toBe(expected)
     }
+  })
+
+  test('to an address that is given asks for the host and verifies its name', async () => {
+    const named = await authority.issue('DNS:haproxy.invalid')
+    const names: unknown[] = []
+    const server = createTlsServer(named, (socket) => {
+      names.push(socket.servername)
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+    })
+    const { port } = await keep(listen(server))
+    const url = `https://haproxy.invalid:${port}/`
+    const request = { address: '127.0.0.1' }
+    expect((await fetchFrom(url, { ca: authority.cert }, request)).body).toBe('ok')
+    expect(names).toEqual(['haproxy.invalid'])
+  })
+
+  test('to an address that is given does not take a certificate for that address', async () => {
+    const { port } = new URL(await serve(await authority.issue('IP:127.0.0.1')))
+    const url = `https://haproxy.invalid:${port}/`
+    const { problem } = await failureIn(
+      fetchFrom(url, { ca: authority.cert }, { address: '127.0.0.1' })
+    )
+    expect(problem).toBe('tls-wrong-name')
   })
 
   test('leaves the client certificate to a page that asks for it', async () => {
@@ -562,7 +631,7 @@ describe('TLS', () => {
     const { port } = await keep(
       listenRaw((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'))
     )
-    expect(await problemAt(`https://127.0.0.1:${String(port)}/`)).toEqual([
+    expect(await problemAt(`https://127.0.0.1:${port}/`)).toEqual([
       'tls-not-spoken',
       'Could not do it: HOST does not answer in TLS.'
     ])
@@ -571,7 +640,7 @@ describe('TLS', () => {
   test('whose page does not answer is waited for at the deadline', async () => {
     const { port } = await keep(listen(createTlsServer(identity, (socket) => socket.resume())))
     const settings = { ca: authority.cert, timeoutMs: 1_000 }
-    expect(await problemAt(`https://127.0.0.1:${String(port)}/`, settings)).toEqual([
+    expect(await problemAt(`https://127.0.0.1:${port}/`, settings)).toEqual([
       'timed-out',
       'Could not do it: no complete answer within 1000 ms (waiting for the answer).'
     ])
@@ -579,7 +648,7 @@ describe('TLS', () => {
 
   test('whose handshake is not answered is still being connected at the deadline', async () => {
     const { port } = await keep(listenRaw(() => undefined))
-    const url = `https://127.0.0.1:${String(port)}/`
+    const url = `https://127.0.0.1:${port}/`
     const { problem, message } = await failureIn(fetchFrom(url, { timeoutMs: 300 }))
     expect([problem, message]).toEqual([
       'timed-out',
@@ -690,7 +759,7 @@ describe('TLS', () => {
 })
 
 interface ProxyPlan {
-  /** The port that every tunnel leads to, whatever it was asked for. */
+  /** The port that every tunnel leads to, no matter what it was asked for. */
   readonly to?: number
   /** What is answered instead of opening a tunnel; undefined: nothing at all. */
   readonly answer?: string
@@ -717,7 +786,7 @@ async function startProxy({ to, answer }: ProxyPlan): Promise<Listener> {
     }
   })
   const proxy = await keep(listen(server))
-  nameProxy(`http://127.0.0.1:${String(proxy.port)}`)
+  nameProxy(`http://127.0.0.1:${proxy.port}`)
   return proxy
 }
 
@@ -763,19 +832,27 @@ describe('a proxy from the environment', () => {
     expect(asked).toEqual(['haproxy.test:8404'])
   })
 
+  test('connects to the host, not to an address that is given', async () => {
+    const { port } = await keep(listenRaw((socket) => socket.end(httpAnswer(200, 'ok'))))
+    await startProxy({ to: port })
+    const request = { address: '127.0.0.3' }
+    expect((await fetchFrom('http://haproxy.test:8404/admin', {}, request)).body).toBe('ok')
+    expect(asked).toEqual(['haproxy.test:8404'])
+  })
+
   test('is passed by on the way to this machine', async () => {
     const { port } = await keep(listenRaw((socket) => socket.end(httpAnswer(200, 'direct'))))
     await startProxy({ answer: 'HTTP/1.1 403 Forbidden\r\n\r\n' })
-    expect((await fetchFrom(`http://127.0.0.1:${String(port)}/`)).body).toBe('direct')
+    expect((await fetchFrom(`http://127.0.0.1:${port}/`)).body).toBe('direct')
     expect(asked).toEqual([])
   })
 
   test.each([403, 407, 502])('that refuses with HTTP %i is named as the cause', async (status) => {
-    await startProxy({ answer: `HTTP/1.1 ${String(status)} No\r\n\r\n` })
+    await startProxy({ answer: `HTTP/1.1 ${status} No\r\n\r\n` })
     const { problem, message } = await failureIn(fetchFrom('http://haproxy.test/admin'))
     expect([problem, message]).toEqual([
       'proxy-refused',
-      `Could not do it: the proxy did not connect (statusCode=${String(status)}).`
+      `Could not do it: the proxy did not connect (statusCode=${status}).`
     ])
   })
 
@@ -790,11 +867,11 @@ describe('a proxy from the environment', () => {
 
   test('that is not there is named as the cause', async () => {
     const port = await freePort()
-    nameProxy(`http://127.0.0.1:${String(port)}`)
+    nameProxy(`http://127.0.0.1:${port}`)
     const { problem, message } = await failureIn(fetchFrom('https://haproxy.test/admin'))
     expect([problem, message]).toEqual([
       'proxy-refused',
-      `Could not do it: the proxy did not connect (cause=connect ECONNREFUSED 127.0.0.1:${String(port)}).`
+      `Could not do it: the proxy did not connect (cause=connect ECONNREFUSED 127.0.0.1:${port}).`
     ])
   })
 
@@ -864,19 +941,19 @@ describe('a process that made a request', () => {
 
   test('is free to end when it has its answer, long before the deadline', async () => {
     const { port } = await keep(listenRaw((socket) => socket.write(httpAnswer(200, 'ok'))))
-    expect(await end(`http://127.0.0.1:${String(port)}/`, 600_000)).toBe('ok, then exit 0')
+    expect(await end(`http://127.0.0.1:${port}/`, 600_000)).toBe('ok, then exit 0')
   })
 
   test('is free to end at the deadline of a page that never answers', async () => {
     const { port } = await keep(listen(createServer()))
-    expect(await end(`http://127.0.0.1:${String(port)}/`, 300)).toBe('timed-out, then exit 0')
+    expect(await end(`http://127.0.0.1:${port}/`, 300)).toBe('timed-out, then exit 0')
   })
 
   test.each(['http', 'https'])(
     'is free to end at the deadline of a proxy that never answers (%s)',
     async (scheme) => {
       const { port } = await keep(listen(createServer()))
-      const proxy = `http://127.0.0.1:${String(port)}`
+      const proxy = `http://127.0.0.1:${port}`
       const env = { http_proxy: proxy, https_proxy: proxy }
       expect(await end(`${scheme}://haproxy.test/`, 300, env)).toBe('timed-out, then exit 0')
     }
@@ -886,7 +963,7 @@ describe('a process that made a request', () => {
     const server = createHttpServer()
     server.on('connect', (_, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
     const { port } = await keep(listen(server))
-    const env = { http_proxy: `http://127.0.0.1:${String(port)}` }
+    const env = { http_proxy: `http://127.0.0.1:${port}` }
     expect(await end('http://haproxy.test/', 600_000, env)).toBe('proxy-refused, then exit 0')
   })
 })

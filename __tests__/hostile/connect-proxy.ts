@@ -53,7 +53,7 @@ export class ConnectProxy {
     })
   }
 
-  /** @param upstreamPort where HAProxy listens on the loopback, whatever name was asked for */
+  /** @param upstreamPort where HAProxy listens on the loopback, of every name that is asked for */
   static async start(upstreamPort: number): Promise<ConnectProxy> {
     const proxy = new ConnectProxy(await freePort(), upstreamPort)
     proxy.#server.listen(proxy.port, '127.0.0.1')

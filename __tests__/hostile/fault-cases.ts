@@ -1,12 +1,14 @@
 import { type FaultPlan, type RecordedRequest } from '../support/middleman.ts'
-import { FAULTS, type HostileFault, REQUEST_TIMEOUT } from './fault-list.ts'
+import { FAULTS, type HostileFault, type Kind, kindOf, REQUEST_TIMEOUT } from './fault-list.ts'
 
-/** The requests of a run that can be told apart beforehand. */
+const TAKE_OUT = ['look', 'process', 'change', 'read-back', 'wait', 'process at the end'] as const
+
+/** The requests of a run that can be distinguished beforehand, in their order. */
 const PLACES = {
   status: ['look'],
-  drain: ['look', 'change', 'read-back', 'wait'],
-  maint: ['look', 'change', 'read-back', 'wait'],
-  ready: ['look', 'change', 'read-back', 'wait', 'second change', 'look after it'],
+  drain: TAKE_OUT,
+  maint: TAKE_OUT,
+  ready: ['look', 'process', 'change', 'hdown', 'read-back', 'start', 'wait', 'process at the end'],
   shutdown: ['look', 'change', 'read-back'],
   dhlth: ['look', 'change', 'read-back']
 } as const
@@ -15,12 +17,28 @@ export type HostileAction = keyof typeof PLACES
 export const ACTIONS = Object.keys(PLACES) as HostileAction[]
 export type Place = (typeof PLACES)['ready'][number]
 
+const KINDS: Readonly<Record<Place, Kind>> = {
+  look: 'look',
+  process: 'process',
+  change: 'change',
+  hdown: 'change',
+  'read-back': 'look',
+  start: 'change',
+  wait: 'look',
+  'process at the end': 'process'
+}
+
+/** The kind of the requests at a place. */
+export function kindAt(place: Place): Kind {
+  return KINDS[place]
+}
+
 /** One run with one fault at one of its requests. */
 export interface Case {
   readonly fault: HostileFault
   readonly action: HostileAction
   readonly place: Place
-  /** Whether it comes once, or from there on for ever. */
+  /** Whether it comes once, or from there on for ever; at a look at the process, at all of those. */
   readonly times: 'once' | 'for ever'
   /** Whether a session is held on the server for the whole run. */
   readonly held: boolean
@@ -28,10 +46,7 @@ export interface Case {
 
 /** For a wait that cannot end well. */
 const SHORT_WAIT = 2_000
-/**
- * For one that can, which ends as soon as it does. Where a retry keeps the product from seeing the server's
- * health on its way, it watches for five seconds more before it believes it (design 5.4).
- */
+/** For one that can, which ends as soon as it does. */
 const LONG_WAIT = 12_000
 /** For a new process on a machine that has other things to do. */
 const ALLOWANCE = 5_000
@@ -45,8 +60,7 @@ const LAST_LOOK = 500
 export function casesOf(fault: HostileFault): Case[] {
   return ACTIONS.flatMap((action) =>
     PLACES[action].flatMap((place) => {
-      const isChange = place.endsWith('change')
-      if (fault.spoils === (isChange ? 'reads' : 'changes')) return []
+      if (!fault.spoils.includes(kindAt(place))) return []
       const held = isHeld(action, place)
       const times = timesOf(fault, action, place)
       return times.map((time): Case => ({ fault, action, place, times: time, held }))
@@ -73,11 +87,11 @@ function isHeld(action: HostileAction, place: Place): boolean {
   }
 }
 
-const EVERYWHERE = process.env['FAULTS'] === 'all'
+const ALL_PLACES = process.env['FAULTS'] === 'all'
 
 function timesOf(fault: HostileFault, action: HostileAction, place: Place): Case['times'][] {
-  if (fault.isAlike && !EVERYWHERE) {
-    return place === 'read-back' || place === 'look after it' ? [] : ['for ever']
+  if (fault.isAlike && !ALL_PLACES) {
+    return ['look', 'process', 'change', 'wait'].includes(place) ? ['for ever'] : []
   }
   // A run that ends with the first look that such a fault spoils never meets it again.
   if (place === 'look' && fault.nature !== 'passes') return ['for ever']
@@ -89,11 +103,13 @@ function timesOf(fault: HostileFault, action: HostileAction, place: Place): Case
 /** How a case must end; `either` where the product may try again but has not promised to. */
 export function endOf({ fault, action, place, times, held }: Case): 'green' | 'red' | 'either' {
   if (held && action !== 'shutdown') return 'red'
-  if (fault.nature === 'harmless') return 'green'
+  if (fault.nature === 'ignored') return 'green'
+  // A page that does not show the process keeps nobody from taking a server out or bringing it back.
+  if (kindAt(place) === 'process' && fault.nature === 'stays') return 'green'
   if (times === 'for ever') return 'red'
   // Not known to have been carried out, and killing twice is not the same as killing once.
   if (action === 'shutdown' && place === 'change') return 'red'
-  if (place === 'wait' || place === 'look after it' || fault.nature === 'passes') return 'green'
+  if (place === 'wait' || fault.nature === 'passes') return 'green'
   return 'either'
 }
 
@@ -106,68 +122,144 @@ export function waitTimeoutOf(one: Case): number {
 export function deadlineOf(one: Case): number {
   const { fault, action, place, times } = one
   const request = fault.requestTimeoutMs ?? REQUEST_TIMEOUT
-  const persisting = ATTEMPTS * request + PAUSES
-  const waits = action === 'drain' || action === 'maint' || action === 'ready'
+  const retrying = ATTEMPTS * request + PAUSES
+  const waits = doesWait(action)
   // The last look may begin as the time runs out, and a change may have come just before it.
   const wait = waits ? waitTimeoutOf(one) + 2 * request : 0
-  // A change and a look.
-  const undo = waits ? 2 * persisting : 0
-  if (times === 'once') return persisting + wait + LAST_LOOK + ALLOWANCE
+  // A look, a change and a look.
+  const rollBack = waits ? 3 * retrying : 0
+  if (times === 'once') return retrying + wait + LAST_LOOK + ALLOWANCE
   switch (place) {
     case 'look':
-      return persisting + ALLOWANCE
+      return retrying + ALLOWANCE
+    case 'process':
+      return retrying + wait + LAST_LOOK + ALLOWANCE
     case 'change':
+    case 'hdown':
     case 'read-back':
-      return persisting + undo + LAST_LOOK + (fault.nature === 'harmless' ? wait : 0) + ALLOWANCE
+      return retrying + rollBack + LAST_LOOK + (fault.nature === 'ignored' ? wait : 0) + ALLOWANCE
+    case 'start':
+      return wait + retrying + LAST_LOOK + ALLOWANCE
     case 'wait':
-    case 'second change':
-    case 'look after it':
+    case 'process at the end':
       return wait + LAST_LOOK + ALLOWANCE
   }
 }
 
-/** A plan that remembers whether it has struck. */
-export interface Ambush {
-  readonly plan: FaultPlan
-  readonly struck: () => boolean
+function doesWait(action: HostileAction): boolean {
+  return action === 'drain' || action === 'maint' || action === 'ready'
 }
 
-/** What a run has asked for before it comes to a place. */
-const BEFORE: Readonly<Record<Place, RegExp>> = {
-  look: /^$/,
-  change: /^GET$/,
-  'read-back': /^GET POST$/,
-  wait: /^GET POST GET$/,
-  // Whenever the health check has passed.
-  'second change': /^GET POST GET( GET)*$/,
-  'look after it': /^GET POST GET( GET)* POST$/
+/** A plan that remembers what it has spoiled. */
+export interface Ambush {
+  readonly plan: FaultPlan
+  /** The numbers of the requests that were spoiled. */
+  readonly struck: ReadonlySet<number>
 }
 
 /** Lays the fault of a case in wait for its request. */
-export function ambush({ fault, place, times }: Case): Ambush {
-  const before: string[] = []
+export function ambush({ fault, action, place, times }: Case): Ambush {
+  const before: Request[] = []
+  const struck = new Set<number>()
+  const isDecidedAtTheDoor = fault.fault.kind === 'refuse'
   let first: number | undefined
-  let struck = false
-  const isThere = (request: RecordedRequest | undefined): boolean =>
-    BEFORE[place].test(before.join(' ')) &&
-    (place !== 'second change' || request?.method === 'POST')
   const plan: FaultPlan = ({ number, request }) => {
-    if (first === undefined && isThere(request)) first = number
-    if (request !== undefined) before.push(request.method)
-    if (first === undefined || (times === 'once' ? number !== first : number < first)) {
-      return undefined
+    if (isDecidedAtTheDoor === (request === undefined)) {
+      const isThere =
+        request === undefined ? isNext(action, place, before, number) : isAt(place, before, request)
+      if (isThere) first ??= number
     }
-    const kind = request?.method === 'POST' ? 'changes' : 'reads'
-    if (request !== undefined && fault.spoils !== 'both' && fault.spoils !== kind) return undefined
-    if (request !== undefined || fault.fault.kind === 'refuse') struck = true
+    if (request !== undefined) before.push(wordFor(request))
+    if (isDecidedAtTheDoor !== (request === undefined) || first === undefined) return undefined
+    if (times === 'once' ? number !== first : number < first) return undefined
+    if (request !== undefined && !isMeant(fault, place, kindOf(request))) return undefined
+    struck.add(number)
     return fault.fault
   }
-  return { plan, struck: () => struck }
+  return { plan, struck }
 }
 
-/** The second change cannot be refused at the door: until it is read nobody knows what it is. */
-export function isPossible({ fault, place }: Case): boolean {
-  return !(fault.fault.kind === 'refuse' && place === 'second change')
+function isMeant({ spoils }: HostileFault, place: Place, kind: Kind): boolean {
+  return spoils.includes(kind) && (kindAt(place) !== 'process' || kind === 'process')
+}
+
+type Request = 'look' | 'process' | 'hdown' | 'start' | 'change'
+
+function wordFor(request: RecordedRequest): Request {
+  const kind = kindOf(request)
+  const action = new URLSearchParams(request.body).get('action')
+  return kind === 'change' && (action === 'hdown' || action === 'start') ? action : kind
+}
+
+function count(before: readonly Request[], ...wanted: readonly Request[]): number {
+  return before.filter((request) => wanted.includes(request)).length
+}
+
+/** Whether a request is the one of a place. */
+function isAt(place: Place, before: readonly Request[], request: RecordedRequest): boolean {
+  const word = wordFor(request)
+  const looks = count(before, 'look')
+  const changes = count(before, 'change', 'hdown', 'start')
+  switch (place) {
+    case 'look':
+      return word === 'look' && looks === 0
+    case 'process':
+      return word === 'process' && changes === 0
+    case 'change':
+    case 'hdown':
+    case 'start':
+      return word === place
+    case 'read-back':
+      return word === 'look' && looks === 1
+    case 'wait':
+      return word === 'look' && looks > 1 && isWaiting(before)
+    case 'process at the end':
+      return word === 'process' && changes > 0
+  }
+}
+
+/** Whether the next request, of which only its number is known yet, is the one of a place. */
+function isNext(
+  action: HostileAction,
+  place: Place,
+  before: readonly Request[],
+  number: number
+): boolean {
+  const looks = count(before, 'look')
+  const last = before.at(-1)
+  switch (place) {
+    // The first two go out side by side, in this order.
+    case 'look':
+      return number === 1
+    case 'process':
+      return number === 2
+    case 'change':
+      return before.length === (doesWait(action) ? 2 : 1)
+    case 'hdown':
+      return last === 'change'
+    case 'read-back':
+      return looks === 1 && last === (action === 'ready' ? 'hdown' : 'change')
+    case 'wait':
+      return looks > 1 && isWaiting(before)
+    case 'start':
+    case 'process at the end':
+      return false
+  }
+}
+
+/** A return waits once it has ended its drain. */
+function isWaiting(before: readonly Request[]): boolean {
+  return !before.includes('hdown') || before.includes('start')
+}
+
+/** Some requests cannot be refused at the door: until they are read nobody knows what they are. */
+export function isPossible({ fault, place, times }: Case): boolean {
+  return !(
+    fault.fault.kind === 'refuse' &&
+    (place === 'start' ||
+      place === 'process at the end' ||
+      (place === 'process' && times === 'for ever'))
+  )
 }
 
 export const CASES: readonly Case[] = FAULTS.flatMap(casesOf).filter(isPossible)

@@ -1,17 +1,27 @@
 import { parseHead } from '../support/http-message.ts'
-import { type Fault, httpAnswer } from '../support/middleman.ts'
+import { type Fault, httpAnswer, type RecordedRequest } from '../support/middleman.ts'
+
+/** What a request is for: to see the servers, to see the process, or to change something. */
+export type Kind = 'look' | 'process' | 'change'
+
+/** The kind of a request; the page that shows the process is the one without `;csv`. */
+export function kindOf({ method, path }: RecordedRequest): Kind {
+  if (method === 'POST') return 'change'
+  return path.includes(';csv') ? 'look' : 'process'
+}
 
 /** A fault with what the product promises to make of it. */
 export interface HostileFault {
   readonly name: string
   /** The requests that it spoils; it leaves the others alone. */
-  readonly spoils: 'reads' | 'changes' | 'both'
+  readonly spoils: readonly Kind[]
   readonly fault: Fault
   /**
    * `passes`: it may be gone a moment later, so that once is not enough to end a run. `stays`: it may end
-   * the run at once. `harmless`: the run goes on as if nothing had been.
+   * the run at once; of the process it hides what only proves that a server is safe to stop. `ignored`: the run
+   * goes on as if nothing had been.
    */
-  readonly nature: 'passes' | 'stays' | 'harmless'
+  readonly nature: 'passes' | 'stays' | 'ignored'
   /** What the error says of a read that it spoiled. */
   readonly read: RegExp
   /** What the error says of a change that it spoiled. */
@@ -36,6 +46,9 @@ const brokenOff = /the answer broke off/
 const unread = /does not say what became of it/
 const never = /(?!)/
 
+const reads: readonly Kind[] = ['look', 'process']
+const all: readonly Kind[] = [...reads, 'change']
+
 /** Everything that can go wrong with one request. */
 export const FAULTS: readonly HostileFault[] = [
   // The connection
@@ -45,7 +58,7 @@ export const FAULTS: readonly HostileFault[] = [
   connection('silence', { kind: 'silence' }, waiting),
   connection('stall in the headers', { kind: 'stall-headers' }, waiting),
   // HAProxy's answer to a change has no body.
-  { ...connection('stall in the body', { kind: 'stall-body' }, reading), spoils: 'reads' },
+  { ...connection('stall in the body', { kind: 'stall-body' }, reading), spoils: reads },
   {
     ...connection('cut in half', { kind: 'truncate' }, brokenOff),
     change: /broke off|closed the connection/
@@ -95,15 +108,23 @@ export const FAULTS: readonly HostileFault[] = [
   ),
   page(
     'NUL in the name',
-    (csv) => csv.replace(/^(s\d+),a,/gm, '$1,a\0,'),
-    /has no server a\b|is no longer there/
+    (csv) => csv.replace(/^(s\d+,s\d+a),/gm, '$1\0,'),
+    /has no server s\d+a\b|is no longer there/
   ),
   page(
     'NUL in the status',
-    (csv) => csv.replace(/,(UP|DRAIN|MAINT|no check)\b/g, ',\0$1'),
+    (csv) => csv.replace(/,(UP|DOWN|DRAIN|MAINT|no check)\b/g, ',\0$1'),
     /unknown status|not known to write/
   ),
-  page('UTF-16', (csv) => Buffer.from(`\ufeff${csv}`, 'utf16le'), /something else instead of CSV/)
+  page('UTF-16', (csv) => Buffer.from(`\ufeff${csv}`, 'utf16le'), /something else instead of CSV/),
+  // The page that shows the process, spoiled
+  head('a process without a pid', (html) => html.replaceAll('<b>pid = </b>', '')),
+  head('a process without an uptime', (html) => html.replaceAll('<b>uptime = </b>', '')),
+  head('a process with a pid that is no number', (html) =>
+    html.replace(/(<b>pid = <\/b> )\d+/, '$1many')
+  ),
+  head('a process in half a page', (html) => html.slice(0, 500)),
+  head('a process in UTF-16', (html) => Buffer.from(`\ufeff${html}`, 'utf16le'))
 ]
 
 function alike(fault: HostileFault): HostileFault {
@@ -111,7 +132,7 @@ function alike(fault: HostileFault): HostileFault {
 }
 
 function connection(name: string, fault: Fault, seen: RegExp): HostileFault {
-  return { name, spoils: 'both', fault, nature: 'passes', read: seen, change: seen }
+  return { name, spoils: all, fault, nature: 'passes', read: seen, change: seen }
 }
 
 /** A 200 that is not HAProxy's says nothing of what became of a change. */
@@ -119,7 +140,7 @@ function other(name: string, fault: Fault, read: RegExp): HostileFault {
   // Enough for 40 MB through one Node process that has other things to do.
   const size = fault.kind === 'answer' ? fault.bytes.length : 0
   const slow = size > 1_000_000 ? { requestTimeoutMs: 5_000 } : {}
-  return { name, spoils: 'both', fault, nature: 'stays', read, change: unread, ...slow }
+  return { name, spoils: all, fault, nature: 'stays', read, change: unread, ...slow }
 }
 
 function status(name: string, code: number, body: string, seen: RegExp): HostileFault {
@@ -129,7 +150,7 @@ function status(name: string, code: number, body: string, seen: RegExp): Hostile
 function redirect(name: string, location: string): HostileFault {
   // The query may repeat what was sent, and is not shown.
   const shown = location.replace(/\?.*/, '').replaceAll('.', String.raw`\.`)
-  const seen = new RegExp(`leads on to ${shown}`)
+  const seen = new RegExp(`redirects to ${shown}`)
   const fault = answer(httpAnswer(302, errorPage(), { Location: location }))
   return { ...other(name, fault, seen), change: seen }
 }
@@ -149,16 +170,22 @@ function verdict(
         ),
       'latin1'
     )
-  const nature = change === undefined ? 'harmless' : 'stays'
+  const nature = change === undefined ? 'ignored' : 'stays'
   const fault: Fault = { kind: 'rewrite', rewrite }
-  return { name, spoils: 'changes', fault, nature, read: never, change: change ?? never }
+  return { name, spoils: ['change'], fault, nature, read: never, change: change ?? never }
 }
 
 function page(name: string, edit: (csv: string) => string | Buffer, read: RegExp): HostileFault {
   const rewrite = (bytes: Buffer): Buffer =>
     httpAnswer(200, edit(bodyOf(bytes).toString()), { 'Content-Type': 'text/plain' })
   const fault: Fault = { kind: 'rewrite', rewrite }
-  return { name, spoils: 'reads', fault, nature: 'stays', read, change: never }
+  return { name, spoils: ['look'], fault, nature: 'stays', read, change: never }
+}
+
+function head(name: string, edit: (html: string) => string | Buffer): HostileFault {
+  const rewrite = (bytes: Buffer): Buffer => httpAnswer(200, edit(bodyOf(bytes).toString()), html())
+  const fault: Fault = { kind: 'rewrite', rewrite }
+  return { name, spoils: ['process'], fault, nature: 'stays', read: never, change: never }
 }
 
 function answer(bytes: Buffer): Fault {

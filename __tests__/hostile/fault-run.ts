@@ -5,8 +5,16 @@ import { type Middleman, startMiddleman } from '../support/middleman.ts'
 import { freePorts } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 import { until } from '../support/until.ts'
-import { ambush, type Case, deadlineOf, endOf, waitTimeoutOf } from './fault-cases.ts'
-import { REQUEST_TIMEOUT } from './fault-list.ts'
+import {
+  ambush,
+  type Case,
+  deadlineOf,
+  endOf,
+  type HostileAction,
+  kindAt,
+  waitTimeoutOf
+} from './fault-cases.ts'
+import { kindOf, REQUEST_TIMEOUT } from './fault-list.ts'
 
 /** What became of one case. */
 export interface CaseResult {
@@ -43,7 +51,15 @@ export async function startFaultStage(lanes: number): Promise<FaultStage> {
   const lanesOf = await Promise.all(
     names.map(async (name, index): Promise<Lane> => {
       const middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-      return { farm, name, userUrl: `http://127.0.0.1:${ports[index] ?? 0}`, middleman }
+      const [target, other] = serversOf(name)
+      return {
+        farm,
+        name,
+        target,
+        other,
+        userUrl: `http://127.0.0.1:${ports[index] ?? 0}`,
+        middleman
+      }
     })
   )
   const free = [...lanesOf]
@@ -68,16 +84,24 @@ export async function startFaultStage(lanes: number): Promise<FaultStage> {
 
 interface Lane {
   readonly farm: Farm
-  /** The name of its backend, whose servers are `a` (the target) and `b`. */
+  /** The name of its backend. */
   readonly name: string
+  readonly target: string
+  readonly other: string
   readonly userUrl: string
   readonly middleman: Middleman
 }
 
+/** Names that no other backend has, lest they be taken for the same application. */
+function serversOf(lane: string): [target: string, other: string] {
+  return [`${lane}a`, `${lane}b`]
+}
+
 function laneLines(name: string, port: number, applications: readonly Application[]): string[] {
-  const servers = applications.map(
-    (application) =>
-      `  server ${application.name} 127.0.0.1:${application.port} check inter 100ms fall 3 rise 2`
+  const [target, other] = serversOf(name)
+  const servers = [target, other].map(
+    (server, index) =>
+      `  server ${server} 127.0.0.1:${applications[index]?.port ?? 0} check inter 100ms fall 3 rise 2`
   )
   return [
     `frontend users-${name}`,
@@ -86,14 +110,16 @@ function laneLines(name: string, port: number, applications: readonly Applicatio
     `backend ${name}`,
     '  option httpchk GET /health',
     '  timeout check 20s',
-    '  use-server a if { path /hold }',
+    `  use-server ${target} if { path /hold }`,
     ...servers
   ]
 }
 
-/** What is known of the target when a run begins or has ended. */
-interface Witnessed {
+/** What HAProxy says of the target, past the statistics page. */
+interface Truth {
   readonly status: string
+  /** Which no status hides here. */
+  readonly adminState: 'ready' | 'drain' | 'maint'
   readonly sessions: number
 }
 
@@ -120,7 +146,7 @@ async function attemptCase(one: Case, lane: Lane): Promise<Attempt> {
   try {
     await prepare(one, lane)
     if (one.held) held = await holdConnection(lane.userUrl)
-    const before = await witness(lane)
+    const before = await truthOf(lane)
     lane.middleman.reset()
     lane.middleman.fault = plan
     const result = await runAction(inputsOf(one, lane), {
@@ -130,20 +156,25 @@ async function attemptCase(one: Case, lane: Lane): Promise<Attempt> {
       limitMs: deadlineMs + 20_000
     })
     lane.middleman.fault = undefined
-    const after = await witness(lane)
+    const after = await truthOf(lane)
     const green = result.exitCode === 0
-    const untrue = green ? await untruth(one, result, held, lane) : undefined
+    const untrue =
+      (green ? await untruth(one, result, held, lane) : undefined) ??
+      unproven(one, result, struck, lane)
     const complaints = [
-      ...(struck() ? [] : ['the fault never struck']),
+      ...(struck.size > 0 ? [] : ['the fault never struck']),
       ...(untrue === undefined ? [] : [`FALSE GREEN: ${untrue}`]),
       ...wrongEnd(one, green),
+      ...(/(others|somebody else) changed it/.test(result.output) ? ['nobody else did'] : []),
       ...(green ? [] : wrongError(one, result)),
       ...(green ? [] : wrongState(one, result.lastLine, before, after, held)),
       ...(result.durationMs > deadlineMs ? [`took ${Math.round(result.durationMs)} ms`] : [])
     ]
     return {
       isDisturbed:
-        complaints.length > 0 && untrue === undefined && (!struck() || isDisturbed(one, result)),
+        complaints.length > 0 &&
+        untrue === undefined &&
+        (struck.size === 0 || isDisturbed(one, result)),
       result: {
         ...found,
         end: green ? 'green' : 'red',
@@ -162,8 +193,12 @@ async function attemptCase(one: Case, lane: Lane): Promise<Attempt> {
   }
 }
 
-/** Whether requests timed out that no fault had spoiled. */
-function isDisturbed({ fault, times }: Case, { output }: ActionResult): boolean {
+/**
+ * Whether requests timed out that no fault had spoiled, or the run was not given the time to end by itself after
+ * its last word (src/runner/cancellation.ts).
+ */
+function isDisturbed({ fault, times }: Case, { output, signal }: ActionResult): boolean {
+  if (signal === 'SIGKILL') return true
   const timeOuts = output.match(/no complete answer within/g)?.length ?? 0
   const isMeant = /^s(ilence|tall)/.test(fault.name)
   return isMeant ? times === 'once' && timeOuts > 1 : timeOuts > 0
@@ -174,36 +209,49 @@ function inputsOf(one: Case, lane: Lane): Record<string, string> {
   return {
     'stats-url': lane.middleman.through(lane.farm.statsUrl),
     backend: lane.name,
-    server: 'a',
+    server: lane.target,
     ...users,
     action,
     'request-timeout': `${fault.requestTimeoutMs ?? REQUEST_TIMEOUT}ms`,
     'wait-timeout': `${waitTimeoutOf(one)}ms`,
     'poll-interval': '100ms',
-    'settle-time': '200ms'
+    'settle-time': '200ms',
+    // So that a green maint is safe to stop where the process was seen.
+    'hard-stop-after': '0s'
   }
 }
 
 /** Makes the target what the action begins with, and sees to it that the other server is up. */
 async function prepare({ action }: Case, lane: Lane): Promise<void> {
-  const { farm, name } = lane
+  const { farm, name, target, other } = lane
   for (const word of ['ehlth', 'ready', ...(action === 'ready' ? ['maint'] : [])]) {
-    await farm.post(`s=a&b=${name}&action=${word}`)
+    await farm.post(`s=${target}&b=${name}&action=${word}`)
   }
   const wanted = action === 'ready' ? 'MAINT' : 'UP'
   await until(
     async () => {
       const rows = (await farm.rows()).filter((row) => row['pxname'] === name)
-      const [a, b] = ['a', 'b'].map((server) => rows.find((row) => row['svname'] === server))
+      const [a, b] = [target, other].map((server) => rows.find((row) => row['svname'] === server))
       return a?.['status'] === wanted && a['scur'] === '0' && b?.['status'] === 'UP'
     },
     { limitMs: 30_000, everyMs: 100 }
   )
 }
 
-async function witness({ farm, name }: Lane): Promise<Witnessed> {
-  const row = await farm.row(name, 'a')
-  return { status: row['status'] ?? '', sessions: Number(row['scur']) + Number(row['qcur']) }
+async function truthOf({ farm, name, target }: Lane): Promise<Truth> {
+  const row = await farm.row(name, target)
+  const [, header = '', ...servers] = (
+    await farm.haproxy.command(`show servers state ${name}`)
+  ).split('\n')
+  const columns = header.replace('# ', '').split(' ')
+  const cells = servers.map((line) => line.split(' ')).find((each) => each.includes(target)) ?? []
+  // Bits of HAProxy: forced maint is 1, forced drain is 8.
+  const admin = Number(cells[columns.indexOf('srv_admin_state')])
+  return {
+    status: row['status'] ?? '',
+    adminState: (admin & 1) > 0 ? 'maint' : (admin & 8) > 0 ? 'drain' : 'ready',
+    sessions: Number(row['scur']) + Number(row['qcur'])
+  }
 }
 
 /** What makes a green end untrue, by HAProxy's own word; undefined for a true one. */
@@ -213,7 +261,7 @@ async function untruth(
   held: HeldConnection | undefined,
   lane: Lane
 ): Promise<string | undefined> {
-  const { status, sessions } = await witness(lane)
+  const { status, sessions } = await truthOf(lane)
   const seen = `HAProxy shows ${status} with ${sessions} sessions`
   switch (action) {
     case 'drain':
@@ -221,8 +269,15 @@ async function untruth(
       const right = wordOf(status) === (action === 'drain' ? 'DRAIN' : 'MAINT') && sessions === 0
       return right ? undefined : seen
     }
-    case 'ready':
+    case 'ready': {
+      const hasFreshCheck = ['hdown', 'start'].every((change) =>
+        lane.middleman.requests.some(
+          ({ body, answer }) => body.includes(`action=${change}`) && answer !== undefined
+        )
+      )
+      if (!hasFreshCheck) return 'its health check was not asked for anew'
       return status === 'UP' ? undefined : seen
+    }
     case 'status':
       return outputs['status'] === status ? undefined : `${seen}, not ${outputs['status'] ?? ''}`
     case 'dhlth':
@@ -237,6 +292,24 @@ async function untruth(
   }
 }
 
+/** Whether `safe-to-stop` is what was proven: that one process answered before the change and at the end. */
+function unproven(
+  { action }: Case,
+  { outputs, exitCode }: ActionResult,
+  struck: ReadonlySet<number>,
+  { middleman: { requests } }: Lane
+): string | undefined {
+  const change = requests.findIndex((request) => kindOf(request) === 'change')
+  const wasSeen = (some: typeof requests): boolean => {
+    const last = some.findLast((request) => kindOf(request) === 'process')
+    return last !== undefined && !struck.has(last.number)
+  }
+  const isProven = wasSeen(requests.slice(0, change)) && wasSeen(requests.slice(change))
+  const isSafe = action === 'maint' && exitCode === 0 && isProven
+  const said = outputs['safe-to-stop'] ?? 'nothing'
+  return said === String(isSafe) ? undefined : `safe-to-stop is ${said}, not ${String(isSafe)}`
+}
+
 function wrongEnd(one: Case, green: boolean): string[] {
   const wanted = endOf(one)
   if (wanted === 'either' || wanted === (green ? 'green' : 'red')) return []
@@ -246,8 +319,7 @@ function wrongEnd(one: Case, green: boolean): string[] {
 /** A red end must say what is wrong, in its last line and as an error. */
 function wrongError(one: Case, { exitCode, lastLine, annotations }: ActionResult): string[] {
   const { fault, place, held, action } = one
-  const isChange = place.endsWith('change')
-  const seen = isChange ? fault.change : fault.read
+  const seen = kindAt(place) === 'change' ? fault.change : fault.read
   // A held session is a reason of its own, which a fault that has passed again need not add to.
   const isAllowed =
     held && action !== 'shutdown' && endOf({ ...one, held: false }) !== 'red'
@@ -269,30 +341,52 @@ function wrongError(one: Case, { exitCode, lastLine, annotations }: ActionResult
 function wrongState(
   { action }: Case,
   lastLine: string,
-  before: Witnessed,
-  after: Witnessed,
+  before: Truth,
+  after: Truth,
   held: HeldConnection | undefined
 ): string[] {
-  const now = /Now s\d+\/a on \S+ is (put back, )?(not known to be [\w ]+|[^.(]*)/.exec(lastLine)
-  const putBack = now?.[1] !== undefined || lastLine.includes('What had changed was put back')
-  const told = now?.[2]
+  const now = /Now s\d+\/s\d+a on \S+ is (rolled back, )?(not known to be [\w ]+|[^.(]*)/.exec(
+    lastLine
+  )
+  const rolledBack = now?.[1] !== undefined || lastLine.includes('What had changed was rolled back')
+  const said = now?.[2]
   const untouched = lastLine.includes('Nothing was changed')
-  const unknown = told?.startsWith('not known') === true
+  const unknown = said?.startsWith('not known') === true
   const complaints: string[] = []
-  if (told === undefined && !untouched) complaints.push('it says nothing of the state')
+  if (said === undefined && !untouched) complaints.push('it says nothing of the state')
   if (untouched && unknown) complaints.push('nothing was changed, yet that is not known')
   const same =
-    wordOf(before.status) === wordOf(after.status) && !(action === 'shutdown' && !held?.open)
-  const moved = `${before.status} became ${after.status}`
+    stateOf(action, before) === stateOf(action, after) && !(action === 'shutdown' && !held?.open)
+  const moved = `${stateOf(action, before)} became ${stateOf(action, after)}`
   if (untouched && !same) complaints.push(`nothing was changed, yet ${moved}`)
-  if (putBack && !same) complaints.push(`put back, yet ${moved}`)
-  if (told !== undefined && !unknown && wordOf(told) !== wordOf(after.status)) {
-    complaints.push(`it says ${told}, HAProxy says ${after.status}`)
+  if (rolledBack && !same) complaints.push(`rolled back, yet ${moved}`)
+  if (said !== undefined && !unknown && !isTrue(said, after)) {
+    complaints.push(`it says ${said}, HAProxy says ${after.status} in ${after.adminState}`)
   }
   return complaints
 }
 
-/** The part of a status that tells what the server does: health on its way changes by itself. */
+/** What an action changes; health on its way changes by itself. */
+function stateOf(action: HostileAction, { adminState, status }: Truth): string {
+  return action === 'dhlth' ? `${adminState} ${wordOf(status)}` : adminState
+}
+
+/** Health may have gone on since the last look, so what a status says of the admin state counts. */
+function isTrue(said: string, { adminState, status }: Truth): boolean {
+  switch (wordOf(said)) {
+    case 'MAINT':
+      return adminState === 'maint'
+    case 'DRAIN':
+      return adminState === 'drain'
+    case 'DOWN': {
+      const asked = /asked for (\w+)/.exec(said)?.[1]
+      return asked === undefined || asked === adminState
+    }
+    default:
+      return adminState === 'ready' && wordOf(said) === wordOf(status)
+  }
+}
+
 function wordOf(status: string): string {
   // What the page calls "no check" the action tells as ready.
   return /^\w+/.exec(status.trim().replace('no check', 'ready'))?.[0] ?? status

@@ -32,13 +32,13 @@ describe('at every request of a run, once and for ever,', () => {
         if (result !== undefined) results.push(result)
       }
       const mine = results.filter((result) => result.case.fault.name === name)
-      expect(mine.flatMap(told)).toEqual([])
+      expect(mine.flatMap(sentencesOf)).toEqual([])
       expect(mine).toHaveLength(cases.length)
     },
     600_000
   )
 })
 
-function told({ case: { action, place, times }, complaints }: CaseResult): string[] {
+function sentencesOf({ case: { action, place, times }, complaints }: CaseResult): string[] {
   return complaints.map((complaint) => `${action}, ${place}, ${times}: ${complaint}`)
 }

@@ -59,7 +59,7 @@ function run(more: Record<string, string>, options?: ActionOptions): Promise<Act
 const OWN = /^::(error|warning|notice|debug)::|^::group::[A-Z][a-z ]*$|^::endgroup::$/
 
 /** Nothing in what was written is anything but text to a runner, a terminal, a browser. */
-function expectHarmless(result: ActionResult): void {
+function expectInert(result: ActionResult): void {
   expect(result.masks).toEqual([])
   for (const line of result.lines) {
     expect(line).not.toContain('##[')
@@ -71,22 +71,30 @@ function expectHarmless(result: ActionResult): void {
     expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u)
   }
   for (const { message } of result.annotations) expect(message).not.toMatch(/^\s*::|##\[|[\r\n]/)
-  expectHarmlessSummary(result.summary)
+  expectInertSummary(result.summary)
   expect(Object.keys(result.outputs).filter((name) => !OUTPUTS.includes(name))).toEqual([])
   expect(Object.keys(result.state).filter((name) => !STATE.includes(name))).toEqual([])
 }
 
-const OUTPUTS = ['changed', 'status', 'previous-status', 'sessions', 'waited', 'result']
+const OUTPUTS = [
+  'changed',
+  'status',
+  'previous-status',
+  'sessions',
+  'waited',
+  'safe-to-stop',
+  'result'
+]
 const STATE = ['isPost', 'intent']
-const TAGS = /<\/?(h3|p|table|thead|tbody|tr|td|th|details|summary|strong|em|code)>/g
+const TAGS = /<\/?(h3|p|ul|li|table|thead|tbody|tr|td|th|details|summary|strong|em|code)>/g
 
 /** Only the tags that the action writes itself; foreign Markdown has no line of its own. */
-function expectHarmlessSummary(summary: string): void {
+function expectInertSummary(summary: string): void {
   expect(summary.replace(TAGS, '')).not.toContain('<')
   expect(summary).not.toMatch(/##\[|(?!\n)\p{Cc}|[\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u)
   for (const line of summary.split('\n')) {
     // Inside an HTML block, which lasts until an empty line, Markdown is text.
-    if (/javascript:x|\*\*bold\*\*/.test(line)) expect(line).toMatch(/^<(h3|p|table|tr|td)/)
+    if (/javascript:x|\*\*bold\*\*/.test(line)) expect(line).toMatch(/^<(h3|p|ul|table|tr|td)/)
     expect(line).not.toMatch(/^\s*(::|!\[|\||~~~|#+ )/)
   }
 }
@@ -98,14 +106,14 @@ describe('the reason of a health check', () => {
     ['maint', 'DOWN'],
     ['status', 'DOWN'],
     ['hrunn', 'DOWN']
-  ])('is harmless in the report of %s', async (action, before) => {
+  ])('is only text in the report of %s', async (action, before) => {
     const app = farm.app('app1')
     app.health = 503
     app.reason = REASON
     if (before === 'MAINT') await farm.set('app1', 'maint')
     await farm.until(async () => (await farm.status('app1')).startsWith(before))
     const result = await run({ action })
-    expectHarmless(result)
+    expectInert(result)
     if (action === 'ready') {
       expect(result.exitCode).toBe(1)
       expect(result.lastLine).toContain('<b>z</b> | w')
@@ -143,50 +151,75 @@ function readsOnly(fault: Fault): void {
 describe('a page of a stranger', () => {
   const actions = ['status', 'drain', 'ready', 'shutdown']
 
-  test.each(actions)('with hostile check results is harmless to %s', async (action) => {
+  test.each(actions)('with hostile check results is only text to %s', async (action) => {
     readsOnly(page('last_chk', HOSTILE))
-    expectHarmless(await run({ action }))
+    expectInert(await run({ action }))
   })
 
-  test.each(actions)('with a hostile state of its check is harmless to %s', async (action) => {
+  test.each(actions)('with a hostile state of its check is only text to %s', async (action) => {
     readsOnly(page('check_status', HOSTILE))
-    expectHarmless(await run({ action }))
+    expectInert(await run({ action }))
   })
 
-  test.each(actions)('with a hostile status is harmless to %s', async (action) => {
+  test.each(actions)('with a hostile status is only text to %s', async (action) => {
     readsOnly(page('status', HOSTILE))
-    expectHarmless(await run({ action }))
+    expectInert(await run({ action }))
   })
 
   test.each(['drain', 'maint'])('with a hostile status of others: %s', async (action) => {
     readsOnly(page('status', `MAINT (${HOSTILE.replaceAll(')', '')})`, /^web,app2,/))
-    expectHarmless(await run({ action }))
+    expectInert(await run({ action }))
   })
 
   test.each(['drain', 'status'])('with a hostile number: %s', async (action) => {
     readsOnly(page('scur', HOSTILE))
     const result = await run({ action })
-    expectHarmless(result)
+    expectInert(result)
     expect(result.exitCode).toBe(1)
   })
 
-  test.each(['svname', 'pxname', 'pid', 'tracked', 'type'])(
-    'with a hostile %s everywhere',
+  test.each(['svname', 'pxname', 'pid', 'tracked', 'type', 'addr', 'agent_status'])(
+    'with a hostile %s in every row',
     async (column) => {
       readsOnly(page(column, HOSTILE, /^web,/))
-      expectHarmless(await run({ action: 'drain' }))
-      expectHarmless(await run({ action: 'drain', backend: '*', server: 'app1 nobody' }))
+      expectInert(await run({ action: 'drain' }))
+      expectInert(await run({ action: 'drain', backend: '*', server: 'app1 nobody' }))
     }
   )
 
   test('that follows a hostile leader', async () => {
     readsOnly(page('status', `MAINT (via ${HOSTILE.replaceAll(')', '')})`))
-    expectHarmless(await run({ action: 'ready' }))
+    expectInert(await run({ action: 'ready' }))
+  })
+
+  test.each(['maint', 'ready'])('that shows the process in hostile words: %s', async (action) => {
+    if (action === 'ready') await farm.set('app1', 'maint')
+    const html = `<b>pid = </b> ${HOSTILE} (process #1, <b>uptime = </b> ${HOSTILE}`
+    middleman.fault = ({ request }) =>
+      request?.path.includes(';norefresh') === true
+        ? { kind: 'answer', bytes: httpAnswer(200, html) }
+        : undefined
+    const result = await run({ action })
+    expectInert(result)
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'false' } })
+  })
+
+  test('whose description looks like a process is not taken for one', async () => {
+    const described =
+      '<h3>1 (process #1 <b>pid = </b> 1 (process #1, <b>uptime = </b> 9d 0h00m00s</h3>'
+    const rewrite = (answer: Buffer): Buffer =>
+      httpAnswer(200, bodyOf(answer).toString().replace('<h2>', `${described}${HOSTILE}<h2>`))
+    middleman.fault = ({ request }) =>
+      request?.path.includes(';norefresh') === true ? { kind: 'rewrite', rewrite } : undefined
+    const result = await run({ action: 'maint', 'hard-stop-after': '0s', 'wait-timeout': '10s' })
+    expectInert(result)
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'true' } })
+    expect(result.summary).toContain(`process ${String(farm.haproxy.pid)} has been running`)
   })
 
   test('with a hostile header', async () => {
     readsOnly({ kind: 'answer', bytes: httpAnswer(200, `# pxname,"${HOSTILE}"\na,b\n`) })
-    expectHarmless(await run({}))
+    expectInert(await run({}))
   })
 })
 
@@ -205,13 +238,13 @@ describe('an answer of a stranger', () => {
     ['a reason phrase', Buffer.from('HTTP/1.1 500 ::error::x ##[error]y\r\n\r\n')],
     ['a header', httpAnswer(200, '', { '::error::x': '##[error]y' })],
     ['no HTTP', Buffer.from('::error::x ##[add-mask]web\n##[error]y\n')]
-  ])('%s is harmless as the answer to a look and to a change', async (_, bytes) => {
+  ])('%s is only text as the answer to a look and to a change', async (_, bytes) => {
     middleman.fault = () => ({ kind: 'answer', bytes })
-    expectHarmless(await run({ action: 'drain' }))
+    expectInert(await run({ action: 'drain' }))
     middleman.fault = ({ request }) =>
       request?.method === 'POST' ? { kind: 'answer', bytes } : undefined
     const result = await run({ action: 'drain' })
-    expectHarmless(result)
+    expectInert(result)
     expect(result.exitCode).toBe(1)
   })
 })
@@ -230,13 +263,13 @@ describe('inputs that carry the words of a stranger', () => {
     ['stats-url', 'ftp://::error::x##[error]y']
   ])('%s', async (name, text) => {
     const result = await run({ [name]: text })
-    expectHarmless(result)
+    expectInert(result)
     expect(result.exitCode).toBe(1)
   })
 
   test('a path of the URL', async () => {
     const url = `${middleman.through(farm.statsUrl)}##[error]x`
-    expectHarmless(await run({ 'stats-url': url }))
-    expectHarmless(await run({ 'stats-url': url.replace('##', '/::error::<b>##') }))
+    expectInert(await run({ 'stats-url': url }))
+    expectInert(await run({ 'stats-url': url.replace('##', '/::error::<b>##') }))
   })
 })

@@ -4,19 +4,22 @@ import { readFileSync } from 'node:fs'
 import { DEFAULTS } from '../../src/runner/defaults.ts'
 import { parseStatsCsv, type Snapshot } from '../../src/haproxy/csv.ts'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
+import { parseProcess } from '../../src/haproxy/process.ts'
 import {
   isDrained,
   isOutOfRotation,
-  isServing,
   isUp,
+  parseAddress,
   type Server,
-  statusWord
+  statusWord,
+  takesTraffic
 } from '../../src/haproxy/server.ts'
 import { csvAddress, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
 import { escapeForLog, escapeForHtml } from '../../src/runner/escape.ts'
 import { InputError, InputReader } from '../../src/runner/input-reader.ts'
 import { readInputs } from '../../src/runner/inputs.ts'
 import { formatDuration, parseDuration } from '../../src/rotation/duration.ts'
+import { headText } from '../support/page-text.ts'
 
 /** Any text: all of Unicode, and half of a surrogate pair too. */
 const anyText = fc.oneof(
@@ -32,9 +35,9 @@ function jumble(...pieces: readonly string[]): fc.Arbitrary<string> {
 }
 
 /** What a function gives, or the error that it throws. */
-function outcome<T>(deed: () => T): { readonly value: T } | { readonly error: unknown } {
+function outcome<T>(work: () => T): { readonly value: T } | { readonly error: unknown } {
   try {
-    return { value: deed() }
+    return { value: work() }
   } catch (error) {
     return { error }
   }
@@ -257,9 +260,20 @@ describe('inputs', () => {
     )
   })
 
+  test('that are lists in JSON hold what was put into them', () => {
+    const word = fc.string({ unit: fc.constantFrom(...'abcXYZ019-_.:'.split('')), minLength: 1 })
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1 }), fc.constantFrom(0, 2), (words, indent) => {
+        set('server', JSON.stringify(words, undefined, indent))
+        expect(new InputReader().list('server')).toEqual(words)
+      })
+    )
+  })
+
   test('that are lists hold no empty word and no separator, or are refused', () => {
     fc.assert(
       fc.property(envText, (text) => {
+        fc.pre(!text.trim().startsWith('['))
         set('server', text)
         const reader = new InputReader()
         const list = reader.list('server')
@@ -294,7 +308,7 @@ describe('inputs', () => {
             if ('value' in result) {
               expect(result.value.instances.length).toBeGreaterThan(0)
               expect(result.value.servers.length).toBeGreaterThan(0)
-              expect(result.value.rhythm.timeoutMs).toBeGreaterThanOrEqual(1_000)
+              expect(result.value.waitOptions.timeoutMs).toBeGreaterThanOrEqual(1_000)
               return
             }
             expect(result.error).toBeInstanceOf(InputError)
@@ -489,14 +503,77 @@ describe('a status', () => {
         expect(server.word !== undefined).toBe(known)
         if (!known) {
           expect(isOutOfRotation(server) || isDrained(server, 0)).toBe(false)
-          expect(isUp(server) || isServing(server)).toBe(false)
+          expect(isUp(server) || takesTraffic(server)).toBe(false)
         }
         // Never a prefix: health on its way is not up.
-        if (isUp(server) || isServing(server)) expect(['UP', 'no check']).toContain(status)
+        if (isUp(server)) expect(['UP', 'no check']).toContain(status)
         // The two promises exclude each other.
-        expect(isDrained(server, 0) && isUp(server)).toBe(false)
+        expect(isDrained(server, 0) && takesTraffic(server)).toBe(false)
       }),
       { numRuns: 2_000 }
+    )
+  })
+})
+
+describe('an address', () => {
+  const host = fc.oneof(
+    fc.ipV4(),
+    fc.ipV6().map((address) => `[${address}]`)
+  )
+
+  test('is read as HAProxy wrote it', () => {
+    fc.assert(
+      fc.property(host, fc.integer({ min: 1, max: 65_535 }), (name, port) => {
+        fc.pre(name !== '0.0.0.0' && name !== '[::]')
+        expect(parseAddress(`${name}:${port}`)).toEqual({ host: name, port })
+      })
+    )
+  })
+
+  test('of any text names a host and a port as they stand in it, or is none', () => {
+    const pieces = ['[', ']', ':', '::', '1', '0', '80', '.', '10.0.0.1', 'unix', '+', 'abns@']
+    fc.assert(
+      fc.property(fc.oneof(anyText, jumble(...pieces)), (text) => {
+        const address = parseAddress(text)
+        if (address === undefined) return
+        const { host: name, port } = address
+        expect(port).toBeGreaterThan(0)
+        expect(['0.0.0.0', '[::]', '']).not.toContain(name)
+        expect(text.startsWith(`${name}:`)).toBe(true)
+        expect(Number(text.slice(name.length + 1))).toBe(port)
+      }),
+      { numRuns: 2_000, examples: [['0.0.0.0:80'], ['[::]:80'], [':1000'], ['unix'], ['1:0']] }
+    )
+  })
+})
+
+describe('the head of the page', () => {
+  const pieces = [
+    ...['<b>pid = </b> 9', ' (process #1', ', nbproc = 1)', '<b>uptime = </b> 9d 9h09m09s', '<br>'],
+    ...['\n', '<h2>', 'pid = ', '0d ', '9 ']
+  ]
+
+  test('names its process, no matter how its description imitates one', () => {
+    const anyPid = fc.integer({ min: 1, max: 4_194_304 })
+    const seconds = fc.nat(1_000_000_000)
+    fc.assert(
+      fc.property(anyPid, seconds, jumble(...pieces), (pid, uptime, description) => {
+        const uptimeMs = uptime * 1_000
+        expect(parseProcess(headText(pid, uptimeMs, description))).toEqual({ pid, uptimeMs })
+      }),
+      { numRuns: 1_000 }
+    )
+  })
+
+  test('of any text names a process of whole seconds, or none', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, jumble(...pieces)), (text) => {
+        const process = parseProcess(text)
+        if (process === undefined) return
+        expect(text).toContain(`<b>pid = </b> ${process.pid} (process #`)
+        expect(process.uptimeMs % 1_000).toBe(0)
+      }),
+      { numRuns: 1_000 }
     )
   })
 })

@@ -115,7 +115,7 @@ describe('through a proxy', () => {
     const url = { 'stats-url': 'https://other.test/admin' }
     const result = await run({ https_proxy: secureProxy.url }, { ...mutualTls(), ...url })
     expect(result.exitCode).toBe(1)
-    expect(result.lastLine).toContain('the certificate was not made out for other.test')
+    expect(result.lastLine).toContain('the certificate is not valid for other.test')
   })
 
   test('https does not use the proxy for http', async () => {
@@ -206,7 +206,9 @@ describe('a proxy that', () => {
 
   test('begins to refuse during the wait leaves the server where it is, and says so', async () => {
     const refuse = setInterval(() => {
-      if (middleman.requests.length >= 3) proxy.manner = { refuse: 503 }
+      const change = middleman.requests.findIndex(({ method }) => method === 'POST')
+      const readBack = change < 0 ? undefined : middleman.requests[change + 1]
+      if (readBack?.answer !== undefined) proxy.manner = { refuse: 503 }
     }, 5)
     middleman.reset()
     try {

@@ -171,7 +171,7 @@ describe('the password of the inputs shows nowhere', () => {
       expect(main.exitCode).not.toBe(0)
       expect(main.state['intent']).toBeDefined()
       const post = await runPost(main, given, { jobStatus: 'cancelled', debug: true })
-      expect(post.log).toContain('Put back to ready')
+      expect(post.log).toContain('Restored to ready')
     } finally {
       await held?.close()
     }
@@ -190,16 +190,16 @@ describe('the password in a URL shows nowhere', () => {
     const main = await run(given, undefined, { debug: true })
     expect(main.exitCode).toBe(0)
     const post = await runPost(main, given, { debug: true })
-    expect(post.log).toContain('Put back to ready')
+    expect(post.log).toContain('Restored to ready')
     await farm.settled()
   })
 
-  test('when an answer leads on to a URL that carries it', async () => {
+  test('when an answer redirects to a URL that carries it', async () => {
     const password = encodeURIComponent(PASSWORD)
     const location = `http://deployer:${password}@sso.example/?next=http://deployer:${password}@lb/`
     const bytes = httpAnswer(302, '', { Location: location })
     const result = await run(userinfoInputs(), { kind: 'answer', bytes })
-    expect(result.lastLine).toContain('leads on to')
+    expect(result.lastLine).toContain('redirects to')
   })
 
   test.each([

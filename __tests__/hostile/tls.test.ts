@@ -97,6 +97,7 @@ function run(
     action: 'drain',
     'request-timeout': '3s',
     'wait-timeout': '10s',
+    'hard-stop-after': '0s',
     'poll-interval': '100ms',
     'settle-time': '100ms',
     ...more
@@ -105,7 +106,7 @@ function run(
 }
 
 async function expectGreen(result: ActionResult): Promise<void> {
-  expect(result.lastLine).toMatch(/^Safe to stop/)
+  expect(result.lastLine).toMatch(/^Drained: /)
   expect(result.exitCode).toBe(0)
   expect(await farm.status('app1')).toBe('DRAIN')
   await farm.set('app1', 'ready')
@@ -166,7 +167,7 @@ describe('a name', () => {
     await expectGreen(await run(urlOf('sni', 'localhost'), ca))
   })
 
-  test('that no certificate is for is refused by HAProxy and told', async () => {
+  test('that no certificate is for is refused by HAProxy, and the last line says so', async () => {
     const result = await run(urlOf('sni'), { 'ca-certificate': authority.cert })
     await expectRed(result, /TLS/)
   })
@@ -233,19 +234,19 @@ describe('a certificate', () => {
     [
       'for another name',
       'wrongName',
-      'the certificate was not made out for 127.0.0.1:PORT',
+      'the certificate is not valid for 127.0.0.1:PORT',
       'Use a host name that the certificate'
     ],
     [
       'of an unknown authority',
       'stranger',
-      'nobody who is trusted has signed the certificate of 127.0.0.1:PORT',
+      'no trusted authority has signed the certificate of 127.0.0.1:PORT',
       'private authority'
     ],
     [
       'of an authority that nobody knows any more',
       'selfSigned',
-      'nobody who is trusted has signed the certificate of 127.0.0.1:PORT',
+      'no trusted authority has signed the certificate of 127.0.0.1:PORT',
       'private authority'
     ]
   ])('%s is refused in its own words', async (_, page, message, hint) => {

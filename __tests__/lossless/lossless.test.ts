@@ -21,7 +21,9 @@ async function stage(applications?: Farm['applications']): Promise<Farm> {
   const staged = await startFarm({
     ...(applications === undefined ? { servers: nodes } : { applications }),
     backendLines: ['retries 0', 'timeout check 2s', 'cookie NODE insert indirect nocache'],
-    serverOptions: (name) => `check inter 500ms fall 3 rise 2 cookie ${name}`
+    serverOptions: (name) => `check inter 500ms fall 3 rise 2 cookie ${name}`,
+    // Longer than any request of the users takes: the old process of a reload ends by then.
+    extra: 'global\n  hard-stop-after 5s'
   })
   cleanUp.unshift(() => staged.stop())
   return staged
@@ -91,6 +93,7 @@ test(
   async () => {
     const steps = await rollingDeploy({
       farms: [farm],
+      takeOut: { 'hard-stop-after': '5s' },
       async meanwhile(node) {
         await Promise.all([endHeld(node), node === 'app2' && reloadSoon()])
       }

@@ -1,559 +1,582 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { HaproxyError } from '../../src/haproxy/errors.ts'
-import { type BringBack, bringBack, stepsBack, wayBack } from '../../src/rotation/bring-back.ts'
-import type { Pool } from '../../src/rotation/pool.ts'
+import type { Backend } from '../../src/rotation/backend.ts'
+import { bringBack } from '../../src/rotation/bring-back.ts'
+import type { BringBack } from '../../src/rotation/order.ts'
+import type { Outcome } from '../../src/rotation/outcome.ts'
 import { failureIn } from '../haproxy/failure.ts'
-import type { Row } from '../haproxy/page-text.ts'
-import { DOWN, MAINT, NO_CHECK } from './admin.ts'
-import { short, Stage, ToyPage } from './stage.ts'
+import {
+  type ImitatedOptions,
+  type ImitatedPage,
+  type ImitatedServer,
+  server
+} from '../support/imitated-page.ts'
+import { BRING_BACK, find, type Finding, firstOf, statuses } from './found.ts'
+import { type Stage, stageSetter } from './stage.ts'
 
-const RHYTHM = { timeoutMs: 20_000, intervalMs: 1_000, settleMs: 0 }
-const ORDER: BringBack = { throughDrain: true, wait: RHYTHM, unproven: 'fail' }
+const set = stageSetter()
+const MAINT = { admin: 'maint' } as const
+const DRAIN = { admin: 'drain' } as const
+const UNCHECKED = { checked: false } as const
+const FRESH = ['drain web/a', 'hdown web/a', 'start web/a']
+const UP = { kind: 'up' }
 
-let first: ToyPage
-let second: ToyPage
 let stage: Stage
-/** What was told after every look: elapsed and remaining time. */
-let looks: (readonly [number, number])[]
+let first: ImitatedPage
+let second: ImitatedPage
+let waited: number
 
 beforeEach(async () => {
-  ;[first, second] = await Promise.all([ToyPage.start([]), ToyPage.start([])])
-  stage = new Stage()
-  looks = []
+  stage = set()
+  first = await stage.page(server('a', MAINT), server('b'))
+  second = await stage.page(server('a', MAINT), server('b'))
 })
-afterEach(() => Promise.all([first.stop(), second.stop()]))
 
-/** The pool of server a that shows this, and of all that are given beside it, called b and c. */
-async function poolOf(row: Row, ...others: readonly Row[]): Promise<Pool> {
-  first.rows = [row, ...others].map((one, index) => ({ svname: 'abc'[index] ?? '', ...one }))
-  return first.pool(['a', 'b', 'c'])
+/** Has the first page show these servers instead. */
+function show(...servers: readonly ImitatedServer[]): void {
+  first.servers.splice(0, Infinity, ...servers)
 }
 
-async function bring(pools: readonly Pool[], order: Partial<BringBack> = {}): Promise<void> {
-  return bringBack(pools, { ...ORDER, ...order }, stage, (elapsed, remaining) => {
-    looks.push([elapsed, remaining])
-  })
+function bring(backends: readonly Backend[], order: Partial<BringBack> = {}): Promise<Outcome> {
+  return bringBack(backends, { ...BRING_BACK, ...order }, stage, (elapsed) => (waited = elapsed))
 }
 
-/** Lets server a pass its check, at this moment. */
-function pass(ms: number, status: string): void {
-  stage.at(ms, () => {
-    first.show('a', { status, check_status: 'L7OK', check_health: '4' })
-  })
-}
-
-const shortly = (text: string): string => short(text, first, second)
-const told = (...levels: readonly string[]): string[] =>
-  stage.lines.filter((line) => levels.some((level) => line.startsWith(`${level}: `))).map(shortly)
-const elapsed = (): number | undefined => looks.at(-1)?.[0]
+const one = (finding?: Finding): Promise<Backend[]> => find(stage, first, finding)
+const both = async (): Promise<Backend[]> => [
+  ...(await find(stage, first)),
+  ...(await find(stage, second))
+]
 
 async function failure(...wanted: Parameters<typeof bring>): Promise<HaproxyError> {
   return failureIn(bring(...wanted))
 }
 
-describe('the way back', () => {
-  test.each<[string, Row]>([
-    ['up', {}],
-    ['on its way up', { status: 'UP 1/3' }],
-    ['without a check', NO_CHECK]
-  ])('of a server that is %s has no step', async (_, row) => {
-    expect(stepsBack((await poolOf(row)).targets, ORDER)).toEqual([])
-  })
-
-  test.each<[string, Row, string[]]>([
-    ['a server in maint', MAINT, ['drain']],
-    ['a server in maint without a check', { ...MAINT, chkfail: '' }, ['ready']],
-    ['an idle server in drain', { status: 'DRAIN' }, ['maint', 'drain']],
-    ['an idle server in drain without a check', { ...NO_CHECK, status: 'DRAIN' }, ['ready']],
-    ['a server in drain with sessions', { status: 'DRAIN', scur: '1' }, ['ready']],
-    ['a server in drain with requests in its queue', { status: 'DRAIN', qcur: '1' }, ['ready']],
-    [
-      'a server in drain with sessions whose check fails',
-      { status: 'DRAIN 2/3', scur: '1', check_health: '3' },
-      ['drain']
-    ],
-    ['a server that is down', DOWN, ['ready']]
-  ])('of %s', async (_, row, states) => {
-    const [target] = (await poolOf(row)).targets
-    if (target === undefined) throw new Error('There is no target.')
-    expect(wayBack(target.before, ORDER)).toEqual(states)
-    expect(stepsBack([target], ORDER)).toEqual([{ target, states }])
-    expect(wayBack(target.before, { ...ORDER, throughDrain: false })).toEqual(['ready'])
-    expect(wayBack(target.before, { ...ORDER, wait: undefined })).toEqual(['ready'])
-  })
-})
+const said = (level: string): string[] =>
+  stage.lines.filter((line) => line.startsWith(`${level}: `)).map((line) => stage.short(line))
 
 describe('a server in maint', () => {
-  test('passes its check in drain, and then meets its users', async () => {
-    pass(2_000, 'DRAIN')
-    await bring([await poolOf(MAINT)])
-    expect(first.changes).toEqual(['drain web/a', 'ready web/a'])
-    expect(stage.lines.map(shortly)).toEqual([
-      'phase: Changing',
+  test('passes a fresh health check before HAProxy sends it anyone', async () => {
+    const backends = await one()
+    expect(await bring(backends)).toEqual(UP)
+    expect(first.requests).toEqual([
+      'POST b=web&action=drain&s=a',
+      'POST b=web&action=hdown&s=a',
+      'GET /admin;csv;scope=web',
+      'POST b=web&action=start&s=a',
+      ...Array<string>(3).fill('GET /admin;csv;scope=web'),
+      'GET process'
+    ])
+    expect(stage.lines.map((line) => stage.short(line))).toEqual([
       'info: Asking for drain: web/a on P1.',
-      'phase: Waiting until up',
-      'info: Its health check passed; asking for ready: web/a on P1.'
+      'info: Ending the drain: web/a on P1.'
     ])
-    expect(looks).toEqual([
-      [0, 20_000],
-      [1_000, 19_000],
-      [2_000, 18_000],
-      [2_000, 18_000],
-      [2_000, 18_000]
+    expect(statuses(backends)).toEqual(['UP'])
+    expect(firstOf(backends).change).toMatchObject({ state: 'ready', rolledBack: false })
+  })
+
+  test('does so on every HAProxy', async () => {
+    expect(await bring(await both())).toEqual(UP)
+    expect([first.changes, second.changes]).toEqual([FRESH, FRESH])
+    expect(said('info')).toEqual([
+      'info: Asking for drain: web/a on P1.',
+      'info: Asking for drain: web/a on P2.',
+      'info: Ending the drain: web/a on P1 and web/a on P2.'
     ])
   })
 
-  test('without a check is sent users at once, which is said', async () => {
-    await bring([await poolOf({ ...MAINT, chkfail: '' })])
+  test('is not left open to pinned clients while another HAProxy is slow', async () => {
+    let health = ''
+    second.before = (request) => {
+      if (request !== 'POST b=web&action=drain&s=a' || stage.clock.now() > 6_000) return undefined
+      health = first.server('a').status()
+      return 'reset'
+    }
+    await bring(await both())
+    expect(health).toBe('DOWN')
+  })
+
+  test('without a check is sent users at once, is never forced down, and a notice says so', async () => {
+    show(server('a', { ...MAINT, ...UNCHECKED }), server('b'))
+    expect(await bring(await one())).toEqual(UP)
     expect(first.changes).toEqual(['ready web/a'])
-    expect(told('notice')).toEqual([
-      'notice: web/a on P1 has no health check: HAProxy sends it traffic without knowing that it is well.'
+    expect(said('notice')).toEqual([
+      'notice: web/a on P1 has no health check: HAProxy sends it traffic without knowing whether it is well.'
     ])
   })
 
-  test('is sent users at once where the way through drain is off, and waited for', async () => {
-    pass(3_000, 'UP')
-    await bring([await poolOf(MAINT)], { throughDrain: false })
-    expect([first.changes, elapsed()]).toEqual([['ready web/a'], 3_000])
-    expect(told('notice')).toEqual([])
+  test('is sent users at once where a fresh check is not wanted, and waited for', async () => {
+    const backends = await one()
+    first.before = (_, number) => (number < 8 ? { cells: { status: 'UP 1/3' } } : undefined)
+    expect(await bring(backends, { freshCheck: false })).toEqual(UP)
+    expect([first.changes, said('notice')]).toEqual([['ready web/a'], []])
   })
 
-  test('is sent users at once where there is no waiting, and not looked at for long', async () => {
-    await bring([await poolOf(MAINT)], { wait: undefined })
-    expect(first.asked).toEqual(['POST b=web&action=ready&s=a', 'GET /admin;csv;scope=web'])
-    expect([looks, told('phase', 'notice')]).toEqual([[], ['phase: Changing']])
-  })
-
-  test('that starts slowly is up, and said to start slowly', async () => {
-    stage.at(1_000, () => {
-      first.show('a', { status: 'UP', check_health: '4', throttle: '6', weight: '7' })
-    })
-    await bring([await poolOf(MAINT)], { throughDrain: false })
-    expect(told('notice')).toEqual([
-      'notice: web/a on P1 starts slowly: its weight is 7 now (6 %).'
+  test('that is dead stays down, makes the run fail, and comes up by itself once it is well', async () => {
+    first.server('a').well = false
+    const backends = await one()
+    const { problem, message, advice, cause } = await failure(backends)
+    expect([problem, stage.short(message), stage.short(advice), cause]).toEqual([
+      'not-up',
+      'Not up within 20s: web/a on P1 is DOWN, its last check says L7STS/503.',
+      'HAProxy brings web/a on P1 up by itself once its health check passes; maint keeps it out.',
+      undefined
     ])
-  })
-
-  test('goes down before it comes up, and passes its check only then', async () => {
-    stage.at(1_000, () => {
-      first.show('a', DOWN)
+    expect(first.changes).toEqual(FRESH)
+    first.server('a').well = true
+    first.servers.forEach((each) => {
+      each.check()
+      each.check()
     })
-    stage.at(5_000, () => {
-      first.show('a', { status: 'DRAIN 1/3', check_health: '2' })
-    })
-    pass(6_000, 'DRAIN')
-    await bring([await poolOf(MAINT)])
-    expect([first.changes, elapsed()]).toEqual([['drain web/a', 'ready web/a'], 6_000])
-  })
-
-  test('that a page refuses to change is left in maint on all', async () => {
-    second.rows = [{ svname: 'a', ...MAINT }]
-    const pools = [await poolOf(MAINT), await second.pool(['a'])]
-    second.before = () => ({ verdict: 'DENY' })
-    const { problem, message } = await failure(pools)
-    expect([problem, shortly(message)]).toEqual([
-      'DENY',
-      'Could not ask P2 for drain of web/a: HAProxy answered DENY. What had changed was put back.'
-    ])
-    expect(first.changes).toEqual(['drain web/a', 'maint web/a'])
+    expect(first.server('a').status()).toBe('UP')
   })
 })
 
 describe('a server in drain', () => {
-  test('goes through maint where it is idle, so that its check begins anew', async () => {
-    pass(2_000, 'DRAIN')
-    await bring([await poolOf({ status: 'DRAIN' })])
-    expect(first.changes).toEqual(['maint web/a', 'drain web/a', 'ready web/a'])
-    expect([elapsed(), told('notice')]).toEqual([2_000, []])
+  test('passes a fresh check where another one serves', async () => {
+    show(server('a', { ...DRAIN, sessions: 1 }), server('b'))
+    await bring(await one())
+    expect([first.changes, said('notice')]).toEqual([FRESH, []])
   })
 
-  test('with sessions and a failing check stays there until the check passes, and no longer', async () => {
-    pass(2_000, 'DRAIN')
-    await bring([await poolOf({ status: 'DRAIN 2/3', scur: '1', check_health: '3' })])
-    expect([first.changes, elapsed()]).toEqual([['drain web/a', 'ready web/a'], 2_000])
-  })
-
-  test('that goes down there is not taken for well, though old HAProxys show no health', async () => {
-    const old = { check_rise: '', check_fall: '', check_health: '' }
-    stage.at(1_000, () => {
-      first.show('a', { ...DOWN, ...old })
-    })
-    const row = { status: 'DRAIN 1/3', scur: '1', ...old }
-    expect((await failure([await poolOf(row)])).problem).toBe('not-up')
-    expect(first.changes).toEqual(['drain web/a'])
+  test('comes back as it is where no other one serves, which a notice says', async () => {
+    show(server('a', DRAIN), server('b', { down: true }))
+    expect(await bring(await one())).toEqual(UP)
+    expect(first.changes).toEqual(['start web/a'])
+    expect(said('notice')).toEqual([
+      'notice: web/a on P1 comes back without a fresh check: no other server of web serves, and without it nobody would be left for its pinned clients.'
+    ])
   })
 })
 
 describe('a server that', () => {
-  test('is up is asked for nothing, and looked at again', async () => {
-    await bring([await poolOf({})])
-    expect(first.asked).toEqual(['GET /admin;csv;scope=web'])
-    expect(told('phase')).toEqual(['phase: Waiting until up'])
+  test('is up is taken as it is', async () => {
+    show(server('a'), server('b'))
+    expect(await bring(await one())).toEqual(UP)
+    expect(first.requests).toEqual(['GET /admin;csv;scope=web', 'GET process'])
+    expect(stage.lines).toEqual([])
   })
 
   test('is on its way up is waited for', async () => {
-    pass(2_000, 'UP')
-    await bring([await poolOf({ status: 'UP 1/3', check_health: '2' })])
-    expect([first.changes, elapsed()]).toEqual([[], 2_000])
+    show(server('a', { cells: { status: 'UP 1/3' } }), server('b'))
+    stage.at(2_000, () => (first.server('a').cells = {}))
+    expect(await bring(await one())).toEqual(UP)
+    expect([first.changes, waited >= 2_000]).toEqual([[], true])
   })
 
-  test('is down must come up', async () => {
-    pass(2_000, 'UP')
-    await bring([await poolOf(DOWN)])
-    expect([first.changes, elapsed()]).toEqual([['ready web/a'], 2_000])
+  test('is down is asked to be ready and comes up by its checks', async () => {
+    show(server('a', { down: true }), server('b'))
+    stage.at(2_000, () => (first.server('a').well = true))
+    expect(await bring(await one())).toEqual(UP)
+    expect([first.changes, waited >= 2_000]).toEqual([['ready web/a'], true])
   })
 
   test('is up waits for the others', async () => {
-    second.rows = [{ svname: 'a' }]
-    const pools = [await poolOf({ status: 'UP 1/3', check_health: '2' }), await second.pool(['a'])]
-    pass(4_000, 'UP')
-    await bring(pools)
-    expect(elapsed()).toBe(4_000)
+    second.servers.splice(0, 1, server('a'))
+    first.server('a').well = false
+    stage.at(4_000, () => (first.server('a').well = true))
+    expect(await bring(await both())).toEqual(UP)
+    expect([second.changes, waited >= 4_000]).toEqual([[], true])
   })
 
   test('is up must be so for the settle time', async () => {
-    await bring([await poolOf({})], { wait: { ...RHYTHM, settleMs: 3_000 } })
-    expect(elapsed()).toBe(3_000)
+    show(server('a'), server('b'))
+    await bring(await one(), { wait: { ...BRING_BACK.wait, settleMs: 3_000 } })
+    expect(waited).toBe(3_000)
+  })
+
+  test.each<[string, ImitatedOptions['cells'], string]>([
+    ['starts slowly', { throttle: '6' }, 'slowstart gives it 6 % of its weight'],
+    ['has no weight', { weight: '0' }, 'its weight is 0, so load balancing sends it nobody']
+  ])('%s is not up until it serves at its full weight', async (_, cells = {}, why) => {
+    first.server('a').cells = cells
+    expect(stage.short((await failure(await one())).message)).toBe(
+      `Not up within 20s: web/a on P1 is UP, its last check says L7OK/200, ${why}.`
+    )
+    first.server('a').set({ maint: true }, 0)
+    stage.at(stage.clock.now(), () => (first.server('a').cells = {}))
+    expect(await bring(await one())).toEqual(UP)
   })
 })
 
-describe('full health that nothing shows to be fresh', () => {
-  /** A server in maint that tracks one that is not on this page. */
-  const TRACKING: Row = { ...MAINT, tracked: 'app/lead' }
-  const NOTICE =
-    'notice: HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ' +
-    'a fresh check from an old one: watching web/a on P1 for '
-  const RAISE = ' If its check runs less often than that, raise settle-time.'
-
-  test('is watched for 5 s in drain, which is said once, and not again in rotation', async () => {
-    await bring([await poolOf(TRACKING, TRACKING)])
-    expect(first.changes).toEqual(['drain web/a, web/b', 'ready web/a, web/b'])
-    expect(elapsed()).toBe(5_000)
-    expect(told('notice')).toEqual([`${NOTICE}5s.${RAISE}`])
+describe('a server that follows another', () => {
+  test('comes back with it where both are named', async () => {
+    show(server('f', { backend: 'api', tracks: 'web/a' }), server('a', MAINT), server('b'))
+    const backends = await one({ targets: ['api/f', 'web/a'] })
+    expect(await bring(backends)).toEqual(UP)
+    const changes = [...new Set(first.changes)]
+    expect(changes).toEqual(['drain web/a', 'hdown web/a', 'ready api/f', 'start web/a'])
+    expect(said('notice')).toEqual([])
   })
 
-  test('is watched in rotation where the way through drain is off', async () => {
-    await bring([await poolOf(TRACKING)], { throughDrain: false })
-    expect([first.changes, elapsed()]).toEqual([['ready web/a'], 5_000])
-    expect(told('notice')).toEqual([`${NOTICE}5s.${RAISE}`])
+  test('comes back with one that has no check and waits for its checks elsewhere', async () => {
+    show(
+      server('a', { backend: 'api', ...MAINT, ...UNCHECKED }),
+      server('f', { backend: 'api', tracks: 'api/a' }),
+      server('a', MAINT),
+      server('b')
+    )
+    const backends = await one({ targets: ['api/a', 'api/f', 'web/a'] })
+    expect(await bring(backends)).toEqual(UP)
+    expect(first.changes.at(-1)).toBe('ready api/a')
   })
 
-  test('is watched for the settle time where that is longer', async () => {
-    await bring([await poolOf(TRACKING)], { wait: { ...RHYTHM, settleMs: 7_000 } })
-    expect(told('notice')).toEqual([`${NOTICE}7s.${RAISE}`])
-    expect(elapsed()).toBe(14_000)
-  })
-
-  test('is watched afresh from where the server was in maint again', async () => {
-    stage.at(3_000, () => {
-      first.show('a', { status: 'MAINT' })
-    })
-    await bring([await poolOf(TRACKING)])
-    expect(first.changes).toEqual(['drain web/a', 'drain web/a', 'ready web/a'])
-    expect(elapsed()).toBe(9_000)
-  })
-
-  test.each<[string, Row]>([
-    ['failing', { status: 'DRAIN 2/3' }],
-    ['down', { status: 'DOWN' }]
-  ])('is fresh at once after it was seen to be %s', async (_, row) => {
-    stage.at(1_000, () => {
-      first.show('a', row)
-    })
-    stage.at(2_000, () => {
-      first.show('a', { status: 'DRAIN' })
-    })
-    await bring([await poolOf(TRACKING)])
-    expect(elapsed()).toBe(2_000)
-  })
-
-  test('is not watched of a server that was not in maint', async () => {
-    await bring([await poolOf({ status: 'DRAIN', scur: '1' })])
-    expect([elapsed(), told('notice')]).toEqual([0, []])
-  })
-})
-
-describe('a state that is lost on the way back', () => {
-  test('is asked for again in drain, where a reload sent the server users', async () => {
-    stage.at(1_000, () => {
-      first.show('a', { status: 'UP 1/3', check_health: '2' })
-    })
-    pass(2_000, 'DRAIN')
-    await bring([await poolOf(MAINT)])
-    expect(first.changes).toEqual(['drain web/a', 'drain web/a', 'ready web/a'])
-    expect(told('warning')).toEqual([
-      'warning: web/a on P1 lost the admin state drain and showed UP 1/3; asking again (1 of 3).'
+  test('and alone is named comes back with a notice that the other one was not checked', async () => {
+    show(server('f', { ...MAINT, tracks: 'web/b' }), server('b'))
+    expect(await bring(await one({ targets: ['web/f'] }))).toEqual(UP)
+    expect(first.changes).toEqual(['ready web/f'])
+    expect(said('notice')).toEqual([
+      "notice: web/f on P1 follows web/b (track): this step did not have that server's health checked anew."
     ])
   })
 
-  test('is asked for again in rotation, where somebody took the server out', async () => {
-    stage.at(1_000, () => {
-      first.show('a', { status: 'DRAIN' })
-    })
-    await bring([await poolOf({})], { wait: { ...RHYTHM, settleMs: 2_000 } })
-    expect([first.changes, elapsed()]).toEqual([['ready web/a'], 4_000])
-    expect(told('warning')).toEqual([
-      'warning: web/a on P1 lost the admin state ready and showed DRAIN; asking again (1 of 3).'
-    ])
+  test('and was up needs no notice', async () => {
+    show(server('f', { tracks: 'web/b' }), server('b'))
+    await bring(await one({ targets: ['web/f'] }))
+    expect(said('notice')).toEqual([])
   })
 
-  test('again and again makes the run fail, and nothing is put back', async () => {
-    stage.clock.onWake = () => {
-      first.show('a', { status: 'UP', check_health: '4' })
-    }
-    const { problem, message } = await failure([await poolOf(MAINT)])
-    expect([problem, shortly(message)]).toEqual([
+  test('in drain cannot come back without it, which the failure says', async () => {
+    show(server('f', { ...DRAIN, tracks: 'web/b' }), server('b', DRAIN))
+    const { problem, advice } = await failure(await one({ targets: ['web/f'] }))
+    expect([problem, advice]).toEqual([
       'did-not-hold',
-      'web/a on P1 would not stay in drain: UP after it was asked for 3 times again.'
+      'It follows web/b (track): name that server instead.'
     ])
-    expect(first.changes).toEqual(Array<string>(4).fill('drain web/a'))
+    expect(first.changes).toEqual(['ready web/f'])
   })
-
-  test('is asked for apart from servers on another part of their way', async () => {
-    pass(1_000, 'DRAIN')
-    stage.at(1_000, () => {
-      first.show('b', { status: 'MAINT' })
-      first.show('c', { status: 'UP' })
-    })
-    const pool = await poolOf(MAINT, {}, MAINT)
-    stage.at(2_000, () => {
-      for (const name of ['b', 'c']) {
-        first.show(name, { status: name === 'b' ? 'UP' : 'DRAIN', check_health: '4' })
-      }
-    })
-    await bring([pool])
-    expect(first.changes).toEqual([
-      'drain web/a, web/c',
-      'ready web/b',
-      'drain web/c',
-      'ready web/a',
-      'ready web/c'
-    ])
-  })
-})
-
-test('a page that is away when a check has passed is asked for ready after the next look', async () => {
-  pass(1_000, 'DRAIN')
-  const pool = await poolOf(MAINT)
-  let away = 1
-  first.before = (number) => {
-    if (first.asked[number - 1]?.includes('action=ready') && away > 0) {
-      away -= 1
-      return 'reset'
-    }
-    return undefined
-  }
-  await bring([pool])
-  expect(first.changes).toEqual(['drain web/a', 'ready web/a', 'ready web/a'])
-  expect(told('info')).toEqual([
-    'info: Asking for drain: web/a on P1.',
-    'info: Its health check passed; asking for ready: web/a on P1.',
-    'info: Could not ask P1 for ready of web/a: H1 closed the connection without an answer.',
-    'info: Its health check passed; asking for ready: web/a on P1.'
-  ])
-  expect(elapsed()).toBe(2_000)
-})
-
-test('a server whose check is switched off on its way back is up without one', async () => {
-  pass(2_000, 'DRAIN')
-  stage.at(3_000, () => {
-    first.show('a', NO_CHECK)
-  })
-  await bring([await poolOf(MAINT)])
-  expect(first.changes).toEqual(['drain web/a', 'ready web/a'])
 })
 
 describe('a server that has a check in one backend and none in another', () => {
-  const API = { pxname: 'api', svname: 'a' }
-
-  /** Server a in both backends, and in backend api as this. */
-  async function both(web: Row, api: Row): Promise<Pool[]> {
-    first.rows = [
-      { svname: 'a', ...web },
-      { ...API, ...NO_CHECK, ...api, chkfail: '' }
-    ]
-    return [await first.pool(['a']), await first.pool(['a'], 'api')]
-  }
+  const api = (options: ImitatedOptions): ImitatedServer =>
+    server('a', { backend: 'api', ...UNCHECKED, ...options })
+  const targets = ['web/a', 'api/a']
 
   test('is ready in the other only when it is up in the one', async () => {
-    const pools = await both(MAINT, MAINT)
-    pass(2_000, 'DRAIN')
-    stage.at(4_000, () => {
-      first.show('a', { status: 'UP', check_health: '4' })
-    })
-    await bring(pools)
-    expect(first.changes).toEqual(['drain web/a', 'ready web/a', 'ready api/a'])
-    expect(told('info')).toContain('info: Its health check passed; asking for ready: api/a on P1.')
+    show(server('a', MAINT), server('b'), api(MAINT))
+    first.server('a').well = false
+    stage.at(4_000, () => (first.server('a').well = true))
+    let before = ''
+    first.before = (request) => {
+      if (request.includes('b=api')) before = first.server('a').status()
+      return undefined
+    }
+    expect(await bring(await one({ targets }))).toEqual(UP)
+    expect([first.changes, before]).toEqual([[...FRESH, 'ready api/a'], 'UP'])
+  })
+
+  test('is ready in the other at once where it is up in the one', async () => {
+    show(server('a'), server('b'), api(DRAIN))
+    expect(await bring(await one({ targets }))).toEqual(UP)
+    expect(first.changes).toEqual(['ready api/a'])
   })
 
   test('stays out in the other while it is not', async () => {
-    const { message } = await failure(await both(MAINT, { status: 'DRAIN' }))
-    expect(first.changes).toEqual(['drain web/a'])
-    expect(shortly(message)).toContain('; api/a on P1 is DRAIN.')
+    show(server('a', MAINT), server('b'), api(DRAIN))
+    first.server('a').well = false
+    const { message, advice } = await failure(await one({ targets }))
+    expect(first.changes).toEqual(FRESH)
+    expect(stage.short(message)).toBe(
+      'Not up within 20s: web/a on P1 is DOWN, its last check says L7STS/503; api/a on P1 is DRAIN.'
+    )
+    expect(stage.short(advice)).toMatch(/^HAProxy brings web\/a on P1 up by itself/)
   })
 
-  test('is put back to what it was where a reload forgets that', async () => {
-    const pools = await both(MAINT, MAINT)
-    stage.at(2_000, () => {
-      first.show('a', { status: 'no check' }, 'api')
-    })
-    await failure(pools)
-    expect(first.changes).toEqual(['drain web/a', 'maint api/a'])
-    expect(told('warning')).toEqual([
-      'warning: api/a on P1 lost the admin state maint and showed ready (no check); asking again (1 of 3).'
-    ])
-  })
-
-  test('is not vouched for by what was seen of it before its page went away', async () => {
-    first.rows = [{ svname: 'a', ...MAINT }]
-    second.rows = [{ svname: 'a', ...NO_CHECK, ...MAINT, chkfail: '' }]
-    const pools = [await first.pool(['a']), await second.pool(['a'])]
-    second.before = (number) => (number > 1 && stage.clock.now() < 11_000 ? 'reset' : undefined)
-    pass(2_000, 'DRAIN')
-    stage.at(4_000, () => {
-      first.show('a', { status: 'UP', check_health: '4' })
-    })
-    stage.at(6_000, () => {
-      first.before = () => 'reset'
-    })
-    await failure(pools)
-    expect(second.changes).toEqual([])
-  })
-
-  test('is ready in both in the end where it goes there in any case', async () => {
-    await bring(await both(MAINT, MAINT), { unproven: 'ready' })
-    expect(first.changes.slice(1).sort()).toEqual(['ready api/a', 'ready web/a'])
-  })
-
-  test.each([
-    ['there is no way through drain', { throughDrain: false }],
-    ['there is no wait', { wait: undefined }]
-  ])('is ready in both at once where %s', async (_, order) => {
-    const targets = (await both(MAINT, MAINT)).flatMap((pool) => pool.targets)
-    const steps = stepsBack(targets, { ...ORDER, ...order })
-    expect(steps.map(({ states }) => states)).toEqual([['ready'], ['ready']])
-  })
-
-  test('is not vouched for by another server', async () => {
-    const [, api] = await both(MAINT, MAINT)
-    first.rows = [...first.rows, { svname: 'b', ...MAINT }]
-    const [b] = (await first.pool(['b'])).targets
-    const targets = [...(b === undefined ? [] : [b]), ...(api?.targets ?? [])]
-    expect(stepsBack(targets, ORDER).map(({ states }) => states)).toEqual([['drain'], ['ready']])
-  })
-})
-
-test('a server of the weight 0 is up, and a notice says that no traffic comes', async () => {
-  await bring([await poolOf({ weight: '0' })])
-  expect(told('notice')).toEqual([
-    'notice: web/a on P1 has the weight 0: load balancing sends it no traffic.'
-  ])
-})
-
-test('a drain that a reload may have ended behind DOWN is asked for again, once', async () => {
-  const pool = await poolOf({ ...MAINT, stot: '9' })
-  stage.at(2_000, () => {
-    first.show('a', { ...DOWN, stot: '9' })
-  })
-  stage.at(4_000, () => {
-    first.show('a', { stot: '0' })
-  })
-  await failure([pool])
-  expect(first.changes).toEqual(['drain web/a', 'drain web/a'])
-})
-
-describe('servers that are not up in time', () => {
-  test('make the run fail with what is seen of those alone, and stay where they are', async () => {
-    const down = { ...DOWN, scur: '1' }
-    const { problem, message, advice, cause } = await failure([await poolOf({}, down, MAINT)])
-    expect([problem, shortly(message), cause]).toEqual([
-      'not-up',
-      'Not up within 20s: web/b on P1 is DOWN with 1 session, its last check says L4CON: Connection refused; web/c on P1 is DRAIN 1/3, its last check says INI.',
-      undefined
-    ])
-    expect(advice).toBe('Look at the application and its health check, then ask for ready again.')
-    expect(first.changes.sort()).toEqual(['drain web/c', 'ready web/b'])
-  })
-
-  test('without a result of a check are told without one', async () => {
-    const { message } = await failure([await poolOf({ ...DOWN, check_status: '' })])
-    expect(shortly(message)).toBe('Not up within 20s: web/a on P1 is DOWN.')
-  })
-
-  test('although they are healthy were not watched for long enough, which a longer wait helps', async () => {
-    const pool = await poolOf(MAINT)
-    first.before = () => {
-      first.show('a', { status: 'DRAIN', check_status: 'L7OK', check_health: '4' })
+  test('waits for all of its checks, on another HAProxy, too', async () => {
+    show(api(MAINT))
+    const old = { backend: 'old' }
+    second.servers.push(server('a', { ...old, ...DRAIN }), server('b', old))
+    second.server('a', 'old').well = false
+    stage.at(3_000, () => (second.server('a', 'old').well = true))
+    const backends = [
+      ...(await one({ targets: ['api/a'] })),
+      ...(await find(stage, second, { targets: ['web/a', 'old/a'] }))
+    ]
+    const seen: string[] = []
+    first.before = (request) => {
+      if (request.startsWith('POST')) seen.push(second.server('a', 'old').status())
       return undefined
     }
-    const wait = { ...RHYTHM, timeoutMs: 2_000 }
-    const { message, advice } = await failure([pool], { wait })
-    expect(shortly(message)).toMatch(/^Not up within 2s: web\/a on P1 is DRAIN/)
-    expect(advice).toBe(
-      'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
-    )
+    expect(await bring(backends)).toEqual(UP)
+    expect(seen).toEqual(['UP'])
   })
 
-  test('because the page cannot be read come with the reason', async () => {
-    const pool = await poolOf({})
-    first.before = () => 'reset'
-    const { message, advice, cause } = await failure([pool])
-    const why = 'Could not read the statistics page P1: H1 closed the connection without an answer.'
-    expect(shortly(message)).toBe(`Not up within 20s: it could not be seen at the end. ${why}`)
-    expect(advice).toBe((cause as HaproxyError).advice)
-    expect(shortly((cause as HaproxyError).message)).toBe(why)
+  test('does not rely on what was seen of its checks before their page went away', async () => {
+    show(api(MAINT))
+    second.server('a').well = false
+    stage.at(900, () => (second.server('a').well = true))
+    const backends = [...(await one({ targets: ['api/a'] })), ...(await find(stage, second))]
+    const passed = (): number => stage.clock.now() - 5_000
+    const away = (page: ImitatedPage, from: number, until: number): void => {
+      page.before = (request) =>
+        request.includes(';csv') && passed() >= from && passed() < until ? 'reset' : undefined
+    }
+    let asked = 0
+    away(first, 900, 3_200)
+    away(second, 2_400, 8_000)
+    const before = first.before
+    first.before = (request, number) => {
+      if (request.startsWith('POST')) asked = passed()
+      return before(request, number)
+    }
+    expect(await bring(backends)).toEqual(UP)
+    expect(asked).toBeGreaterThanOrEqual(8_000)
+  })
+
+  test('is ready in both at once where there is no wait', async () => {
+    show(server('a', MAINT), server('b'), api(MAINT))
+    await bring(await one({ targets }), { isAwaited: false })
+    // With every look a check passes, and the first one is at the other backend.
+    const forcedDown = ['drain web/a', 'hdown web/a', 'ready api/a', 'hdown web/a']
+    expect(first.changes).toEqual([...forcedDown, 'start web/a'])
   })
 })
 
-describe('servers that go to ready in any case', () => {
-  const ANYWAY = { unproven: 'ready' } as const
-
-  test('go there when their check has not passed in time', async () => {
-    const pool = await poolOf(MAINT, DOWN, {})
-    await bring([pool], ANYWAY)
-    expect(first.changes.slice(0, 2).sort()).toEqual(['drain web/a', 'ready web/b'])
-    expect(first.changes.slice(2)).toEqual(['ready web/a'])
-    expect(pool.targets.map(({ now }) => now.status)).toEqual(['UP 1/3', 'DOWN', 'UP'])
-    expect(told('info', 'phase')).toEqual([
-      'info: Asking for drain: web/a on P1.',
-      'info: Asking for ready: web/b on P1.',
-      'phase: Waiting until up',
-      'info: Asking for ready: web/a on P1.'
+describe('requests that fail', () => {
+  test('on one page are rolled back on the other', async () => {
+    second.admin = false
+    const { problem, message } = await failure(await both())
+    expect([problem, stage.short(message)]).toEqual([
+      'DENY',
+      'Could not ask P2 for drain of web/a: HAProxy answered DENY. What had changed was rolled back.'
     ])
+    expect(first.changes).toEqual(['drain web/a', 'hdown web/a', 'maint web/a'])
+    expect(first.server('a').status()).toBe('MAINT')
   })
 
-  test('go there through drain when their check passes', async () => {
-    pass(2_000, 'DRAIN')
-    await bring([await poolOf(MAINT)], ANYWAY)
-    expect([first.changes, elapsed()]).toEqual([['drain web/a', 'ready web/a'], 2_000])
+  test('to hold are rolled back', async () => {
+    show(server('a', MAINT), server('x', { ...MAINT, ...UNCHECKED }), server('b'))
+    first.before = (request) => (request.includes('=ready') ? { code: 'DONE' } : undefined)
+    const backends = await one({ targets: ['web/a', 'web/x'] })
+    const { problem, message } = await failure(backends)
+    expect([problem, stage.short(message)]).toEqual([
+      'did-not-hold',
+      'The admin state did not hold: web/x on P1 was asked for ready and is MAINT. What had changed was rolled back. Left alone, because others changed it: web/x on P1.'
+    ])
+    expect(first.changes).toEqual(['drain web/a', 'hdown web/a', 'ready web/x', 'maint web/a'])
   })
 
-  test('are not put back where one page refuses', async () => {
-    second.rows = [{ svname: 'a', ...MAINT }]
-    const pools = [await poolOf(MAINT), await second.pool(['a'])]
-    second.before = () => ({ verdict: 'DENY' })
-    const { message } = await failure(pools, ANYWAY)
-    expect(shortly(message)).toBe('Could not ask P2 for drain of web/a: HAProxy answered DENY.')
-    expect(first.changes).toEqual(['drain web/a'])
+  test('for a server that is down are judged as well', async () => {
+    show(server('a', { down: true }), server('b'))
+    const backends = await one()
+    first.at(1, () => (first.server('a').cells = { status: 'MAINT' }))
+    expect((await failure(backends)).problem).toBe('did-not-hold')
   })
 
-  test('are told of what is left open all the same', async () => {
-    stage.at(1_000, () => {
-      first.show('b', { throttle: '6' })
+  test('because somebody else acted are not rolled back', async () => {
+    show(server('a', DRAIN), server('b', { down: true }))
+    const backends = await both()
+    first.at(1, () => first.server('a').set({ drain: false }, 0))
+    const { problem, message } = await failure(backends)
+    expect([problem, stage.short(message)]).toEqual([
+      'changed-meanwhile',
+      'web/a on P1 is DRAIN. HAProxy was not reloaded, so somebody else changed it.'
+    ])
+    expect([first.changes, second.changes]).toEqual([['start web/a'], FRESH.slice(0, 2)])
+  })
+
+  test('when the run is cancelled stay as they are', async () => {
+    const backends = await one()
+    const reason = new Error('cancelled')
+    first.at(3, () => {
+      stage.cancel.abort(reason)
     })
-    await bring([await poolOf(MAINT, {})], ANYWAY)
-    expect(told('notice')).toEqual([
-      'notice: web/b on P1 starts slowly: its weight is 1 now (6 %).'
-    ])
+    await expect(bring(backends)).rejects.toBe(reason)
+    expect(first.changes).toEqual(['drain web/a', 'hdown web/a'])
   })
+
+  test('by a mistake of ours stay as they are', async () => {
+    const backends = await one()
+    const mistake = new TypeError('a mistake')
+    for (const backend of backends) backend.look = () => Promise.reject(mistake)
+    await expect(bring(backends)).rejects.toBe(mistake)
+    expect(first.changes).toEqual(['drain web/a', 'hdown web/a'])
+  })
+})
+
+test('a run that is cancelled before asks nobody', async () => {
+  const backends = await one()
+  const reason = new Error('cancelled')
+  stage.cancel.abort(reason)
+  await expect(bring(backends)).rejects.toBe(reason)
+  expect([first.requests, stage.lines]).toEqual([[], []])
 })
 
 test('a cancel while waiting leaves the servers on their way', async () => {
-  const pool = await poolOf(MAINT)
+  first.server('a').well = false
   const reason = new Error('cancelled')
   stage.at(2_000, () => {
     stage.cancel.abort(reason)
   })
-  await expect(bring([pool])).rejects.toBe(reason)
-  expect(first.changes).toEqual(['drain web/a'])
+  await expect(bring(await one(), { onTimeout: 'restore' })).rejects.toBe(reason)
+  expect(first.changes).toEqual(FRESH)
+})
+
+describe('a host with several addresses', () => {
+  test('is one HAProxy where the drain and the return show at each of them', async () => {
+    const elsewhere = [first]
+    expect(await bring(await one({ elsewhere }))).toEqual(UP)
+    expect(first.changes).toEqual(FRESH)
+  })
+
+  test('is several HAProxies where one of them does not show the drain', async () => {
+    const { problem, message } = await failure(await one({ elsewhere: [second] }))
+    expect([problem, stage.short(message)]).toEqual([
+      'several-haproxies',
+      'The host of P1 has several addresses, and they are several HAProxies: the change at 127.0.0.1 does not show at 10.0.0.2. What had changed was rolled back.'
+    ])
+    expect(first.server('a').status()).toBe('MAINT')
+  })
+
+  test('is several HAProxies where one of them was in drain as well and still is', async () => {
+    second.server('a').set({ maint: false, drain: true }, 0)
+    const { problem, message } = await failure(await one({ elsewhere: [second] }))
+    expect([problem, stage.short(message)]).toEqual([
+      'several-haproxies',
+      'The host of P1 has several addresses, and they are several HAProxies: the change at 127.0.0.1 does not show at 10.0.0.2.'
+    ])
+    expect(first.changes).toEqual(FRESH)
+  })
+
+  test('is not looked into for servers of which nothing was asked', async () => {
+    show(server('a'), server('b'))
+    await bring(await one({ elsewhere: [second] }))
+    expect(second.requests).toEqual([])
+  })
+})
+
+describe('without a wait until up', () => {
+  const NOW = { isAwaited: false }
+
+  test('a server is released and left to HAProxy', async () => {
+    const backends = await one({ withProcess: false })
+    expect(await bring(backends, NOW)).toEqual({ kind: 'requested' })
+    expect(first.requests).toEqual([
+      'POST b=web&action=drain&s=a',
+      'POST b=web&action=hdown&s=a',
+      'GET /admin;csv;scope=web',
+      'POST b=web&action=start&s=a',
+      'GET /admin;csv;scope=web'
+    ])
+    expect([statuses(backends), stage.clock.sleeps]).toEqual([['DOWN 1/2'], []])
+  })
+
+  test('a server that is ready already costs nothing', async () => {
+    show(server('a'), server('b'))
+    expect(await bring(await one(), NOW)).toEqual({ kind: 'requested' })
+    expect(first.requests).toEqual([])
+  })
+
+  test('a check that runs is waited for, in short pauses', async () => {
+    first.server('a').cells = { check_status: '* L7OK' }
+    stage.at(1_000, () => {
+      first.server('a').cells = {}
+      first.server('a').check()
+    })
+    await bring(await one(), NOW)
+    expect(first.changes).toEqual([...FRESH.slice(0, 2), 'hdown web/a', 'start web/a'])
+    expect(stage.clock.sleeps).toEqual(Array(5).fill(200))
+  })
+
+  test('no pause is longer than the poll interval', async () => {
+    first.server('a').cells = { check_status: '* L7OK' }
+    stage.at(1_000, () => (first.server('a').cells = {}))
+    await bring(await one(), { ...NOW, wait: { ...BRING_BACK.wait, pollMs: 100 } })
+    expect(stage.clock.sleeps).toEqual(Array(10).fill(100))
+  })
+
+  test('a check that never ends makes the run fail in time', async () => {
+    first.server('a').cells = { check_status: '* L7OK' }
+    const wait = { ...BRING_BACK.wait, timeoutMs: 2_000 }
+    const { problem, message } = await failure(await both(), { ...NOW, wait })
+    expect([problem, stage.short(message)]).toEqual([
+      'not-up',
+      'Not released within 2s: web/a on P1 is DOWN, and a health check of it is running.'
+    ])
+    expect(stage.clock.sleeps).toEqual(Array(10).fill(200))
+    expect(second.changes).toEqual(FRESH)
+  })
+
+  test('a name that DNS does not bring back makes the run fail in time', async () => {
+    first.server('a').cells = { status: 'MAINT (resolution)' }
+    const { message } = await failure(await one(), NOW)
+    expect(stage.short(message)).toBe('Not released within 20s: web/a on P1 is MAINT (resolution).')
+    expect(first.changes).toEqual([])
+  })
+
+  test('a pause ends when the run is cancelled', async () => {
+    first.server('a').cells = { check_status: '* L7OK' }
+    const reason = new Error('cancelled')
+    stage.at(400, () => {
+      stage.cancel.abort(reason)
+    })
+    await expect(bring(await one(), NOW)).rejects.toBe(reason)
+  })
+})
+
+describe('servers that are not up in time', () => {
+  test('are named with what is seen of them alone', async () => {
+    show(
+      server('a', {
+        cells: { check_status: 'L4CON', last_chk: 'refused' },
+        down: true,
+        sessions: 1
+      }),
+      server('b', { ...MAINT, cells: { check_status: '* L7OK' } }),
+      server('c'),
+      server('d')
+    )
+    const backends = await one({ targets: ['web/a', 'web/b', 'web/c'] })
+    const { problem, message, advice } = await failure(backends)
+    expect([problem, stage.short(message)]).toEqual([
+      'not-up',
+      'Not up within 20s: web/a on P1 is DOWN with 1 session, its last check says L4CON/503: refused; ' +
+        'web/b on P1 is DOWN, its last check says L7OK.'
+    ])
+    expect(stage.short(advice)).toMatch(/^HAProxy brings web\/a on P1 up by itself/)
+  })
+
+  test('without a released one among them come with the advice to look at the application', async () => {
+    first.server('a').cells = { check_status: '* L7OK' }
+    expect((await failure(await one())).advice).toBe(
+      'Look at the application and its health check, then ask for ready again.'
+    )
+  })
+
+  test('because the page cannot be read come with the reason', async () => {
+    const backends = await one()
+    first.before = (_, number) => (number > 4 ? 'reset' : undefined)
+    const { message, advice, cause } = await failure(backends)
+    const why = 'Could not read the statistics page P1: H1 closed the connection without an answer.'
+    expect(stage.short(message)).toBe(`Not up within 20s: the last look failed. ${why}`)
+    expect(advice).toBe((cause as HaproxyError).advice)
+  })
+
+  test('are put back to what they were where that is wanted, but for what others changed', async () => {
+    show(server('a', MAINT), server('b', DRAIN), server('c', { down: true }), server('d'))
+    for (const name of ['a', 'b', 'c']) first.server(name).well = false
+    second.server('a').well = false
+    stage.at(19_900, () => first.server('c').set({ maint: true }, stage.clock.now()))
+    const backends = [
+      ...(await one({ targets: ['web/a', 'web/b'] })),
+      ...(await find(stage, second))
+    ]
+    const { problem, message, advice } = await failure(backends, { onTimeout: 'restore' })
+    expect(problem).toBe('not-up')
+    expect(stage.short(message)).toMatch(
+      /^Not up within 20s: .* What had changed was rolled back\.$/
+    )
+    expect(advice).toBe('Look at the application and its health check, then ask for ready again.')
+    expect(first.changes.slice(-2).sort()).toEqual(['drain web/b', 'maint web/a'])
+    expect(second.changes.at(-1)).toBe('maint web/a')
+    expect(statuses(backends)).toEqual(['MAINT', 'DOWN', 'MAINT'])
+  })
+
+  test.each(['fail', 'continue', 'shutdown'] as const)(
+    'stay on their way where it is to %s',
+    async (onTimeout) => {
+      first.server('a').well = false
+      expect((await failure(await one(), { onTimeout })).problem).toBe('not-up')
+      expect(first.changes).toEqual(FRESH)
+    }
+  )
 })

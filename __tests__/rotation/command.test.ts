@@ -1,207 +1,161 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { command } from '../../src/rotation/command.ts'
-import { lookOnceMore } from '../../src/rotation/look-once-more.ts'
-import { rehearse } from '../../src/rotation/rehearse.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { type Backend, targetsOf } from '../../src/rotation/backend.ts'
+import { checkAdminAccess, command } from '../../src/rotation/command.ts'
 import { failureIn } from '../haproxy/failure.ts'
-import { short, Stage, ToyPage } from './stage.ts'
+import { type ImitatedPage, type ImitatedServer, server } from '../support/imitated-page.ts'
+import { find, firstOf } from './found.ts'
+import { type Stage, stageSetter } from './stage.ts'
 
-let first: ToyPage
-let second: ToyPage
+const set = stageSetter()
+const servers = (): ImitatedServer[] => [
+  server('a', { sessions: 3 }),
+  server('b'),
+  server('a', { backend: 'api' })
+]
+
 let stage: Stage
+let first: ImitatedPage
+let second: ImitatedPage
 
 beforeEach(async () => {
-  const rows = [{ svname: 'a', scur: '3' }, { svname: 'b' }, { pxname: 'api', svname: 'a' }]
-  ;[first, second] = await Promise.all([ToyPage.start(rows), ToyPage.start(rows)])
-  stage = new Stage()
+  stage = set()
+  first = await stage.page(...servers())
+  second = await stage.page(...servers())
 })
-afterEach(() => Promise.all([first.stop(), second.stop()]))
 
-const told = (): string[] => stage.lines.map((line) => short(line, first, second))
+async function onBoth(): Promise<Backend[]> {
+  const targets = ['web/a', 'web/b', 'api/a']
+  return [...(await find(stage, first, { targets })), ...(await find(stage, second))]
+}
+
+const commanded = (backends: readonly Backend[]): boolean[] =>
+  targetsOf(backends).map(({ change }) => change.commanded)
 
 describe('a command', () => {
-  test('is carried out everywhere, and what came of it is seen', async () => {
-    const pools = [await first.pool(['a', 'b']), await second.pool(['a'])]
-    await command(pools, 'shutdown', stage)
-    expect([first.asked, second.asked]).toEqual([
-      ['POST b=web&action=shutdown&s=a&s=b', 'GET /admin;csv;scope=web'],
-      ['POST b=web&action=shutdown&s=a', 'GET /admin;csv;scope=web']
+  test('is carried out on every backend, and what came of it is seen', async () => {
+    const backends = await onBoth()
+    await command('shutdown', backends, stage)
+    expect(first.changes).toEqual(['shutdown web/a, web/b', 'shutdown api/a'])
+    expect(second.requests).toEqual(['POST b=web&action=shutdown&s=a', 'GET /admin;csv;scope=web'])
+    expect(targetsOf(backends).map(({ now, isKnown }) => [now.sessions, isKnown])).toEqual(
+      Array(4).fill([0, true])
+    )
+    expect(stage.lines.map((line) => stage.short(line))).toEqual([
+      'info: Asking for shutdown: web/a, web/b, api/a on P1 and web/a on P2.'
     ])
-    const sessions = pools.flatMap(({ targets }) => targets.map(({ now }) => now.sessions))
-    expect(sessions).toEqual([0, 0, 0])
-    expect(told()).toEqual(['info: Asking for shutdown: web/a, web/b on P1 and web/a on P2.'])
   })
 
   test('that one page declines is carried out on the others, and stays so', async () => {
-    const pools = [await first.pool(['a']), await second.pool(['a'])]
-    first.before = () => ({ verdict: 'NONE' })
-    const { problem } = await failureIn(command(pools, 'dhlth', stage))
-    expect(problem).toBe('NONE')
-    expect([first.changes, second.changes]).toEqual([['dhlth web/a'], ['dhlth web/a']])
-    expect(pools.flatMap(({ targets }) => targets.map(({ commanded }) => commanded))).toEqual([
-      false,
-      true
+    const backends = [...(await find(stage, first)), ...(await find(stage, second))]
+    first.before = () => ({ code: 'NONE' })
+    const { problem } = await failureIn(command('dhlth', backends, stage))
+    expect([problem, first.changes, second.changes]).toEqual([
+      'NONE',
+      ['dhlth web/a'],
+      ['dhlth web/a']
     ])
+    expect(commanded(backends)).toEqual([false, true])
   })
 
   test('is not begun once the run is cancelled', async () => {
-    const pool = await first.pool(['a'])
+    const backends = await find(stage, first)
     const reason = new Error('cancelled')
     stage.cancel.abort(reason)
-    await expect(command([pool], 'dhlth', stage)).rejects.toBe(reason)
-    expect([first.asked, stage.lines]).toEqual([[], []])
+    await expect(command('dhlth', backends, stage)).rejects.toBe(reason)
+    expect([first.requests, stage.lines]).toEqual([[], []])
   })
 
   test('that has begun is carried out though the run is cancelled, but not looked at', async () => {
-    const pool = await first.pool(['a'])
+    const backends = await find(stage, first)
     const reason = new Error('cancelled')
-    first.before = () => {
+    first.at(1, () => {
       stage.cancel.abort(reason)
-      return undefined
-    }
-    await expect(command([pool], 'dhlth', stage)).rejects.toBe(reason)
-    expect(first.asked).toEqual(['POST b=web&action=dhlth&s=a'])
-    expect(pool.targets[0]?.commanded).toBe(true)
+    })
+    await expect(command('dhlth', backends, stage)).rejects.toBe(reason)
+    expect(first.requests).toEqual(['POST b=web&action=dhlth&s=a'])
+    expect(commanded(backends)).toEqual([true])
   })
 
   test('that has begun ends when the run must be over', async () => {
-    const pool = await first.pool(['a'])
+    const backends = await find(stage, first)
     const over = new Error('over')
-    first.before = () => {
+    first.at(1, () => {
       stage.end.abort(over)
-      return undefined
-    }
-    await expect(command([pool], 'dhlth', stage)).rejects.toBe(over)
+    })
+    await expect(command('dhlth', backends, stage)).rejects.toBe(over)
   })
 
   test('is looked at again where the look fails', async () => {
-    const pool = await first.pool(['a'])
-    first.before = (number) => (number === 2 ? 'reset' : undefined)
-    await command([pool], 'hdown', stage)
-    expect(first.asked).toHaveLength(3)
-    expect(pool.targets[0]?.certain).toBe(true)
+    const backends = await find(stage, first)
+    first.before = (_, number) => (number === 2 ? 'reset' : undefined)
+    await command('hdown', backends, stage)
+    expect(first.requests).toHaveLength(3)
+    expect(firstOf(backends).isKnown).toBe(true)
   })
 
-  test('that may not have been heard is repeated', async () => {
-    const pool = await first.pool(['a'])
-    first.before = (number) => (number === 1 ? 'done-reset' : undefined)
-    await command([pool], 'ehlth', stage)
+  test('of unknown fate is repeated', async () => {
+    const backends = await find(stage, first)
+    first.before = (_, number) => (number === 1 ? 'done-reset' : undefined)
+    await command('ehlth', backends, stage)
     expect(first.changes).toEqual(['ehlth web/a', 'ehlth web/a'])
   })
 
   test('that was declined is not repeated', async () => {
-    const pool = await first.pool(['a'])
-    first.before = () => ({ verdict: 'ERRP' })
-    await failureIn(command([pool], 'ehlth', stage))
+    const backends = await find(stage, first)
+    first.before = () => ({ code: 'ERRP' })
+    await failureIn(command('ehlth', backends, stage))
     expect(first.changes).toEqual(['ehlth web/a'])
   })
 })
 
 describe('a shutdown of sessions', () => {
-  test('that may have been heard is not repeated, for sessions that came since would end too', async () => {
-    const pool = await first.pool(['a'])
+  test('of unknown fate is not repeated, for sessions that came since would end too', async () => {
+    const backends = await find(stage, first)
     first.before = () => 'done-reset'
-    expect((await failureIn(command([pool], 'shutdown', stage))).problem).toBe('reset')
+    expect((await failureIn(command('shutdown', backends, stage))).problem).toBe('reset')
     expect(first.changes).toEqual(['shutdown web/a'])
+    expect(commanded(backends)).toEqual([true])
   })
 
   test('that never arrived is repeated', async () => {
-    const pool = await first.pool(['a'])
+    const backends = await find(stage, first)
     await first.stop()
-    const { problem } = await failureIn(command([pool], 'shutdown', stage))
+    const { problem } = await failureIn(command('shutdown', backends, stage))
     expect([problem, stage.clock.sleeps]).toEqual(['refused', [250, 1_000, 2_500]])
+    expect(commanded(backends)).toEqual([false])
   })
 })
 
-describe('a rehearsal', () => {
-  test('proves the right to change every backend, and names no server', async () => {
-    const pools = [
-      await first.pool(['a', 'b']),
-      await first.pool(['a'], 'api'),
-      await second.pool(['a'])
-    ]
-    first.before = second.before = () => ({ verdict: 'NONE' })
-    await rehearse(pools, stage)
-    expect([first.asked.sort(), second.asked]).toEqual([
-      ['POST b=api&action=ready', 'POST b=web&action=ready'],
-      ['POST b=web&action=ready']
-    ])
+describe('a check of the right to change', () => {
+  test('is one request for each backend that names no server, and is not said', async () => {
+    await checkAdminAccess(await onBoth(), stage)
+    expect(first.requests).toEqual(['POST b=web&action=ready', 'POST b=api&action=ready'])
+    expect(second.requests).toEqual(['POST b=web&action=ready'])
     expect(stage.lines).toEqual([])
   })
 
   test('fails where a change would be refused', async () => {
-    const pools = [await first.pool(['a']), await second.pool(['a'])]
-    first.before = () => ({ verdict: 'NONE' })
-    second.before = () => ({ verdict: 'DENY' })
-    const { problem, message } = await failureIn(rehearse(pools, stage))
-    expect([problem, short(message, first, second)]).toEqual([
+    second.admin = false
+    const { problem, message } = await failureIn(checkAdminAccess(await onBoth(), stage))
+    expect([problem, stage.short(message)]).toEqual([
       'DENY',
-      'Could not prove the right to change web on P2: HAProxy answered DENY.'
+      'Could not check the right to change web on P2: HAProxy answered DENY.'
     ])
   })
 
   test('is tried again where a page is away for a moment', async () => {
-    const pool = await first.pool(['a'])
-    first.before = (number) => (number === 1 ? 'reset' : { verdict: 'NONE' })
-    await rehearse([pool], stage)
-    expect(first.asked).toHaveLength(2)
+    const backends = await find(stage, first)
+    first.before = (_, number) => (number === 1 ? 'reset' : undefined)
+    await checkAdminAccess(backends, stage)
+    expect(first.requests).toHaveLength(2)
   })
 
   test('ends when the run is cancelled', async () => {
-    const pool = await first.pool(['a'])
+    const backends = await find(stage, first)
     const reason = new Error('cancelled')
-    first.before = () => {
+    first.at(1, () => {
       stage.cancel.abort(reason)
-      return { verdict: 'NONE' }
-    }
-    await expect(rehearse([pool], stage)).rejects.toBe(reason)
-  })
-})
-
-describe('the last look at what is not known', () => {
-  test('makes it known, and looks nowhere else', async () => {
-    const [unknown, known] = [await first.pool(['a', 'b']), await second.pool(['a'])]
-    await unknown.ask('drain', unknown.targets.slice(1), { signal: stage.over })
-    await lookOnceMore([unknown, known], stage)
-    expect(first.asked.at(-1)).toBe('GET /admin;csv;scope=web')
-    expect(second.asked).toEqual([])
-    expect(unknown.targets.map(({ now, certain }) => [now.status, certain])).toEqual([
-      ['UP', true],
-      ['DRAIN', true]
-    ])
-  })
-
-  test('leaves unknown what cannot be seen on one page, and makes the rest known', async () => {
-    const pools = [await first.pool(['a']), await second.pool(['a'])]
-    for (const pool of pools) {
-      await pool.ask('drain', pool.targets, { signal: stage.over })
-    }
-    first.before = () => 'reset'
-    await lookOnceMore(pools, stage)
-    expect(pools.map(({ targets }) => targets[0]?.certain)).toEqual([false, true])
-    expect(first.asked.filter((request) => request.startsWith('GET'))).toHaveLength(1)
-  })
-
-  test('is a short one', async () => {
-    const pool = await first.pool(['a'])
-    await pool.ask('drain', pool.targets, { signal: stage.over })
-    const given: (number | undefined)[] = []
-    pool.look = (limits) => {
-      given.push(limits.timeoutMs)
-      return Promise.resolve()
-    }
-    await lookOnceMore([pool], stage)
-    expect(given).toEqual([500])
-  })
-
-  test('is had though the run is cancelled, and ends when it must be over', async () => {
-    const pool = await first.pool(['a'])
-    await pool.ask('drain', pool.targets, { signal: stage.over })
-    stage.cancel.abort(new Error('cancelled'))
-    await lookOnceMore([pool], stage)
-    expect(pool.targets[0]?.certain).toBe(true)
-    await pool.ask('ready', pool.targets, { signal: new AbortController().signal })
-    const over = new Error('over')
-    stage.end.abort(over)
-    await expect(lookOnceMore([pool], stage)).rejects.toBe(over)
+    })
+    await expect(checkAdminAccess(backends, stage)).rejects.toBe(reason)
   })
 })

@@ -1,150 +1,194 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  findPools,
-  refuseUndrivable,
-  refuseUnknownStatus,
-  type Wanted
-} from '../../src/rotation/find.ts'
-import { type Pool, targetsOf } from '../../src/rotation/pool.ts'
-import { failureIn, failureOf } from '../haproxy/failure.ts'
-import type { Row } from '../haproxy/page-text.ts'
-import { Stage, ToyPage } from './stage.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { HaproxyError } from '../../src/haproxy/errors.ts'
+import { followersOf, targetsOf } from '../../src/rotation/backend.ts'
+import { find, type Found, type Wanted } from '../../src/rotation/find.ts'
+import { failureIn } from '../haproxy/failure.ts'
+import { type ImitatedServer, type ImitatedPage, server } from '../support/imitated-page.ts'
+import { type Stage, stageSetter } from './stage.ts'
 
-const FRONTEND = { svname: 'FRONTEND', type: '0' } as const
-const BACKEND = { svname: 'BACKEND', type: '1' } as const
+const set = stageSetter()
 
-const ROWS: readonly Row[] = [
-  { pxname: 'users', ...FRONTEND },
-  { pxname: 'web', svname: 'node1' },
-  { pxname: 'web', svname: 'node2', status: 'DOWN' },
-  { pxname: 'web', ...BACKEND },
-  { pxname: 'web-api', svname: 'node1', bck: '1' },
-  { pxname: 'web-api', svname: 'node3' },
-  { pxname: 'web-api', ...BACKEND },
-  { pxname: 'all', ...FRONTEND },
-  { pxname: 'all', svname: 'node4' },
-  { pxname: 'all', ...BACKEND },
-  { pxname: 'empty', ...BACKEND }
+let stage: Stage
+let first: ImitatedPage
+let second: ImitatedPage
+
+/** A row for a whole proxy. */
+function proxy(name: string, kind: 'FRONTEND' | 'BACKEND'): ImitatedServer {
+  const cells = { type: kind === 'FRONTEND' ? '0' : '1' }
+  return server(kind, { backend: name, checked: false, cells })
+}
+
+const rows = (): ImitatedServer[] => [
+  proxy('users', 'FRONTEND'),
+  server('node1'),
+  server('node2', { down: true }),
+  proxy('web', 'BACKEND'),
+  server('node1', { backend: 'web-api', cells: { bck: '1' } }),
+  server('node3', { backend: 'web-api' }),
+  proxy('web-api', 'BACKEND'),
+  proxy('all', 'FRONTEND'),
+  server('node4', { backend: 'all' }),
+  proxy('all', 'BACKEND'),
+  proxy('empty', 'BACKEND')
 ]
 
-let first: ToyPage
-let second: ToyPage
-let stage: Stage
-
 beforeEach(async () => {
-  ;[first, second] = await Promise.all([ToyPage.start(ROWS), ToyPage.start(ROWS)])
-  stage = new Stage()
-})
-afterEach(async () => {
-  await Promise.all([first.stop(), second.stop()])
+  stage = set()
+  first = await stage.page(...rows())
+  second = await stage.page(...rows())
 })
 
-function find(
-  backends: Wanted['backends'],
-  servers: readonly string[],
-  pages = [first.page]
-): Promise<Pool[]> {
-  return findPools({ pages, backends, servers }, stage)
+/** Has the first page show these rows and no others. */
+function show(...servers: readonly ImitatedServer[]): void {
+  first.servers.splice(0, Infinity, ...servers)
 }
 
-async function found(...wanted: Parameters<typeof find>): Promise<string[]> {
-  return targetsOf(await find(...wanted)).map(({ fullName }) => short(fullName))
+function look(wanted: Partial<Wanted>): Promise<Found> {
+  return find(
+    {
+      pages: [first.page],
+      backends: ['web'],
+      servers: ['node1'],
+      withOthers: false,
+      withProcess: false,
+      oneInstance: false,
+      ...wanted
+    },
+    stage
+  )
 }
 
-async function missed(...wanted: Parameters<typeof find>): Promise<readonly [string, string]> {
-  const { problem, message } = await failureIn(find(...wanted))
-  return [problem, short(message)]
+async function found(wanted: Partial<Wanted>): Promise<string[]> {
+  const { backends } = await look(wanted)
+  return targetsOf(backends).map(({ fullName }) => stage.short(fullName))
 }
 
-function short(text: string): string {
-  return text.replaceAll(first.page.name, 'P1').replaceAll(second.page.name, 'P2')
+async function missed(wanted: Partial<Wanted>): Promise<readonly [string, string]> {
+  const { problem, message } = await failureIn(look(wanted))
+  return [problem, stage.short(message)]
 }
 
-describe('servers', () => {
+/** Both ways of looking: at the backends alone, and at the whole page. */
+const WAYS = [
+  ['looking at the backends alone', false],
+  ['looking at the whole page', true]
+] as const
+
+describe.each(WAYS)('servers, %s,', (_, withOthers) => {
   test('of one backend are found there, with all servers beside them', async () => {
-    const pools = await find(['web'], ['node2'])
-    expect(pools.map(({ backend }) => backend)).toEqual(['web'])
-    expect(pools[0]?.targets.map(({ before }) => [before.name, before.status])).toEqual([
+    const { backends } = await look({ servers: ['node2'], withOthers })
+    expect(backends.map(({ name }) => name)).toEqual(['web'])
+    expect(targetsOf(backends).map(({ before }) => [before.name, before.status])).toEqual([
       ['node2', 'DOWN']
     ])
-    expect(pools[0]?.servers.map(({ name }) => name)).toEqual(['node1', 'node2'])
-  })
-
-  test('of one backend cost one look, narrowed to it', async () => {
-    await find(['web'], ['node1', 'node2'])
-    expect(first.asked).toEqual(['GET /admin;csv;scope=web'])
+    expect(backends[0]?.servers.map(({ name }) => name)).toEqual(['node1', 'node2'])
+    expect(followersOf(backends)).toEqual([])
   })
 
   test('of several backends are found in each of them', async () => {
-    expect(await found(['web', 'web-api'], ['node1'])).toEqual([
+    expect(await found({ backends: ['web', 'web-api'], withOthers })).toEqual([
       'web/node1 on P1',
       'web-api/node1 on P1'
     ])
   })
 
   test('of a proxy that is frontend and backend in one are found', async () => {
-    expect(await found(['all'], ['node4'])).toEqual(['all/node4 on P1'])
+    expect(await found({ backends: ['all'], servers: ['node4'], withOthers })).toEqual([
+      'all/node4 on P1'
+    ])
   })
 
   test('of a backend whose own row is hidden are found', async () => {
-    first.rows = [{ pxname: 'web', svname: 'node1' }]
-    expect(await found(['web'], ['node1'])).toEqual(['web/node1 on P1'])
+    show(server('node1'))
+    expect(await found({ withOthers })).toEqual(['web/node1 on P1'])
   })
 
   test('on several HAProxies are found on each of them', async () => {
-    expect(await found(['web'], ['node1'], [first.page, second.page])).toEqual([
+    expect(await found({ pages: [first.page, second.page], withOthers })).toEqual([
       'web/node1 on P1',
       'web/node1 on P2'
     ])
   })
 
   test('in every backend are found with one look at everything', async () => {
-    expect(await found('every', ['node1', 'node3'])).toEqual([
+    expect(await found({ backends: 'every', servers: ['node1', 'node3'], withOthers })).toEqual([
       'web/node1 on P1',
       'web-api/node1 on P1',
       'web-api/node3 on P1'
     ])
-    expect(first.asked).toEqual(['GET /admin;csv'])
+    expect(first.requests).toEqual(['GET /admin;csv'])
   })
 
   test('in every backend leave alone the backends that have none of them', async () => {
-    const pools = await find('every', ['node4'])
-    expect(pools.map(({ backend }) => backend)).toEqual(['all'])
+    const { backends } = await look({ backends: 'every', servers: ['node4'], withOthers })
+    expect(backends.map(({ name }) => name)).toEqual(['all'])
   })
 
   test('of a name that begins another are not that other', async () => {
-    expect(await missed(['web'], ['node'])).toEqual([
+    expect(await missed({ servers: ['node'], withOthers })).toEqual([
       'unknown-server',
-      'The backend web on P1 has no server node; there are the servers node1, node2. Did you mean node1?'
+      'The backend web on P1 has no server node; there are the servers node1, node2.'
     ])
   })
 })
 
-describe('what is missing', () => {
+describe('a look', () => {
+  test('at one backend costs one request, narrowed to it', async () => {
+    await look({ servers: ['node1', 'node2'] })
+    expect(first.requests).toEqual(['GET /admin;csv;scope=web'])
+  })
+
+  test('at several backends costs one for each', async () => {
+    await look({ backends: ['web', 'web-api'] })
+    expect(first.requests.toSorted()).toEqual([
+      'GET /admin;csv;scope=web',
+      'GET /admin;csv;scope=web-api'
+    ])
+  })
+
+  test('at the whole page costs one', async () => {
+    await look({ backends: ['web', 'web-api'], withOthers: true })
+    expect(first.requests).toEqual(['GET /admin;csv'])
+  })
+
+  test('at the process costs one more', async () => {
+    const { backends } = await look({ withProcess: true })
+    expect(first.requests.toSorted()).toEqual(['GET /admin;csv;scope=web', 'GET process'])
+    expect(backends[0]?.instance.process?.pid).toBe(100)
+  })
+
+  test('leaves out the process where it is not wanted', async () => {
+    expect((await look({})).backends[0]?.instance.process).toBeUndefined()
+  })
+})
+
+describe.each(WAYS)('what is missing, %s,', (_, withOthers) => {
+  const NODES = 'there are the servers node1, node2.'
+
   test.each<[string, string[], string[], string]>([
     [
       'a server',
       ['web'],
       ['nod1'],
-      'The backend web on P1 has no server nod1; there are the servers node1, node2. Did you mean node1?'
+      `The backend web on P1 has no server nod1; ${NODES} Did you mean node1?`
     ],
     [
       'a server in other capitals',
       ['web'],
       ['NODE2'],
-      'The backend web on P1 has no server NODE2; there are the servers node1, node2. Did you mean node2?'
+      `The backend web on P1 has no server NODE2; ${NODES} Did you mean node2?`
     ],
     [
       'a server like no other',
       ['web'],
       ['xyz'],
-      'The backend web on P1 has no server xyz; there are the servers node1, node2.'
+      `The backend web on P1 has no server xyz; ${NODES}`
     ],
     [
       'a server of another backend',
       ['web'],
       ['node3'],
-      'The backend web on P1 has no server node3; there are the servers node1, node2. Did you mean node1?'
+      `The backend web on P1 has no server node3; ${NODES}`
     ],
     [
       'all servers',
@@ -156,7 +200,7 @@ describe('what is missing', () => {
       'a server that is a row for the whole proxy',
       ['web'],
       ['BACKEND'],
-      'The backend web on P1 has no server BACKEND (that is a row for the whole proxy); there are the servers node1, node2.'
+      `The backend web on P1 has no server BACKEND (that is a row for the whole proxy); ${NODES}`
     ],
     [
       'another server that is a row for the whole proxy',
@@ -175,10 +219,18 @@ describe('what is missing', () => {
       'one of two servers, and one in another backend',
       ['web', 'web-api'],
       ['node1', 'node3'],
-      'The backend web on P1 has no server node3; there are the servers node1, node2. Did you mean node1?'
+      `The backend web on P1 has no server node3; ${NODES}`
+    ],
+    [
+      'several servers',
+      ['web', 'all'],
+      ['xyz', 'node4'],
+      `The backend web on P1 has no server xyz; ${NODES} ` +
+        `The backend web on P1 has no server node4; ${NODES} ` +
+        'The backend all on P1 has no server xyz; there are the servers node4.'
     ]
-  ])('is named, with what there is: %s', async (_, backends, servers, message) => {
-    expect(await missed(backends, servers)).toEqual(['unknown-server', message])
+  ])('is named, with what there is: %s', async (__, backends, servers, message) => {
+    expect(await missed({ backends, servers, withOthers })).toEqual(['unknown-server', message])
   })
 
   test.each<[string, string, string]>([
@@ -202,84 +254,96 @@ describe('what is missing', () => {
       'users',
       'The statistics page P1 shows no backend users: users is a frontend.'
     ]
-  ])('is named, with what there is: %s', async (_, backend, message) => {
-    expect(await missed([backend], ['node1'])).toEqual(['unknown-backend', message])
-  })
-
-  test('in a backend that is a frontend comes with the advice to name the backend', async () => {
-    const { advice } = await failureIn(find(['users'], ['node1']))
-    expect(advice).toBe('Name the backend that the frontend sends its traffic to.')
-  })
-
-  test('costs one more look, at everything, to say what there is', async () => {
-    first.before = () => {
-      first.rows = first.asked.length === 1 ? [] : ROWS
-      return undefined
-    }
-    expect((await missed(['wep'], ['node1']))[1]).toContain('Did you mean web?')
-    expect(first.asked).toEqual(['GET /admin;csv;scope=wep', 'GET /admin;csv'])
+  ])('is named, with what there is: %s', async (__, backend, message) => {
+    expect(await missed({ backends: [backend], withOthers })).toEqual(['unknown-backend', message])
   })
 
   test('on a page without anything is named too', async () => {
-    first.rows = []
-    expect(await missed(['web'], ['node1'])).toEqual([
+    show()
+    expect(await missed({ withOthers })).toEqual([
       'unknown-backend',
       'The statistics page P1 shows no backend web; it shows no backend at all.'
     ])
   })
 
   test('in every backend is named', async () => {
-    expect(await missed('every', ['node1', 'node9'])).toEqual([
+    const wanted = { backends: 'every', servers: ['node1', 'nodes1'], withOthers } as const
+    expect(await missed(wanted)).toEqual([
       'unknown-server',
-      'No backend on P1 has a server node9; there are the servers node1, node2, node3, node4. Did you mean node1?'
+      'No backend on P1 has a server nodes1; there are the servers node1, node2, node3, node4. Did you mean node1?'
     ])
   })
 
   test('is named all at once, on every page', async () => {
-    second.rows = ROWS.filter(({ pxname }) => pxname !== 'web')
-    expect(await missed(['web', 'all'], ['node1'], [first.page, second.page])).toEqual([
+    second.servers.splice(
+      0,
+      Infinity,
+      ...rows().filter(({ backend }) => !backend.startsWith('web'))
+    )
+    const wanted = { backends: ['web', 'all'], pages: [first.page, second.page], withOthers }
+    expect(await missed(wanted)).toEqual([
       'unknown-server',
-      'The backend all on P1 has no server node1; there are the servers node4. Did you mean node4? ' +
-        'The statistics page P2 shows no backend web; there are the backends web-api, all, empty. ' +
-        'The backend all on P2 has no server node1; there are the servers node4. Did you mean node4?'
+      'The backend all on P1 has no server node1; there are the servers node4. ' +
+        'The statistics page P2 shows no backend web; there are the backends all, empty. ' +
+        'The backend all on P2 has no server node1; there are the servers node4.'
     ])
   })
 
-  test.each([
-    [20, ''],
-    [21, ' and 1 more'],
-    [25, ' and 5 more']
-  ])('among %i names is listed with at most 20 of them', async (count, more) => {
-    const names = Array.from({ length: count }, (_, index) => `s${String(index)}`)
-    first.rows = names.map((svname) => ({ svname }))
-    const [, message] = await missed(['web'], ['unlike-any-other'])
-    expect(message).toBe(
-      `The backend web on P1 has no server unlike-any-other; there are the servers ${names.slice(0, 20).join(', ')}${more}.`
-    )
+  test('comes with the advice for the first of it', async () => {
+    const { advice } = await failureIn(look({ backends: ['users', 'wep'], withOthers }))
+    expect(advice).toBe('Name the backend that the frontend sends its traffic to.')
   })
+})
 
-  test.each([
-    ['abcd', 'abxy', true],
-    ['abcd', 'axyz', false],
-    ['abc', 'axy', true],
-    ['abc', 'xyz', false]
-  ])('%s is like %s when at most half of it differs: %s', async (wanted, name, alike) => {
-    first.rows = [{ svname: name }]
-    const [, message] = await missed(['web'], [wanted])
-    expect(message.endsWith(` Did you mean ${name}?`)).toBe(alike)
+test('what is missing costs one more look, at everything, to say what there is', async () => {
+  const all = first.servers.splice(0)
+  first.at(2, () => {
+    show(...all)
   })
+  expect((await missed({ backends: ['wep'] }))[1]).toContain('Did you mean web?')
+  expect(first.requests).toEqual(['GET /admin;csv;scope=wep', 'GET /admin;csv'])
 })
 
 describe('a page that cannot be read', () => {
   test('for a moment is read again', async () => {
-    first.before = (number) => (number === 1 ? 'reset' : undefined)
-    expect(await found(['web'], ['node1'])).toEqual(['web/node1 on P1'])
+    first.before = (_, number) => (number === 1 ? 'reset' : undefined)
+    expect(await found({})).toEqual(['web/node1 on P1'])
     expect(stage.clock.sleeps).toEqual([250])
+  })
+
+  test('for a moment shows its process a moment later', async () => {
+    let answers = 0
+    first.before = (request) => {
+      if (request !== 'GET process') return undefined
+      answers += 1
+      return answers === 1 ? 'reset' : undefined
+    }
+    const { backends } = await look({ withProcess: true })
+    expect(backends[0]?.instance.process?.pid).toBe(100)
+  })
+
+  test('fails once its process is no longer asked for either', async () => {
+    first.before = (request, number) =>
+      request !== 'GET process' ? { status: 404 } : number < 3 ? 'reset' : undefined
+    expect((await missed({ withProcess: true }))[0]).toBe('wrong-path')
+    expect(first.requests.toSorted()).toEqual([
+      'GET /admin;csv;scope=web',
+      'GET process',
+      'GET process'
+    ])
+  })
+
+  test('is reported once, though its process cannot be asked for either', async () => {
+    first.before = () => 'reset'
+    expect(await missed({ withProcess: true })).toEqual([
+      'reset',
+      'Could not read the statistics page P1: H1 closed the connection without an answer.'
+    ])
   })
 
   test('fails all of it, however much is found elsewhere', async () => {
     second.before = () => ({ status: 401 })
-    expect(await missed(['web'], ['node1'], [first.page, second.page])).toEqual([
+    expect(await missed({ pages: [first.page, second.page] })).toEqual([
       'unauthorized',
       'Could not read the statistics page P2: the user name or the password was not accepted (HTTP 401).'
     ])
@@ -287,122 +351,210 @@ describe('a page that cannot be read', () => {
 
   test('goes before what is missing elsewhere', async () => {
     second.before = () => ({ status: 404 })
-    const [problem] = await missed(['nope'], ['node1'], [first.page, second.page])
-    expect(problem).toBe('wrong-path')
+    const pages = [first.page, second.page]
+    expect((await missed({ backends: ['nope'], pages }))[0]).toBe('wrong-path')
   })
 
   test('is not read again once the run is cancelled', async () => {
     const reason = new Error('cancelled')
     stage.cancel.abort(reason)
-    await expect(find(['web'], ['node1'])).rejects.toBe(reason)
+    await expect(look({})).rejects.toBe(reason)
+    await expect(look({ oneInstance: true, withProcess: true })).rejects.toBe(reason)
   })
 })
 
-describe('a target that cannot be driven', () => {
-  async function refusal(
-    rows: readonly Row[],
-    servers: readonly string[]
-  ): Promise<string | undefined> {
-    first.rows = rows
-    const targets = targetsOf(await find('every', servers))
-    try {
-      refuseUndrivable(targets)
-    } catch {
-      const { problem, message, advice } = failureOf(() => {
-        refuseUndrivable(targets)
-      })
-      expect([problem, advice]).toEqual(['undrivable', ''])
-      return short(message)
-    }
-    return undefined
+describe('servers that follow a target', () => {
+  beforeEach(() => {
+    show(
+      server('node1'),
+      server('node2'),
+      server('f1', { tracks: 'web/node1' }),
+      server('f2', { backend: 'api', tracks: 'web/node1' }),
+      server('f3', { backend: 'api', tracks: 'api/f2' }),
+      server('f4', { backend: 'chat', tracks: 'api/f3' }),
+      server('node1', { backend: 'chat' }),
+      server('other', { backend: 'chat', tracks: 'chat/node1' }),
+      server('other', { backend: 'more', tracks: 'web/node2' })
+    )
+  })
+
+  const shown = ({ backends }: Found): unknown =>
+    backends.map(({ name, targets, followers }) => [
+      name,
+      targets.map((target) => target.name),
+      followers.map((target) => target.name)
+    ])
+
+  test('are found through chains, with their backends', async () => {
+    expect(shown(await look({ withOthers: true }))).toEqual([
+      ['web', ['web/node1'], ['web/f1']],
+      ['api', [], ['api/f2', 'api/f3']],
+      ['chat', [], ['chat/f4']]
+    ])
+  })
+
+  test('are no followers where they are targets themselves', async () => {
+    const wanted = { backends: ['web', 'api'], servers: ['f2'], withOthers: true }
+    show(server('node1'), server('f2'), server('f2', { backend: 'api', tracks: 'web/f2' }))
+    expect(shown(await look(wanted))).toEqual([
+      ['web', ['web/f2'], []],
+      ['api', ['api/f2'], []]
+    ])
+  })
+
+  test('are found beside targets of the same backend', async () => {
+    const wanted = { backends: 'every', servers: ['node1', 'f2'], withOthers: true } as const
+    expect(shown(await look(wanted))).toEqual([
+      ['web', ['web/node1'], ['web/f1']],
+      ['api', ['api/f2'], ['api/f3']],
+      ['chat', ['chat/node1'], ['chat/f4', 'chat/other']]
+    ])
+  })
+
+  test('that follow in a circle are found once', async () => {
+    show(server('node1', { cells: { tracked: 'web/f1' } }), server('f1', { tracks: 'web/node1' }))
+    expect(shown(await look({ withOthers: true }))).toEqual([['web', ['web/node1'], ['web/f1']]])
+  })
+
+  test('are not looked for where they do not matter', async () => {
+    expect(shown(await look({}))).toEqual([['web', ['web/node1'], []]])
+    expect(shown(await look({ backends: 'every' }))).toEqual([
+      ['web', ['web/node1'], []],
+      ['chat', ['chat/node1'], []]
+    ])
+  })
+
+  test('are of the instance of their leader', async () => {
+    const { backends } = await look({ withOthers: true, withProcess: true })
+    expect(new Set(backends.map(({ instance }) => instance)).size).toBe(1)
+  })
+})
+
+describe('others at the address of a target', () => {
+  const at = (address: string): { readonly cells: { readonly addr: string } } => ({
+    cells: { addr: address }
+  })
+
+  function shown({ shared }: Found): unknown {
+    const { same, otherPort, unknown, areShown } = shared
+    const lists = [same, otherPort, unknown].map((others) =>
+      others.map((other) =>
+        stage.short(`${other.server.backend}/${other.server.name} on ${other.instance.name}`)
+      )
+    )
+    return [...lists, areShown]
   }
 
-  test.each([
-    'UP',
-    'UP 1/3',
-    'DOWN',
-    'DOWN 1/2',
-    'NOLB',
-    'DRAIN',
-    'DRAIN (agent)',
-    'MAINT',
-    'no check'
-  ])('is none that is %s', async (status) => {
-    expect(await refusal([{ svname: 'a', status }], ['a'])).toBeUndefined()
+  beforeEach(() => {
+    for (const page of [first, second]) {
+      page.servers.splice(
+        0,
+        Infinity,
+        server('node1', at('10.0.0.1:80')),
+        server('follower', { ...at('10.0.0.1:80'), tracks: 'web/node1' }),
+        server('x', { backend: 'api', ...at('10.0.0.1:80') }),
+        server('y', { backend: 'api', ...at('10.0.0.1:81') }),
+        server('node1', { backend: 'api' })
+      )
+    }
   })
 
-  test('has a host name that cannot be resolved', async () => {
-    expect(await refusal([{ svname: 'a', status: 'MAINT (resolution)' }], ['a'])).toBe(
-      'web/a on P1 is MAINT (resolution): HAProxy cannot resolve its host name, and only DNS can end that (`resolvers` in haproxy.cfg).'
-    )
-  })
-
-  test('follows another server, which is named', async () => {
-    const row = { svname: 'a', status: 'MAINT (via web/lead)', tracked: 'web/lead' }
-    expect(await refusal([row], ['a'])).toBe(
-      'web/a on P1 is MAINT (via web/lead): it follows web/lead; name that server instead.'
-    )
-  })
-
-  test('follows another server, which is named from the status where the column is empty', async () => {
-    const row = { svname: 'a', status: 'MAINT (via web/lead)' }
-    expect(await refusal([row], ['a'])).toBe(
-      'web/a on P1 is MAINT (via web/lead): it follows web/lead; name that server instead.'
-    )
-  })
-
-  test('may follow a server that is itself a target', async () => {
-    const rows = [
-      { svname: 'lead', status: 'MAINT' },
-      { svname: 'a', status: 'MAINT (via web/lead)', tracked: 'web/lead' }
-    ]
-    expect(await refusal(rows, ['a', 'lead'])).toBeUndefined()
-    expect(await refusal(rows, ['a'])).toBeDefined()
-  })
-
-  test('may not follow a target of that name on another page', async () => {
-    first.rows = [{ svname: 'a', status: 'MAINT (via web/lead)' }]
-    second.rows = [{ svname: 'lead' }]
-    const targets = targetsOf([
-      ...(await find(['web'], ['a'])),
-      ...(await find(['web'], ['lead'], [second.page]))
+  test('are found on every page, without those that leave with it', async () => {
+    const pages = [first.page, second.page]
+    expect(shown(await look({ pages, withOthers: true }))).toEqual([
+      ['api/x on P1', 'api/x on P2'],
+      ['api/y on P1', 'api/y on P2'],
+      ['api/node1 on P1', 'api/node1 on P2'],
+      true
     ])
-    expect(
-      failureOf(() => {
-        refuseUndrivable(targets)
-      }).problem
-    ).toBe('undrivable')
   })
 
-  test('is told of with all others', async () => {
-    const rows = [
-      { svname: 'a', status: 'MAINT (resolution)' },
-      { svname: 'b', status: 'MAINT (via x/y)' },
-      { svname: 'c' }
-    ]
-    expect(await refusal(rows, ['a', 'b', 'c'])).toBe(
-      'web/a on P1 is MAINT (resolution): HAProxy cannot resolve its host name, and only DNS can end that (`resolvers` in haproxy.cfg). ' +
-        'web/b on P1 is MAINT (via x/y): it follows x/y; name that server instead.'
-    )
+  test('are not all shown where one page does not show them', async () => {
+    second.servers.splice(0, 1, server('node1'))
+    const pages = [first.page, second.page]
+    expect(shown(await look({ pages, withOthers: true }))).toEqual([
+      ['api/x on P1'],
+      ['api/y on P1'],
+      ['api/node1 on P1', 'api/node1 on P2'],
+      false
+    ])
   })
+
+  test.each<Wanted['backends']>(['every', ['web']])(
+    'are not looked for where they do not matter: %j',
+    async (backends) => {
+      expect(shown(await look({ backends }))).toEqual([[], [], [], false])
+    }
+  )
 })
 
-test('targets with a status that nobody knows are refused, also for a mere look', async () => {
-  first.rows = [
-    { svname: 'a', status: 'UPSIDE DOWN' },
-    { svname: 'b' },
-    { svname: 'c', status: 'hm' }
-  ]
-  const targets = targetsOf(await find('every', ['a', 'b', 'c']))
-  const { problem, message } = failureOf(() => {
-    refuseUnknownStatus(targets)
+describe('a host', () => {
+  /** How the page of a host with these addresses is read. */
+  async function opened(
+    addresses: readonly string[],
+    oneInstance = true
+  ): Promise<readonly [string | undefined, readonly string[]]> {
+    first.page.resolve = () => Promise.resolve([...addresses])
+    const [backend] = (await look({ oneInstance })).backends
+    return [backend?.instance.page.address, backend?.instance.otherAddresses ?? []]
+  }
+
+  const NOT_PINNED = [undefined, []]
+
+  test.each<[string, string[], readonly [string | undefined, readonly string[]]]>([
+    [
+      'several of one family',
+      ['127.0.0.1', '10.0.0.2', '10.0.0.3'],
+      ['127.0.0.1', ['10.0.0.2', '10.0.0.3']]
+    ],
+    ['several of the other', ['fe80::1', 'fe80::2'], ['fe80::1', ['fe80::2']]],
+    [
+      'several, and one of the other family',
+      ['127.0.0.1', '10.0.0.2', '::1'],
+      ['127.0.0.1', ['10.0.0.2', '::1']]
+    ]
+  ])(
+    'with %s is read at the first, and the others are remembered',
+    async (_, addresses, expected) => {
+      expect(await opened(addresses)).toEqual(expected)
+    }
+  )
+
+  test.each<[string, string[]]>([
+    ['one address', ['127.0.0.1']],
+    ['one of each family', ['127.0.0.1', '::1']],
+    ['none that it would look up itself', []]
+  ])('with %s is read as it is named', async (_, addresses) => {
+    expect(await opened(addresses)).toEqual(NOT_PINNED)
   })
-  expect([problem, short(message)]).toEqual([
-    'malformed',
-    'A status that HAProxy is not known to write: web/a on P1 has "UPSIDE DOWN"; web/c on P1 has "hm".'
-  ])
-  const known = targets.filter(({ before }) => before.name === 'b')
-  expect(() => {
-    refuseUnknownStatus(known)
-  }).not.toThrow()
+
+  test('is not looked up where nothing is to be changed', async () => {
+    expect(await opened(['127.0.0.1', '10.0.0.2'], false)).toEqual(NOT_PINNED)
+  })
+
+  test('is looked up again where that failed in a way that may pass', async () => {
+    const away = new HaproxyError('host-not-found', 'The name server was away.', {
+      transient: true
+    })
+    const answers = [Promise.reject(away), Promise.resolve(['127.0.0.1', '10.0.0.2'])]
+    first.page.resolve = () => answers.shift() ?? Promise.resolve([])
+    const [backend] = (await look({ oneInstance: true })).backends
+    expect(backend?.instance.otherAddresses).toEqual(['10.0.0.2'])
+    expect(stage.clock.sleeps).toEqual([250])
+  })
+
+  test('keeps its name, also when it is read at one of its addresses', async () => {
+    first.page.resolve = () => Promise.resolve(['127.0.0.1', '10.0.0.2'])
+    expect(await found({ oneInstance: true })).toEqual(['web/node1 on P1'])
+  })
+
+  test('is looked up only until the run is cancelled', async () => {
+    const given: unknown[] = []
+    first.page.resolve = (limits) => {
+      given.push(limits)
+      return Promise.resolve([])
+    }
+    await look({ oneInstance: true })
+    expect(given).toEqual([{ signal: stage.cancelled }])
+  })
 })

@@ -1,39 +1,55 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
-import { guard, poolsAtStake } from '../../src/rotation/guard.ts'
-import type { Pool } from '../../src/rotation/pool.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Backend } from '../../src/rotation/backend.ts'
+import { backendsAtStake, guard, servingIn } from '../../src/rotation/guard.ts'
+import { Instance } from '../../src/rotation/instance.ts'
 import { failureOf } from '../haproxy/failure.ts'
-import type { Row } from '../haproxy/page-text.ts'
-import { Stage, ToyPage } from './stage.ts'
+import { type ImitatedPage, server } from '../support/imitated-page.ts'
+import type { Row } from '../support/page-text.ts'
+import { backendOf, type BackendOptions } from './backends.ts'
+import { type Stage, stageSetter } from './stage.ts'
 
-const toys: ToyPage[] = []
+const set = stageSetter()
 
-afterEach(async () => {
-  await Promise.all(toys.splice(0).map((toy) => toy.stop()))
+let stage: Stage
+let page: ImitatedPage
+
+beforeEach(() => {
+  stage = set()
 })
 
-async function poolOf(names: readonly string[], rows: readonly Row[]): Promise<Pool> {
-  const toy = await ToyPage.start(rows)
-  toys.push(toy)
-  return toy.pool(names)
+/** A backend of one more page, as its rows show it. */
+async function showing(rows: readonly Row[], options?: BackendOptions): Promise<Backend> {
+  page = await stage.page(
+    ...rows.map(({ pxname, svname = 'a', ...cells }) =>
+      server(svname, { ...(pxname !== undefined && { backend: pxname }), cells })
+    )
+  )
+  return backendOf(stage, page, options)
 }
 
-/** What the guard says about taking out server a; undefined when it lets it pass. */
+/** What the guard says; undefined when it lets the targets go. */
+function refusal(backends: readonly Backend[], minUp: number): string | undefined {
+  try {
+    guard(backends, minUp)
+  } catch {
+    const { problem, message } = failureOf(() => {
+      guard(backends, minUp)
+    })
+    expect(problem).toBe('guard-refused')
+    return stage.short(message)
+  }
+  return undefined
+}
+
+/** What the guard says about taking out server a. */
 async function verdict(
   rows: readonly Row[],
   minUp: number,
-  names = ['a']
+  targets = ['a'],
+  followers: readonly string[] = []
 ): Promise<string | undefined> {
-  const pool = await poolOf(names, [...names.map((svname) => ({ svname })), ...rows])
-  try {
-    guard([pool], minUp)
-  } catch {
-    const { problem, message } = failureOf(() => {
-      guard([pool], minUp)
-    })
-    expect(problem).toBe('guard-refused')
-    return message.replaceAll(pool.page.name, 'PAGE')
-  }
-  return undefined
+  const leaving = [...targets, ...followers].map((svname) => ({ svname }))
+  return refusal([await showing([...leaving, ...rows], { targets, followers })], minUp)
 }
 
 describe('the guard', () => {
@@ -61,25 +77,41 @@ describe('the guard', () => {
     'UNHEARD-OF'
   ])('does not count a server that is %s', async (status) => {
     expect(await verdict([{ svname: 'b', status }], 1)).toBe(
-      `Without a the backend web on PAGE would have 0 serving servers, and min-up asks for 1; not counted: b (${status}).`
+      `Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (${status}).`
     )
   })
 
-  test('does not count a server without weight, and says so', async () => {
-    expect(await verdict([{ svname: 'b', weight: '0' }], 1)).toBe(
-      'Without a the backend web on PAGE would have 0 serving servers, and min-up asks for 1; not counted: b (UP, weight 0).'
+  test.each<[string, Row, string]>([
+    ['without weight', { weight: '0' }, 'UP, weight 0'],
+    ['in its slowstart', { weight: '6', throttle: '6' }, 'UP, 6 % of its weight'],
+    ['in its slowstart, without weight', { weight: '0', throttle: '1' }, 'UP, weight 0']
+  ])('does not count a server %s, and says so', async (_, cells, why) => {
+    expect(await verdict([{ svname: 'b', ...cells }], 1)).toBe(
+      `Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (${why}).`
     )
   })
 
   test('does not count the servers that are taken out', async () => {
     expect(await verdict([], 1, ['a', 'b'])).toBe(
-      'Without a, b the backend web on PAGE would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+      'Without a, b the backend web on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+    )
+  })
+
+  test('does not count the servers that follow one that is taken out', async () => {
+    expect(await verdict([], 1, ['a'], ['b'])).toBe(
+      'Without a, b the backend web on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
     )
   })
 
   test('does not count servers of another backend', async () => {
     expect(await verdict([{ pxname: 'web2', svname: 'b' }], 1)).toBe(
-      'Without a the backend web on PAGE would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+      'Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+    )
+  })
+
+  test('says that there are no further servers where all others serve', async () => {
+    expect(await verdict([{ svname: 'b' }], 2)).toBe(
+      'Without a the backend web on P1 would have 1 serving server (b), and min-up asks for 2; it has no further servers.'
     )
   })
 
@@ -89,7 +121,7 @@ describe('the guard', () => {
     [2, undefined],
     [
       3,
-      'Without a the backend web on PAGE would have 2 serving servers (b, c), and min-up asks for 3; not counted: d (DOWN), e (MAINT).'
+      'Without a the backend web on P1 would have 2 serving servers (b, c), and min-up asks for 3; not counted: d (DOWN), e (MAINT).'
     ]
   ])('that asks for %i of two serving servers says "%s"', async (minUp, expected) => {
     const rows = [
@@ -103,7 +135,7 @@ describe('the guard', () => {
 
   test('names the one server that it counted in the singular', async () => {
     expect(await verdict([{ svname: 'b' }, { svname: 'c', status: 'DRAIN' }], 2)).toBe(
-      'Without a the backend web on PAGE would have 1 serving server (b), and min-up asks for 2; not counted: c (DRAIN).'
+      'Without a the backend web on P1 would have 1 serving server (b), and min-up asks for 2; not counted: c (DRAIN).'
     )
   })
 
@@ -111,39 +143,100 @@ describe('the guard', () => {
     expect(await verdict([], 0)).toBeUndefined()
   })
 
-  test('names every pool that would lose too much, and none that would not', async () => {
-    const [poor, rich, none] = await Promise.all([
-      poolOf(['a'], [{ svname: 'a' }, { svname: 'b', status: 'DOWN' }]),
-      poolOf(['a'], [{ svname: 'a' }, { svname: 'b' }]),
-      poolOf(['a'], [{ svname: 'a' }])
-    ])
-    const { message } = failureOf(() => {
-      guard([poor, rich, none], 1)
-    })
-    expect(message).toBe(
-      `Without a the backend web on ${poor.page.name} would have 0 serving servers, and min-up asks for 1; not counted: b (DOWN). ` +
-        `Without a the backend web on ${none.page.name} would have 0 serving servers, and min-up asks for 1; it has no other servers.`
+  test('names every backend that would lose too much, and none that would not', async () => {
+    const [poor, rich, none] = [
+      await showing([{ svname: 'a' }, { svname: 'b', status: 'DOWN' }]),
+      await showing([{ svname: 'a' }, { svname: 'b' }]),
+      await showing([{ svname: 'a' }])
+    ]
+    expect(refusal([poor, rich, none], 1)).toBe(
+      'Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (DOWN). ' +
+        'Without a the backend web on P3 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
     )
   })
 
   test('goes by what was last seen', async () => {
-    const toy = await ToyPage.start([{ svname: 'a' }, { svname: 'b' }])
-    toys.push(toy)
-    const pool = await toy.pool(['a'])
-    toy.rows = [
-      { svname: 'a', status: 'MAINT' },
-      { svname: 'b', status: 'MAINT' }
-    ]
-    await pool.look({ signal: new Stage().cancelled })
-    expect(
-      failureOf(() => {
-        guard([pool], 1)
-      }).message
-    ).toContain('not counted: b (MAINT).')
+    const backend = await showing([{ svname: 'a' }, { svname: 'b' }])
+    page.server('b').cells = { status: 'MAINT' }
+    expect(refusal([backend], 1)).toBeUndefined()
+    await backend.look({ signal: stage.cancelled })
+    expect(refusal([backend], 1)).toContain('not counted: b (MAINT).')
+  })
+
+  describe('advises', () => {
+    const DOWN = { status: 'DOWN' }
+    const ADD =
+      'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
+    const BRING_BACK =
+      'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
+
+    test.each<[string, readonly Row[], number, string]>([
+      [
+        'to bring another server back where that is enough',
+        [{ svname: 'b', ...DOWN }],
+        1,
+        BRING_BACK
+      ],
+      ['to add a server where there is no other', [], 1, ADD],
+      ['to add a server where all others together are too few', [{ svname: 'b', ...DOWN }], 2, ADD]
+    ])('%s', async (_, rows, minUp, advice) => {
+      const backend = await showing([{ svname: 'a' }, ...rows])
+      const enough = await showing([{ svname: 'a' }, { svname: 'b' }, { svname: 'c' }])
+      const failure = failureOf(() => {
+        guard([enough, backend], minUp)
+      })
+      expect(failure.advice).toBe(advice)
+    })
+
+    test('to add a server where one of two backends needs that', async () => {
+      const growing = await showing([{ svname: 'a' }, { svname: 'b', ...DOWN }])
+      const alone = await showing([{ svname: 'a' }])
+      const failure = failureOf(() => {
+        guard([growing, alone], 1)
+      })
+      expect(failure.advice).toBe(ADD)
+    })
   })
 })
 
-describe('a pool has something at stake', () => {
+describe('a server that no check has judged since HAProxy started', () => {
+  // Seen at 5 s by the clock, when HAProxy has been running for 30 s.
+  const FRESH: Row = { status: 'UP 1/3', check_status: 'INI', check_code: '', lastchg: '30' }
+
+  async function counts(cells: Row, isKnown = true): Promise<boolean> {
+    const rows = [{ svname: 'a' }, { svname: 'b', ...FRESH, ...cells }]
+    const first = await showing(rows)
+    page.process = { pid: 100, startedAt: -25_000 }
+    const instance = new Instance(page.page, stage.clock)
+    if (isKnown) await instance.identify({ signal: stage.cancelled })
+    const backend = await backendOf(stage, page, { instance })
+    expect(servingIn(first)).toEqual([])
+    return servingIn(backend).some(({ name }) => name === 'b')
+  }
+
+  test.each<[string, Row, boolean]>([
+    ['counts as long as it is as it was then', {}, true],
+    ['counts as 3.4 and 3.5 show it', { status: 'UP 0/2' }, true],
+    ['counts when a first check runs', { check_status: '* INI' }, true],
+    ['counts when whole seconds make it seem younger', { lastchg: '28' }, true],
+    ['does not count when it was brought back since', { lastchg: '27' }, false],
+    ['does not count when nothing says since when', { lastchg: '' }, false],
+    ['does not count once a check has judged it', { check_status: 'L7STS' }, false],
+    ['does not count without a check', { chkfail: '' }, false],
+    ['does not count in its slowstart', { throttle: '6' }, false],
+    ['does not count without weight', { weight: '0' }, false],
+    ['does not count in maint', { status: 'MAINT', check_status: '' }, false],
+    ['does not count when it is down', { status: 'DOWN 1/2' }, false]
+  ])('%s', async (_, cells, expected) => {
+    expect(await counts(cells)).toBe(expected)
+  })
+
+  test('does not count where the process is not known', async () => {
+    expect(await counts({}, false)).toBe(false)
+  })
+})
+
+describe('a backend has something at stake', () => {
   test.each([
     ['UP', '1', true],
     ['UP 1/3', '1', true],
@@ -155,22 +248,24 @@ describe('a pool has something at stake', () => {
     ['DRAIN', '1', false],
     ['MAINT', '1', false]
   ])('with a target that is %s with weight %s: %s', async (status, weight, expected) => {
-    const pool = await poolOf(['a'], [{ svname: 'a', status, weight }, { svname: 'b' }])
-    expect(poolsAtStake([pool])).toEqual(expected ? [pool] : [])
+    const rows = [{ svname: 'a', status, weight }, { svname: 'b' }]
+    const [target, follower] = [
+      await showing(rows),
+      await showing(rows, { targets: [], followers: ['a'] })
+    ]
+    expect(backendsAtStake([target, follower])).toEqual(expected ? [target, follower] : [])
   })
 
   test('when one of its targets takes traffic', async () => {
     const rows = [{ svname: 'a', status: 'MAINT' }, { svname: 'b' }]
-    const [both, other] = await Promise.all([poolOf(['a', 'b'], rows), poolOf(['a'], rows)])
-    expect(poolsAtStake([both, other])).toEqual([both])
+    const [both, one] = [await showing(rows, { targets: ['a', 'b'] }), await showing(rows)]
+    expect(backendsAtStake([both, one])).toEqual([both])
   })
 
   test('by what its targets were before, not by what they are now', async () => {
-    const toy = await ToyPage.start([{ svname: 'a' }])
-    toys.push(toy)
-    const pool = await toy.pool(['a'])
-    toy.rows = [{ svname: 'a', status: 'MAINT' }]
-    await pool.look({ signal: new Stage().cancelled })
-    expect(poolsAtStake([pool])).toEqual([pool])
+    const backend = await showing([{ svname: 'a' }])
+    page.server('a').cells = { status: 'MAINT' }
+    await backend.look({ signal: stage.cancelled })
+    expect(backendsAtStake([backend])).toEqual([backend])
   })
 })

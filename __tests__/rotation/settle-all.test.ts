@@ -7,14 +7,14 @@ const reset = new HaproxyError('reset', 'It was reset.')
 const denied = new HaproxyError('DENY', 'It was denied.', { advice: 'Allow it.' })
 const mistake = new TypeError('a mistake')
 
-/** Does nothing but what is given: an error is thrown, anything else returned. */
+/** Work that rejects with what is an error, and resolves with anything else. */
 function doing(...results: readonly (string | Error)[]): Promise<string[]> {
   return settleAll(results, (result) =>
     result instanceof Error ? Promise.reject(result) : Promise.resolve(result)
   )
 }
 
-describe('what is done everywhere', () => {
+describe('what is done for all', () => {
   test('gives what each gave, in their order', async () => {
     const slow = Promise.withResolvers<string>()
     const results = settleAll(['a', 'b'], async (one) => {
@@ -27,7 +27,7 @@ describe('what is done everywhere', () => {
     expect(await results).toEqual(['late', 'early'])
   })
 
-  test('nowhere gives nothing', async () => {
+  test('of none gives nothing', async () => {
     expect(await doing()).toEqual([])
   })
 
@@ -71,6 +71,23 @@ describe('what is done everywhere', () => {
       'Allow it.'
     ])
     expect((cause as AggregateError).errors).toEqual([denied, reset])
+  })
+
+  test.each<[string, Error, boolean]>([
+    ['may pass where all of it may', new HaproxyError('refused', 'It was refused.'), true],
+    ['does not pass where one failure does not', denied, false],
+    ['does not pass where one is a mistake of ours', mistake, false]
+  ])('and fails twice %s', async (_, second, transient) => {
+    expect((await failureIn(doing(reset, second))).transient).toBe(transient)
+  })
+
+  test('and fails twice fails with what does not pass by itself, whichever came first', async () => {
+    const { problem, message, advice } = await failureIn(doing(reset, denied))
+    expect([problem, message, advice]).toEqual([
+      'DENY',
+      'It was reset. It was denied.',
+      'Allow it.'
+    ])
   })
 
   test('and fails twice in the same words says them once', async () => {

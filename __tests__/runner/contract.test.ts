@@ -82,6 +82,7 @@ describe('the outputs', () => {
       'previous-status',
       'sessions',
       'waited',
+      'safe-to-stop',
       'result'
     ])
   })

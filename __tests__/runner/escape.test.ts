@@ -7,7 +7,7 @@ describe('text for the log', () => {
     ['web/a is UP', 'web/a is UP'],
     ['Zürich 🔑 — “ok”', 'Zürich 🔑 — “ok”'],
     [' at both ends ', 'at both ends'],
-    // One line, whatever was in it.
+    // One line, no matter what was in it.
     ['a\nb', 'a b'],
     ['a\r\nb', 'a b'],
     ['a\r\n\r\n\tb', 'a b'],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { InputError } from '../../src/runner/input-reader.ts'
-import { type Inputs, readInputs } from '../../src/runner/inputs.ts'
+import { type Inputs, readInputs, wantedBy } from '../../src/runner/inputs.ts'
 import { Authority, type Identity } from '../haproxy/certificates.ts'
 import { inputVariables, readDeclaredInputs } from '../support/action-inputs.ts'
 
@@ -77,11 +77,13 @@ describe('inputs', () => {
       servers: ['node1'],
       action: 'drain',
       wait: true,
-      rhythm: { timeoutMs: 300_000, intervalMs: 1_000, settleMs: 1_000 },
+      waitOptions: { timeoutMs: 300_000, pollMs: 1_000, settleMs: 1_000 },
       maxSessions: 0,
       onTimeout: 'fail',
+      hardStopAfterMs: undefined,
+      sameAddress: 'refuse',
       minUp: 1,
-      readyThroughDrain: true,
+      freshCheck: true,
       restore: 'never',
       dryRun: false,
       transport: {
@@ -120,8 +122,10 @@ describe('inputs', () => {
       'settle-time': '5s',
       'max-sessions': '3',
       'on-timeout': 'shutdown',
+      'hard-stop-after': '30m',
+      'same-address': 'ignore',
       'min-up': '2',
-      'ready-through-drain': 'false',
+      'fresh-check': 'false',
       restore: 'always',
       'dry-run': 'true',
       'request-timeout': '2s',
@@ -133,11 +137,13 @@ describe('inputs', () => {
       servers: ['a', 'b'],
       action: 'ready',
       wait: false,
-      rhythm: { timeoutMs: 90_000, intervalMs: 250, settleMs: 5_000 },
+      waitOptions: { timeoutMs: 90_000, pollMs: 250, settleMs: 5_000 },
       maxSessions: 3,
       onTimeout: 'shutdown',
+      hardStopAfterMs: 1_800_000,
+      sameAddress: 'ignore',
       minUp: 2,
-      readyThroughDrain: false,
+      freshCheck: false,
       restore: 'always',
       dryRun: true,
       transport: { timeoutMs: 2_000, verifyTls: false },
@@ -159,8 +165,10 @@ describe('inputs', () => {
       'settle-time': '-1s',
       'max-sessions': '-1',
       'on-timeout': 'die',
-      'min-up': 'all',
-      'ready-through-drain': '1',
+      'hard-stop-after': 'never',
+      'same-address': 'allow',
+      'min-up': 'some',
+      'fresh-check': '1',
       restore: 'success',
       'dry-run': 'no',
       'request-timeout': '0s',
@@ -181,8 +189,10 @@ describe('inputs', () => {
       'settle-time',
       'max-sessions',
       'on-timeout',
+      'hard-stop-after',
+      'same-address',
       'min-up',
-      'ready-through-drain',
+      'fresh-check',
       'restore',
       'dry-run',
       'request-timeout',
@@ -200,9 +210,12 @@ describe('inputs', () => {
 })
 
 describe.each(['stats-url', 'backend', 'server'])('the list %s', (name) => {
-  test.each(['', ' ', '\n', ',', ' , ,\n'])('is refused when it is %j', (text) => {
-    expect(problems({ [name]: text })).toEqual([`${name}: it is empty. ${UNAVAILABLE}`])
-  })
+  test.each(['', ' ', '\n', ',', ' , ,\n', '[]', '[""]', '["", " "]'])(
+    'is refused when it is %j',
+    (text) => {
+      expect(problems({ [name]: text })).toEqual([`${name}: it is empty. ${UNAVAILABLE}`])
+    }
+  )
 })
 
 describe('a list of names', () => {
@@ -218,7 +231,13 @@ describe('a list of names', () => {
     ['a b a', ['a', 'b']],
     ['A a', ['A', 'a']],
     ['node-1.x_y:z', ['node-1.x_y:z']],
-    ['Z9_.:-', ['Z9_.:-']]
+    ['Z9_.:-', ['Z9_.:-']],
+    // A list in JSON.
+    ['["a"]', ['a']],
+    ['["a","b"]', ['a', 'b']],
+    [' [\n  "a",\n  "b"\n]\n', ['a', 'b']],
+    ['["a", "b", "a"]', ['a', 'b']],
+    ['[" a ", "", "b"]', ['a', 'b']]
   ])('%j is %j', (text, expected) => {
     expect(read({ server: text, backend: text })).toMatchObject({
       servers: expected,
@@ -237,6 +256,26 @@ describe('a list of names', () => {
       expect(problems({ backend: `${text} good` })).toEqual([`backend: ${seen}${both}`])
     }
   )
+
+  test.each([
+    ['one that is no string', '["a",1]', ['["a"', '1]']],
+    ['one that is a list', '[["a"]]', ['[["a"]]']],
+    ['two names in one', '["a,b"]', ['a,b']],
+    ['two names in one, with a blank', '["a b"]', ['a b']]
+  ])('in JSON cannot hold %s', (_, text, bad) => {
+    expect(problems({ server: text })).toEqual(
+      bad.map(
+        (name) =>
+          `server: "${name}" is not a name; HAProxy allows letters, digits and _ . : - only.`
+      )
+    )
+  })
+
+  test('that is JSON, but no list, is taken as it stands', () => {
+    expect(read({ server: '12' }).servers).toEqual(['12'])
+    expect(read({ server: 'null' }).servers).toEqual(['null'])
+    expect(problems({ server: '{"a":1}' })).toHaveLength(1)
+  })
 
   test('names every bad one', () => {
     expect(problems({ server: 'a$ b c$' })).toHaveLength(2)
@@ -305,7 +344,7 @@ describe('the action', () => {
 
 describe.each([
   ['wait', (inputs: Inputs) => inputs.wait],
-  ['ready-through-drain', (inputs: Inputs) => inputs.readyThroughDrain],
+  ['fresh-check', (inputs: Inputs) => inputs.freshCheck],
   ['dry-run', (inputs: Inputs) => inputs.dryRun],
   ['tls-verify', (inputs: Inputs) => inputs.transport.verifyTls]
 ] as const)('the flag %s', (name, flagOf) => {
@@ -360,12 +399,13 @@ describe.each([
 
 describe.each<[string, readonly string[]]>([
   ['on-timeout', ['fail', 'restore', 'shutdown', 'continue']],
+  ['same-address', ['refuse', 'ignore']],
   ['restore', ['never', 'failure', 'always']]
 ])('the choice %s', (name, words) => {
   test('takes its words', () => {
     const taken = words.map((word) => {
-      const { onTimeout, restore } = read({ [name]: word })
-      return name === 'restore' ? restore : onTimeout
+      const { onTimeout, sameAddress, restore } = read({ [name]: word })
+      return { 'on-timeout': onTimeout, 'same-address': sameAddress, restore }[name]
     })
     expect(taken).toEqual(words)
   })
@@ -378,9 +418,24 @@ describe.each<[string, readonly string[]]>([
 })
 
 describe.each([
-  ['wait-timeout', (inputs: Inputs) => inputs.rhythm.timeoutMs, '1s', '24h', '999ms', '86400001ms'],
-  ['poll-interval', (inputs: Inputs) => inputs.rhythm.intervalMs, '100ms', '1m', '99ms', '60001ms'],
-  ['settle-time', (inputs: Inputs) => inputs.rhythm.settleMs, '0s', '1h', '', '3600001ms'],
+  [
+    'wait-timeout',
+    (inputs: Inputs) => inputs.waitOptions.timeoutMs,
+    '1s',
+    '24h',
+    '999ms',
+    '86400001ms'
+  ],
+  [
+    'poll-interval',
+    (inputs: Inputs) => inputs.waitOptions.pollMs,
+    '100ms',
+    '1m',
+    '99ms',
+    '60001ms'
+  ],
+  ['settle-time', (inputs: Inputs) => inputs.waitOptions.settleMs, '0s', '1h', '', '3600001ms'],
+  ['hard-stop-after', (inputs: Inputs) => inputs.hardStopAfterMs, '0s', '24h', '', '86400001ms'],
   [
     'request-timeout',
     (inputs: Inputs) => inputs.transport.timeoutMs,
@@ -430,7 +485,7 @@ describe.each([
 
 describe('the settle time', () => {
   test('may be as long as the wait', () => {
-    expect(read({ 'settle-time': '10s', 'wait-timeout': '10s' }).rhythm.settleMs).toBe(10_000)
+    expect(read({ 'settle-time': '10s', 'wait-timeout': '10s' }).waitOptions.settleMs).toBe(10_000)
   })
 
   test('cannot be longer than the wait', () => {
@@ -447,6 +502,47 @@ describe('the settle time', () => {
   })
 })
 
+describe('hard-stop-after', () => {
+  test('is not known where it is empty, and known where it is 0', () => {
+    expect(read({ 'hard-stop-after': ' ' }).hardStopAfterMs).toBeUndefined()
+    expect(read({ 'hard-stop-after': '0s' }).hardStopAfterMs).toBe(0)
+  })
+})
+
+describe('what must be found out', () => {
+  const wanted = (given: Given): object => {
+    const { withOthers, withProcess, oneInstance } = wantedBy(read(given))
+    return [withOthers, withProcess, oneInstance]
+  }
+
+  test.each([
+    ['drain', [true, true, true]],
+    ['maint', [true, true, true]],
+    ['ready', [false, true, true]],
+    ['status', [false, false, false]],
+    ['shutdown', [false, false, false]],
+    ['hdown', [false, false, false]]
+  ])('for %s: others, process, one instance %j', (action, expected) => {
+    expect(wanted({ action })).toEqual(expected)
+  })
+
+  // The process is asked for only where there is a wait in which it could change.
+  test.each([
+    ['drain', [true, false, true]],
+    ['maint', [true, false, true]],
+    ['ready', [false, false, true]]
+  ])('for %s that does not wait: others, process, one instance %j', (action, expected) => {
+    expect(wanted({ action, wait: 'false' })).toEqual(expected)
+    expect(wanted({ action, 'dry-run': 'true' })).toEqual(expected)
+  })
+
+  test('is about the servers and backends that were named', () => {
+    const names = { server: 'a b', backend: 'web api' }
+    expect(wantedBy(read(names))).toMatchObject({ servers: ['a', 'b'], backends: ['web', 'api'] })
+    expect(wantedBy(read({ backend: '*' }))).toMatchObject({ backends: 'every' })
+  })
+})
+
 describe('the stats URL', () => {
   const urls = (given: Given): string[] => read(given).instances.map(({ url }) => url.href)
 
@@ -454,20 +550,21 @@ describe('the stats URL', () => {
     ['http://lb1/a http://lb2/a', ['http://lb1/a', 'http://lb2/a']],
     ['http://lb1/a\nhttps://lb2/a\n', ['http://lb1/a', 'https://lb2/a']],
     ['http://lb1/a,http://lb2/a', ['http://lb1/a', 'http://lb2/a']],
+    ['["http://lb1/a", "http://lb2/a?b,c"]', ['http://lb1/a', 'http://lb2/a?b,c']],
     ['http://lb1/a http://lb1/a', ['http://lb1/a']],
     ['http://lb1/a;csv http://LB1:80/a', ['http://lb1/a']]
   ])('%j is %j', (text, expected) => {
     expect(urls({ 'stats-url': text })).toEqual(expected)
   })
 
-  test('that is bad is told by what is wrong, never repeated', () => {
+  test('that is bad is refused with what is wrong, never repeated', () => {
     expect(problems({ 'stats-url': 'lb/s3cret' })).toEqual([
       'stats-url: the URL cannot be used: it must begin with http:// or https://.'
     ])
     expect(output).toBe('')
   })
 
-  test('that is one of several is told by its number', () => {
+  test('that is one of several is named by its number', () => {
     expect(problems({ 'stats-url': 'http://lb/a ftp://joe:s3cret@lb/a http://lb2/a x' })).toEqual([
       'stats-url: the URL (number 2 of 4) cannot be used: it must begin with http:// or https://.',
       'stats-url: the URL (number 4 of 4) cannot be used: it must begin with http:// or https://.'

@@ -1,62 +1,76 @@
 import { describe, expect, test } from '@jest/globals'
 import { cancel, runMain } from './in-process.ts'
-import { inputsFor, server, toyStarter } from './toy.ts'
+import { inputsFor, pageStarter } from './imitated-pages.ts'
+import { server } from '../support/imitated-page.ts'
 
-const start = toyStarter()
+const start = pageStarter()
 
 describe('a step that takes a server out', () => {
   test('tells the whole story, from the first look to the last line', async () => {
     const lb = await start(server('a', { sessions: 2, queue: 1 }), server('b'))
     const a = lb.server('a')
-    lb.at(4, () => (a.queue = 0))
-    lb.at(5, () => (a.sessions = 0))
+    lb.at(5, () => (a.queue = 0))
+    lb.at(6, () => (a.sessions = 0))
     const result = await runMain(inputsFor([lb], { action: 'maint' }))
     expect(result.lines.filter((line) => !line.startsWith('::debug::'))).toEqual([
-      '::group::Looking',
       'Found: web/a on LB1 is UP with 2 sessions, 1 queued.',
-      '::endgroup::',
-      '::group::Changing',
       'Asking for maint: web/a on LB1.',
-      '::endgroup::',
-      '::group::Waiting until drained',
       'web/a on LB1 is MAINT with 2 sessions, 1 queued (0ms elapsed, 5m left).',
-      'web/a on LB1 is MAINT with 2 sessions (1s elapsed, 4m59s left).',
-      'web/a on LB1 is MAINT (2s elapsed, 4m58s left).',
-      '::endgroup::',
-      'Safe to stop: web/a on LB1 is MAINT, waited 3s.'
+      'web/a on LB1 is MAINT with 2 sessions (100ms elapsed, 5m left).',
+      'web/a on LB1 is MAINT (200ms elapsed, 5m left).',
+      'Safe to stop: web/a on LB1 is MAINT, waited 1.2s.'
     ])
     expect(result.exitCode).toBe(0)
-    expect(lb.requests).toEqual([
-      'GET /admin;csv;scope=web',
+    // The first look, the process, and both once more; how many looks there are is the wait's affair.
+    expect(lb.requests.slice(0, 2).sort()).toEqual(['GET /admin;csv', 'GET process'])
+    expect(lb.requests.slice(2, 6)).toEqual([
       'POST b=web&action=maint&s=a',
-      'GET /admin;csv;scope=web',
       'GET /admin;csv;scope=web',
       'GET /admin;csv;scope=web',
       'GET /admin;csv;scope=web'
     ])
+    expect(lb.requests.slice(6, -1)).toEqual(
+      lb.requests.slice(6, -1).map(() => 'GET /admin;csv;scope=web')
+    )
+    expect(lb.requests.at(-1)).toBe('GET process')
     expect(result.outputs).toEqual({
       changed: 'true',
       status: 'MAINT',
       'previous-status': 'UP',
       sessions: '0',
-      waited: '3.0',
+      waited: '1.2',
+      'safe-to-stop': 'true',
       result: expect.stringMatching(/^\[{.*}\]$/)
     })
     expect(result.summary.split('\n').slice(0, 3)).toEqual([
-      '<h3>HAProxy: maint</h3>',
-      '<p>Safe to stop: web/a on LB1 is MAINT, waited 3s.</p>',
+      '<h3>✅ web/a: safe to stop</h3>',
+      '<p>Safe to stop: web/a on LB1 is MAINT, waited 1.2s.</p>',
       '<table><tr><th>HAProxy</th><th>Backend</th><th>Server</th><th>Before</th><th>After</th><th>Sessions</th><th>Waited</th></tr>' +
-        '<tr><td>LB1</td><td>web</td><td>a</td><td>UP</td><td>MAINT</td><td>0</td><td>3s</td></tr></table>'
+        '<tr><td>LB1</td><td>web</td><td>a</td><td>UP</td><td>MAINT</td><td>0</td><td>1.2s</td></tr></table>'
     ])
+    expect(result.summary).toContain('<ul><li>No session for 1s.</li>')
     // Queued requests count for the chart, as they count for the wait.
-    expect(result.summary).toContain('\n0.0 s: 3, 1.0 s: 2, 2.0 s: 0, 3.0 s: 0\n')
+    expect(result.summary).toContain('\n0.0 s: 3, ')
+  })
+
+  test('makes three requests where it does not wait', async () => {
+    const lb = await start(server('a', { sessions: 2 }), server('b'))
+    const result = await runMain(inputsFor([lb], { action: 'maint', wait: 'false' }))
+    expect(result.lastLine).toBe(
+      'Out of rotation: web/a on LB1 is MAINT with 2 sessions. This step did not wait for sessions to end.'
+    )
+    expect(result.outputs['safe-to-stop']).toBe('false')
+    expect(lb.requests).toEqual([
+      'GET /admin;csv',
+      'POST b=web&action=maint&s=a',
+      'GET /admin;csv;scope=web'
+    ])
   })
 
   test('shows every request and its answer where debug logging is on', async () => {
     const lb = await start(server('a'))
     const result = await runMain(inputsFor([lb], { action: 'status' }), { debug: true })
     expect(result.log).toEqual([
-      'Looking',
       '##[debug]GET LB1;csv;scope=web',
       expect.stringMatching(/^##\[debug\]GET LB1;csv;scope=web → 200 \(\d+ characters\)$/),
       'Found: web/a on LB1 is UP.',
@@ -69,46 +83,51 @@ test('a step that brings a server back tells the whole story', async () => {
   const lb = await start(server('a', { admin: 'maint' }))
   const result = await runMain(inputsFor([lb], { action: 'ready' }))
   expect(result.log).toEqual([
-    'Looking',
     'Found: web/a on LB1 is MAINT.',
-    'Changing',
     'Asking for drain: web/a on LB1.',
-    'Waiting until up',
-    'web/a on LB1 is DRAIN 1/3 (0ms elapsed, 5m left).',
-    'web/a on LB1 is DRAIN (1s elapsed, 4m59s left).',
-    'Its health check passed; asking for ready: web/a on LB1.',
-    'web/a on LB1 is UP (1s elapsed, 4m59s left).',
-    'Back and taking traffic: web/a on LB1 is UP, waited 2s.'
+    'web/a on LB1 is DOWN, its last check says L7STS/503 (0ms elapsed, 5m left).',
+    'Ending the drain: web/a on LB1.',
+    'web/a on LB1 is DOWN 1/2, its last check says L7STS/503 (100ms elapsed, 5m left).',
+    'web/a on LB1 is UP (200ms elapsed, 5m left).',
+    'Back and taking traffic: web/a on LB1 is UP, waited 1.2s.'
   ])
-  expect(lb.posts).toEqual(['b=web&action=drain&s=a', 'b=web&action=ready&s=a'])
-  expect(result).toMatchObject({ exitCode: 0, state: {} })
+  expect(lb.changes).toEqual(['drain web/a', 'hdown web/a', 'start web/a'])
+  expect(result).toMatchObject({ exitCode: 0, state: { isPost: 'true' } })
+  expect(result.outputs['safe-to-stop']).toBe('false')
 })
 
 test('a wait says every 30 seconds that it goes on while nothing changes', async () => {
   const lb = await start(server('a', { sessions: 2 }), server('b'))
-  lb.at(7, () => (lb.server('a').sessions = 1))
-  const times = { 'poll-interval': '10s', 'wait-timeout': '1m50s' }
+  // The wait begins after the fourth request, with ten looks a second.
+  lb.at(4 + 100, () => (lb.server('a').sessions = 1))
+  const times = { 'poll-interval': '100ms', 'wait-timeout': '45s' }
   const result = await runMain(inputsFor([lb], { action: 'drain', ...times }))
-  expect(result.log.slice(5, -1)).toEqual([
-    'web/a on LB1 is DRAIN with 2 sessions (0ms elapsed, 1m50s left).',
-    'Still waiting: web/a on LB1 is DRAIN with 2 sessions (30s elapsed, 1m20s left).',
-    'web/a on LB1 is DRAIN with 1 session (40s elapsed, 1m10s left).',
-    'Still waiting: web/a on LB1 is DRAIN with 1 session (1m10s elapsed, 40s left).',
-    'Still waiting: web/a on LB1 is DRAIN with 1 session (1m40s elapsed, 10s left).'
+  expect(result.log.slice(2, -1)).toEqual([
+    'web/a on LB1 is DRAIN with 2 sessions (0ms elapsed, 45s left).',
+    'web/a on LB1 is DRAIN with 1 session (10s elapsed, 35s left).',
+    'Still waiting: web/a on LB1 is DRAIN with 1 session (40s elapsed, 5s left).'
   ])
 })
 
-test('a wait tells of the server that changed, and of no other', async () => {
+test('a wait says so again 30 seconds after it did', async () => {
+  const lb = await start(server('a', { sessions: 2 }), server('b'))
+  const times = { 'poll-interval': '1m', 'wait-timeout': '90s' }
+  const result = await runMain(inputsFor([lb], { action: 'drain', ...times }))
+  const waiting = result.log.filter((line) => line.startsWith('Still waiting: '))
+  expect(waiting).toHaveLength(2)
+})
+
+test('a wait names the server that changed, and no other', async () => {
   const lb = await start(server('a', { sessions: 1 }), server('b', { sessions: 1 }), server('c'))
-  lb.at(4, () => (lb.server('b').sessions = 0))
-  lb.at(6, () => (lb.server('a').sessions = 0))
+  lb.at(5, () => (lb.server('b').sessions = 0))
+  lb.at(7, () => (lb.server('a').sessions = 0))
   const result = await runMain(inputsFor([lb], { server: 'a b', action: 'maint' }))
-  expect(result.log.slice(5)).toEqual([
+  expect(result.log.slice(2)).toEqual([
     'web/a on LB1 is MAINT with 1 session (0ms elapsed, 5m left).',
     'web/b on LB1 is MAINT with 1 session (0ms elapsed, 5m left).',
-    'web/b on LB1 is MAINT (1s elapsed, 4m59s left).',
-    'web/a on LB1 is MAINT (3s elapsed, 4m57s left).',
-    'Safe to stop: web/a, web/b on LB1 are MAINT, waited 4s.'
+    'web/b on LB1 is MAINT (100ms elapsed, 5m left).',
+    'web/a on LB1 is MAINT (300ms elapsed, 5m left).',
+    'Safe to stop: web/a, web/b on LB1 are MAINT, waited 1.3s.'
   ])
 })
 
@@ -120,25 +139,23 @@ describe('a wait until up', () => {
       return undefined
     }
     const result = await runMain(inputsFor([lb], { action: 'ready', 'settle-time': '3s' }))
-    expect(result.log.slice(4, -2)).toEqual([
-      'Waiting until up',
+    expect(result.log.filter((line) => line.includes('elapsed'))).toEqual([
       'web/a on LB1 is no check (0ms elapsed, 5m left).'
     ])
     expect(result.log.at(-2)).toBe(
-      'Notice: web/a on LB1 has no health check: HAProxy sends it traffic without knowing that it is well.'
+      'Notice: web/a on LB1 has no health check: HAProxy sends it traffic without knowing whether it is well.'
     )
   })
 
-  test('tells what the last check says where it failed', async () => {
+  test('says what the last check says where it failed', async () => {
     const lb = await start(server('a', { admin: 'maint' }))
     lb.server('a').well = false
     const result = await runMain(inputsFor([lb], { action: 'ready', 'wait-timeout': '2s' }))
-    expect(result.log.slice(5)).toEqual([
-      'web/a on LB1 is DRAIN 1/3 (0ms elapsed, 2s left).',
-      'web/a on LB1 is DOWN, its last check says L7STS/503 (1s elapsed, 1s left).',
-      'Error: Not up within 2s: web/a on LB1 is DOWN, its last check says L7STS/503. Now web/a on LB1 is DOWN, asked for drain. ' +
-        'Look at the application and its health check, then ask for ready again. ' +
-        'Load balancing sends no user to web/a on LB1 until somebody asks for ready.'
+    expect(result.log.slice(2)).toEqual([
+      'web/a on LB1 is DOWN, its last check says L7STS/503 (0ms elapsed, 2s left).',
+      'Ending the drain: web/a on LB1.',
+      'Error: Not up within 2s: web/a on LB1 is DOWN, its last check says L7STS/503. Now web/a on LB1 is DOWN, asked for ready. ' +
+        'HAProxy brings web/a on LB1 up by itself once its health check passes; maint keeps it out.'
     ])
   })
 })
@@ -148,13 +165,13 @@ describe('a cancelled step', () => {
     'names %s, and asks for nothing more',
     async (signal) => {
       const lb = await start(server('a', { sessions: 1 }), server('b'))
-      lb.at(4, () => {
+      lb.at(5, () => {
         cancel(signal)
       })
       const result = await runMain(inputsFor([lb], { action: 'drain' }))
       expect(result.lastLine).toBe(
         `Cancelled (${signal}). Now web/a on LB1 is DRAIN with 1 session. ` +
-          'The post step will not bring web/a on LB1 back (restore: never); action: ready does.'
+          'The post step does not bring web/a on LB1 back (restore: never); action: ready does.'
       )
       expect(result.annotations).toEqual([{ level: 'error', message: result.lastLine }])
       expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'DRAIN' } })
@@ -166,19 +183,19 @@ describe('a cancelled step', () => {
   test('looks once more when it does not know what came of its change', async () => {
     const lb = await start(server('a', { sessions: 1 }), server('b'))
     lb.before = (_, number) => {
-      if (number !== 3) return undefined
+      if (number !== 4) return undefined
       cancel()
       return 'silence'
     }
     const result = await runMain(inputsFor([lb], { action: 'maint', restore: 'failure' }))
     expect(result.lastLine).toBe(
       'Cancelled (SIGINT). Now web/a on LB1 is MAINT with 1 session. ' +
-        'The post step will bring web/a on LB1 back (restore: failure).'
+        'The post step brings web/a on LB1 back if the job fails or is cancelled (restore: failure).'
     )
-    expect(lb.requests).toHaveLength(4)
+    expect(lb.requests.slice(3)).toEqual(['GET /admin;csv;scope=web', 'GET /admin;csv;scope=web'])
   })
 
-  test('before its change has changed nothing, and has nothing to put back', async () => {
+  test('before its change has changed nothing, and has nothing to restore', async () => {
     const lb = await start(server('a'), server('b'))
     lb.at(1, cancel)
     const result = await runMain(inputsFor([lb], { action: 'maint', restore: 'always' }))
@@ -189,9 +206,10 @@ describe('a cancelled step', () => {
       'previous-status': '',
       sessions: '0',
       waited: '0.0',
+      'safe-to-stop': 'false',
       result: '[]'
     })
-    expect(result).toMatchObject({ exitCode: 1, state: {}, summary: '' })
+    expect(result).toMatchObject({ exitCode: 1, state: { isPost: 'true' }, summary: '' })
   })
 })
 
@@ -214,7 +232,12 @@ describe('bad inputs', () => {
       { level: 'error', message: 'Nothing was changed: please correct server, wait.' }
     ])
     expect(result.lastLine).toBe('Nothing was changed: please correct server, wait.')
-    expect(result).toMatchObject({ exitCode: 1, outputs: {}, state: {}, summary: '' })
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: {},
+      state: { isPost: 'true' },
+      summary: ''
+    })
     expect(lb.requests).toEqual([])
   })
 
@@ -226,19 +249,20 @@ describe('bad inputs', () => {
   })
 })
 
-test('a failure that is no fault of HAProxy tells the developers where it was', async () => {
+test('a step whose state cannot be saved ends before it asks for anything', async () => {
   const lb = await start(server('a'), server('b'))
   const result = await runMain(inputsFor([lb], { action: 'drain' }), {
     env: { GITHUB_STATE: '/nowhere/state' },
     debug: true
   })
   expect(result.lastLine).toBe(
-    'Missing file at path: /nowhere/state. Nothing was changed. Now web/a on LB1 is UP.'
+    "The runner's state file cannot be written (Missing file at path: /nowhere/state). Nothing was changed."
   )
   expect(result.log.at(-2)).toMatch(
-    /^##\[debug\]Error: Missing file at path: \/nowhere\/state +at .*saveState/
+    /^##\[debug\]Error: The runner's state file cannot be written .* +at markMainStage/
   )
-  expect(lb.posts).toEqual([])
+  expect(result).toMatchObject({ exitCode: 1, outputs: {}, summary: '' })
+  expect(lb.requests).toEqual([])
 })
 
 test('a failure of HAProxy needs no stack', async () => {
@@ -248,17 +272,15 @@ test('a failure of HAProxy needs no stack', async () => {
   expect(result.log.join('\n')).not.toContain('HaproxyError')
 })
 
-test('a run whose outputs cannot be set is red', async () => {
+test('a run whose outputs cannot be set is red, and its last line says what is so', async () => {
   const lb = await start(server('a'))
   const result = await runMain(inputsFor([lb], { action: 'status' }), {
     env: { GITHUB_OUTPUT: '/nowhere/output' }
   })
   expect(result.exitCode).toBe(1)
   expect(result.lines.filter((line) => !line.startsWith('::debug::'))).toEqual([
-    '::group::Looking',
     'Found: web/a on LB1 is UP.',
-    '::endgroup::',
-    'Seen: web/a on LB1 is UP.',
-    '::error::Missing file at path: /nowhere/output. Seen: web/a on LB1 is UP.'
+    '::error::Missing file at path: /nowhere/output. So the outputs of this step are missing.',
+    'Seen: web/a on LB1 is UP.'
   ])
 })

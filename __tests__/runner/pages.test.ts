@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { runMain } from './in-process.ts'
-import { inputsFor, server, toyStarter } from './toy.ts'
+import { inputsFor, pageStarter } from './imitated-pages.ts'
+import { server } from '../support/imitated-page.ts'
 
-const start = toyStarter()
+const start = pageStarter()
 const basic = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 

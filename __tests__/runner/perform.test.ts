@@ -1,56 +1,41 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { cancel, type Given, runMain, type StepResult } from './in-process.ts'
-import { inputsFor, server, type ToyServerOptions, toyStarter } from './toy.ts'
+import { inputsFor, pageStarter } from './imitated-pages.ts'
+import { type ImitatedOptions, server } from '../support/imitated-page.ts'
 
-const start = toyStarter()
+const start = pageStarter()
 
 /** What the step left for its post step. */
 function saved({ state }: StepResult): unknown {
   return state['intent'] === undefined ? undefined : JSON.parse(state['intent'])
 }
 
+const MAINT = { admin: 'maint' } as const
+const DRAIN = { admin: 'drain' } as const
+const FRESH = ['drain', 'hdown', 'start']
+
 describe('what is asked for', () => {
-  test.each<[string, ToyServerOptions, Given, string[]]>([
-    ['of status is nothing', { admin: 'maint' }, { action: 'status' }, []],
+  test.each<[string, ImitatedOptions, Given, string[]]>([
+    ['of status is nothing', MAINT, { action: 'status' }, []],
     ['of drain is drain', {}, { action: 'drain' }, ['drain']],
-    [
-      'of drain is drain for a server in maint too',
-      { admin: 'maint' },
-      { action: 'drain' },
-      ['drain']
-    ],
-    [
-      'of maint is maint for a server in drain too',
-      { admin: 'drain' },
-      { action: 'maint' },
-      ['maint']
-    ],
-    ['of maint is nothing for a server in maint', { admin: 'maint' }, { action: 'maint' }, []],
+    ['of drain is nothing for a server in maint', MAINT, { action: 'drain' }, []],
+    ['of maint is maint for a server in drain too', DRAIN, { action: 'maint' }, ['maint']],
+    ['of maint is nothing for a server in maint', MAINT, { action: 'maint' }, []],
     ['of ready is nothing for a server that is up', {}, { action: 'ready' }, []],
+    ['of ready is a fresh check for a server in maint', MAINT, { action: 'ready' }, FRESH],
+    ['of ready is a fresh check for a server in drain', DRAIN, { action: 'ready' }, FRESH],
     [
-      'of ready is a way through drain',
-      { admin: 'maint' },
-      { action: 'ready' },
-      ['drain', 'ready']
-    ],
-    [
-      'of ready is a way through maint and drain for a server in drain',
-      { admin: 'drain' },
-      { action: 'ready' },
-      ['maint', 'drain', 'ready']
-    ],
-    [
-      'of ready is ready alone without ready-through-drain',
-      { admin: 'maint' },
-      { action: 'ready', 'ready-through-drain': 'false' },
+      'of ready is ready alone without a fresh check',
+      MAINT,
+      { action: 'ready', 'fresh-check': 'false' },
       ['ready']
     ],
     [
-      'of ready is ready alone without waiting',
-      { admin: 'maint' },
+      'of ready is a fresh check without a wait, too',
+      MAINT,
       { action: 'ready', wait: 'false' },
-      ['ready']
+      FRESH
     ],
     ['of shutdown is shutdown', {}, { action: 'shutdown' }, ['shutdown']],
     ['of hdown is hdown', {}, { action: 'hdown' }, ['hdown']]
@@ -65,10 +50,10 @@ describe('what is asked for', () => {
 describe('on timeout', () => {
   test.each([
     ['fail', 1, ['drain']],
-    ['restore', 1, ['drain', 'ready']],
+    ['restore', 1, ['drain', 'start']],
     ['shutdown', 0, ['drain', 'shutdown']],
     ['continue', 0, ['drain']]
-  ])('%s exits with %i and has asked for %j', async (onTimeout, exitCode, actions) => {
+  ])('%s exits a drain with %i and has asked for %j', async (onTimeout, exitCode, actions) => {
     const lb = await start(server('a', { sessions: 1 }), server('b'))
     const result = await runMain(
       inputsFor([lb], { action: 'drain', 'on-timeout': onTimeout, 'wait-timeout': '2s' })
@@ -76,15 +61,38 @@ describe('on timeout', () => {
     expect(result.exitCode).toBe(exitCode)
     expect(lb.posts).toEqual(actions.map((action) => `b=web&action=${action}&s=a`))
   })
+
+  test.each([
+    ['fail', FRESH],
+    ['restore', [...FRESH, 'maint']]
+  ])('%s exits a return with 1 and has asked for %j', async (onTimeout, actions) => {
+    const lb = await start(server('a', MAINT), server('b'))
+    lb.server('a').well = false
+    const result = await runMain(
+      inputsFor([lb], { action: 'ready', 'on-timeout': onTimeout, 'wait-timeout': '2s' })
+    )
+    expect(result.exitCode).toBe(1)
+    expect(lb.posts).toEqual(actions.map((action) => `b=web&action=${action}&s=a`))
+  })
 })
 
 describe('a wait', () => {
-  test('is as long as it is told to be', async () => {
+  test('is as long as it is to be', async () => {
     const lb = await start(server('a'), server('b'))
     const given = { action: 'drain', 'settle-time': '5s', 'poll-interval': '500ms' }
     const { outputs } = await runMain(inputsFor([lb], given))
     expect(outputs['waited']).toBe('5.0')
-    expect(lb.requests.filter((request) => request.startsWith('GET'))).toHaveLength(12)
+  })
+
+  test('looks no less often than it is to', async () => {
+    const looks = async (interval: string): Promise<number> => {
+      const lb = await start(server('a', { sessions: 1 }), server('b'))
+      const given = { 'wait-timeout': '60s', 'poll-interval': interval }
+      await runMain(inputsFor([lb], { action: 'drain', ...given }))
+      return lb.requests.filter((request) => request === 'GET /admin;csv;scope=web').length
+    }
+    expect(await looks('100ms')).toBeGreaterThan(600)
+    expect(await looks('1s')).toBeLessThan(100)
   })
 
   test('ends with as many sessions as are allowed', async () => {
@@ -94,20 +102,31 @@ describe('a wait', () => {
     expect([exitCode, outputs['sessions']]).toEqual([0, '3'])
   })
 
+  test('for old processes lasts for as long as the input says', async () => {
+    const lb = await start(server('a'), server('b'))
+    lb.process = { pid: 1, startedAt: 0 }
+    const given = { action: 'maint', 'hard-stop-after': '20s' }
+    const { lastLine, outputs } = await runMain(inputsFor([lb], given))
+    expect(lastLine).toMatch(/^Safe to stop: /)
+    expect(Number(outputs['waited'])).toBeGreaterThanOrEqual(20)
+  })
+
   test.each([
     ['drain', {}],
-    ['ready', { admin: 'maint' }]
+    ['ready', MAINT]
   ] as const)('after %s is left out if it is not wanted', async (action, a) => {
     const lb = await start(server('a', a), server('b'))
     const { exitCode, log } = await runMain(inputsFor([lb], { action, wait: 'false' }))
     expect(exitCode).toBe(0)
-    expect(log.filter((line) => line.startsWith('Waiting'))).toEqual([])
-    expect(lb.requests.filter((request) => request.startsWith('GET'))).toHaveLength(2)
+    expect(log.filter((line) => line.includes('elapsed'))).toEqual([])
+    expect(lb.requests).not.toContain('GET process')
   })
 })
 
 describe('what is refused, before anything is asked for:', () => {
-  test.each<[string, ToyServerOptions, ToyServerOptions, Given, string]>([
+  const SAME = { cells: { addr: '10.0.0.1:80' } }
+
+  test.each<[string, ImitatedOptions, ImitatedOptions, Given, string]>([
     [
       'a server whose status HAProxy is not known to write',
       { cells: { status: 'SLEEPING' } },
@@ -117,22 +136,29 @@ describe('what is refused, before anything is asked for:', () => {
     ],
     [
       'a server that only another one can bring back',
-      { cells: { status: 'MAINT (via api/x)' } },
+      { cells: { status: 'MAINT (via api/x)', tracked: 'api/x' } },
       {},
       { action: 'ready' },
       'web/a on LB1 is MAINT (via api/x): it follows api/x; name that server instead.'
     ],
     [
+      'a server that DNS has lost, where there is no wait for it',
+      { cells: { status: 'MAINT (resolution)' } },
+      {},
+      { action: 'ready', wait: 'false' },
+      'web/a on LB1 is MAINT (resolution): HAProxy cannot resolve its host name'
+    ],
+    [
       'the last server that serves',
       {},
-      { admin: 'maint' },
+      MAINT,
       { action: 'drain' },
       'Without a the backend web on LB1 would have 0 serving servers, and min-up asks for 1; not counted: b (MAINT).'
     ],
     [
-      'the last server that serves, in a rehearsal too',
+      'the last server that serves, in a dry run too',
       {},
-      { admin: 'maint' },
+      MAINT,
       { action: 'maint', 'dry-run': 'true' },
       'Without a the backend web on LB1 would have 0 serving servers, and min-up asks for 1; not counted: b (MAINT).'
     ],
@@ -142,18 +168,40 @@ describe('what is refused, before anything is asked for:', () => {
       {},
       { action: 'drain', 'min-up': '2' },
       'Without a the backend web on LB1 would have 1 serving server (b), and min-up asks for 2; it has no further servers.'
+    ],
+    [
+      'a server whose address another one has, in drain',
+      SAME,
+      SAME,
+      { action: 'drain' },
+      'The same address is in use by servers that were not named: web/b on LB1 (UP).'
+    ],
+    [
+      'a server whose address another one has, in maint and a dry run',
+      SAME,
+      SAME,
+      { action: 'maint', 'dry-run': 'true' },
+      'The same address is in use by servers that were not named: web/b on LB1 (UP).'
     ]
   ])('%s', async (_, a, b, given, expected) => {
     const lb = await start(server('a', a), server('b', b))
     const result = await runMain(inputsFor([lb], { ...given, restore: 'always' }))
-    expect(result.lastLine.startsWith(`${expected} Nothing was changed.`)).toBe(true)
-    expect(result).toMatchObject({ exitCode: 1, state: {}, outputs: { changed: 'false' } })
+    expect(result.lastLine.slice(0, expected.length)).toBe(expected)
+    expect(result.lastLine).toContain(' Nothing was changed. ')
+    expect(result).toMatchObject({ exitCode: 1, state: { isPost: 'true' } })
+    expect(result.outputs).toMatchObject({ changed: 'false', 'safe-to-stop': 'false' })
+    expect(saved(result)).toBeUndefined()
     expect(lb.posts).toEqual([])
   })
 
   test('not the last server where it serves nobody', async () => {
-    const lb = await start(server('a', { admin: 'drain' }))
+    const lb = await start(server('a', DRAIN))
     expect((await runMain(inputsFor([lb], { action: 'maint' }))).exitCode).toBe(0)
+  })
+
+  test('not a server that is to come back, whoever has its address or its place', async () => {
+    const lb = await start(server('a', { ...MAINT, ...SAME }), server('b', { down: true, ...SAME }))
+    expect((await runMain(inputsFor([lb], { action: 'ready' }))).exitCode).toBe(0)
   })
 
   test('not the status of a server that cannot be changed', async () => {
@@ -161,60 +209,97 @@ describe('what is refused, before anything is asked for:', () => {
     const result = await runMain(inputsFor([lb], { action: 'status' }))
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'MAINT (resolution)' } })
   })
+
+  test('not a name that DNS may find again while the step waits', async () => {
+    const lb = await start(server('a', { ...MAINT, cells: { status: 'MAINT (resolution)' } }))
+    lb.at(10, () => (lb.server('a').cells = {}))
+    const result = await runMain(inputsFor([lb], { action: 'ready' }))
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  })
+
+  test('not a server whose address another one has, where that is to be ignored', async () => {
+    const lb = await start(server('a', SAME), server('b', SAME))
+    const given = { action: 'maint', 'same-address': 'ignore' }
+    const result = await runMain(inputsFor([lb], given))
+    expect([result.exitCode, lb.changes]).toEqual([0, ['maint web/a']])
+    expect(result.outputs['safe-to-stop']).toBe('false')
+  })
+})
+
+test.each([
+  ['drain', 1],
+  ['ready', 0]
+])('on %s, another port of the same host is noted %i times', async (action, times) => {
+  const lb = await start(
+    server('a', { cells: { addr: '10.0.0.1:80' } }),
+    server('b', { cells: { addr: '10.0.0.1:81' } })
+  )
+  const { log } = await runMain(inputsFor([lb], { action }))
+  expect(log.filter((line) => line.startsWith('Notice: '))).toEqual(
+    Array(times).fill('Notice: On the same host, on another port: web/b on LB1 (UP).')
+  )
 })
 
 describe('a dry run', () => {
-  const proven = 'The right to change is proven everywhere. A real run would'
-
-  test.each<[string, ToyServerOptions, Given, string]>([
-    ['drain', {}, {}, 'ask for drain: web/a on LB1.'],
-    ['maint', { admin: 'drain' }, {}, 'ask for maint: web/a on LB1.'],
-    ['maint', { admin: 'maint' }, {}, 'find nothing to change.'],
-    ['ready', { admin: 'maint' }, {}, 'ask for drain, then ready: web/a on LB1.'],
-    ['ready', { admin: 'drain' }, {}, 'ask for maint, then drain, then ready: web/a on LB1.'],
-    ['ready', { admin: 'maint' }, { wait: 'false' }, 'ask for ready: web/a on LB1.'],
+  test.each<[string, ImitatedOptions, Given, string]>([
+    ['drain', {}, {}, 'ask for drain of web/a on LB1'],
+    ['maint', DRAIN, {}, 'ask for maint of web/a on LB1'],
+    ['maint', MAINT, {}, 'find nothing to change'],
+    ['ready', MAINT, {}, 'bring web/a on LB1 back with a fresh health check'],
+    ['ready', DRAIN, {}, 'bring web/a on LB1 back with a fresh health check'],
+    ['ready', MAINT, { wait: 'false' }, 'bring web/a on LB1 back with a fresh health check'],
+    ['ready', MAINT, { 'fresh-check': 'false' }, 'make web/a on LB1 ready'],
+    ['ready', { ...MAINT, checked: false }, {}, 'make web/a on LB1 ready'],
     [
       'ready',
-      { admin: 'maint' },
-      { 'ready-through-drain': 'false' },
-      'ask for ready: web/a on LB1.'
+      { down: true },
+      {},
+      'make web/a on LB1 ready, for HAProxy to bring up once its health check passes'
     ],
-    ['ready', {}, {}, 'find nothing to change.'],
-    ['shutdown', {}, {}, 'ask for shutdown: web/a on LB1.'],
-    ['dhlth', {}, {}, 'ask for dhlth: web/a on LB1.']
-  ])('of %s for %j with %j says what it would do', async (action, a, more, plan) => {
+    ['ready', {}, {}, 'find nothing to change'],
+    ['shutdown', {}, {}, 'ask for shutdown of web/a on LB1'],
+    ['dhlth', {}, {}, 'ask for dhlth of web/a on LB1']
+  ])('of %s for %j with %j says what a real run would do', async (action, a, more, plan) => {
     const lb = await start(server('a', a), server('b'))
-    const { status } = lb.server('a')
+    const status = lb.server('a').status()
     const given = { action, 'dry-run': 'true', restore: 'always', ...more }
     const result = await runMain(inputsFor([lb], given))
+    const seen = status === 'no check' ? 'ready (no check)' : status
     expect(result.log).toEqual([
-      'Looking',
-      `Found: web/a on LB1 is ${status}.`,
-      `${proven} ${plan}`,
-      `Dry run, nothing was changed: web/a on LB1 is ${status}.`
+      `Found: web/a on LB1 is ${seen}.`,
+      `Dry run, nothing was changed: web/a on LB1 is ${seen}. A real run would ${plan}.`
     ])
-    expect(lb.requests).toEqual(['GET /admin;csv;scope=web', 'POST b=web&action=ready'])
-    expect(lb.server('a').status).toBe(status)
-    expect(result).toMatchObject({ exitCode: 0, state: {}, outputs: { changed: 'false' } })
+    const isTakeOut = action === 'drain' || action === 'maint'
+    expect(lb.requests).toEqual([
+      `GET /admin;csv${isTakeOut ? '' : ';scope=web'}`,
+      'POST b=web&action=ready'
+    ])
+    expect(lb.server('a').status()).toBe(status)
+    expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false' } })
+    expect(saved(result)).toBeUndefined()
   })
 
   test('of status is a look like any other', async () => {
     const lb = await start(server('a'))
     const result = await runMain(inputsFor([lb], { action: 'status', 'dry-run': 'true' }))
-    expect(result.lastLine).toBe('Dry run, nothing was changed: web/a on LB1 is UP.')
+    expect(result.lastLine).toBe('Seen: web/a on LB1 is UP.')
     expect(lb.posts).toEqual([])
   })
 
-  test('names every server with what it would be asked for', async () => {
-    const [first, second] = await Promise.all([
-      start(server('a', { admin: 'maint' }), server('b', { admin: 'maint', checked: false })),
-      start(server('a', { admin: 'drain' }), server('b'))
-    ])
-    const given = { server: 'a b', action: 'ready', 'dry-run': 'true' }
-    const result = await runMain(inputsFor([first, second], given))
-    expect(result.log.at(-2)).toBe(
-      `${proven} ask for drain, then ready: web/a on LB1; ask for ready: web/b on LB1; ` +
-        'ask for maint, then drain, then ready: web/a on LB2.'
+  test('names every server with how it would come back', async () => {
+    const api = { backend: 'api' }
+    const lb = await start(
+      server('a', MAINT),
+      server('b', { ...MAINT, checked: false }),
+      server('c'),
+      server('a', { ...api, ...DRAIN }),
+      server('b', { ...api, down: true }),
+      server('c', { ...api, ...MAINT, checked: false })
+    )
+    const given = { backend: 'web api', server: 'a b c', action: 'ready', 'dry-run': 'true' }
+    const { lastLine } = await runMain(inputsFor([lb], given))
+    expect(lastLine).toMatch(
+      / A real run would bring web\/a on LB1 back with a fresh health check; make web\/b, api\/c on LB1 ready once the health checks in the other backends have passed; leave web\/c on LB1 alone; make api\/a on LB1 ready without a fresh check, because no other server serves; make api\/b on LB1 ready, for HAProxy to bring up once its health check passes\.$/
     )
   })
 
@@ -229,21 +314,24 @@ describe('a dry run', () => {
       const result = await runMain(inputsFor([first, second], { action, 'dry-run': 'true' }))
       expect(result.exitCode).toBe(1)
       expect(result.lastLine).toMatch(
-        /^Could not prove the right to change web on LB2: HAProxy answered DENY\. Nothing was changed\./
+        /^Could not check the right to change web on LB2: HAProxy answered DENY\. Nothing was changed\./
       )
     }
   )
 })
 
-describe('the word that is left for the post step', () => {
+describe('what is left for the post step', () => {
   const impatient = { 'on-timeout': 'restore', 'wait-timeout': '1s' }
 
-  test('is given before the change, so that no death of this step can lose it', async () => {
+  test('is saved before the change, so that no death of this step can lose it', async () => {
     const lb = await start(server('a'), server('b'))
     let stateAtChange = ''
-    lb.at(2, () => {
-      stateAtChange = readFileSync(process.env['GITHUB_STATE'] ?? '', 'utf8')
-    })
+    lb.before = (request) => {
+      if (request.startsWith('POST')) {
+        stateAtChange = readFileSync(process.env['GITHUB_STATE'] ?? '', 'utf8')
+      }
+      return undefined
+    }
     await runMain(inputsFor([lb], { action: 'maint', restore: 'failure' }))
     expect(stateAtChange).toContain('"servers":["a"]')
   })
@@ -253,7 +341,7 @@ describe('the word that is left for the post step', () => {
       start(
         server('a'),
         server('b'),
-        server('c', { admin: 'drain' }),
+        server('c', DRAIN),
         server('d'),
         server('a', { backend: 'api' }),
         server('z', { backend: 'api' })
@@ -261,10 +349,10 @@ describe('the word that is left for the post step', () => {
       start(server('a', { down: true }), server('d'))
     ])
     const given = { backend: '*', server: 'a b c', action: 'maint', restore: 'failure' }
-    expect(saved(await runMain(inputsFor([first], given)))).toEqual({
+    expect(saved(await runMain(inputsFor([first], given)))).toMatchObject({
       restore: 'failure',
       state: 'maint',
-      pools: [
+      backends: [
         { url: first.url, backend: 'web', previous: 'ready', servers: ['a', 'b'] },
         { url: first.url, backend: 'web', previous: 'drain', servers: ['c'] },
         { url: first.url, backend: 'api', previous: 'ready', servers: ['a'] }
@@ -272,67 +360,83 @@ describe('the word that is left for the post step', () => {
     })
     // What DOWN hides is taken to be ready.
     const other = inputsFor([second], { action: 'drain', restore: 'always' })
-    expect(saved(await runMain(other))).toEqual({
+    expect(saved(await runMain(other))).toMatchObject({
       restore: 'always',
       state: 'drain',
-      pools: [{ url: second.url, backend: 'web', previous: 'ready', servers: ['a'] }]
+      backends: [{ url: second.url, backend: 'web', previous: 'ready', servers: ['a'] }]
     })
   })
 
   test('leaves out servers that were in that state before', async () => {
-    const lb = await start(server('a'), server('b', { admin: 'maint' }), server('c'))
+    const lb = await start(server('a'), server('b', MAINT), server('c'))
     const given = { server: 'a b', action: 'maint', restore: 'always' }
     expect(saved(await runMain(inputsFor([lb], given)))).toMatchObject({
-      pools: [{ servers: ['a'] }]
+      backends: [{ servers: ['a'] }]
     })
   })
 
-  test('is taken back where HAProxy refused the change', async () => {
+  test('is nothing where nothing is to be restored', async () => {
     const lb = await start(server('a'), server('b'))
-    lb.admin = false
-    const result = await runMain(inputsFor([lb], { action: 'maint', restore: 'always' }))
-    expect(result.exitCode).toBe(1)
-    expect(saved(result)).toEqual({ restore: 'always', state: 'maint', pools: [] })
+    const result = await runMain(inputsFor([lb], { action: 'maint' }))
+    expect([result.exitCode, saved(result)]).toEqual([0, undefined])
   })
 
-  test('is taken back for what the step has put back itself', async () => {
-    const lb = await start(server('a', { sessions: 1 }), server('b'))
-    const given = { action: 'drain', restore: 'always', ...impatient }
-    const result = await runMain(inputsFor([lb], given))
+  test.each<[string, Given, () => Promise<Awaited<ReturnType<typeof start>>>]>([
+    [
+      'HAProxy refused the change',
+      { action: 'maint' },
+      async () => Object.assign(await start(server('a'), server('b')), { admin: false })
+    ],
+    [
+      'the step has rolled back itself',
+      { action: 'drain', ...impatient },
+      () => start(server('a', { sessions: 1 }), server('b'))
+    ]
+  ])('is nothing any more where %s', async (_, given, open) => {
+    const lb = await open()
+    const result = await runMain(inputsFor([lb], { ...given, restore: 'always' }))
     expect(result.exitCode).toBe(1)
-    expect(saved(result)).toEqual({ restore: 'always', state: 'drain', pools: [] })
+    expect(saved(result)).toMatchObject({ backends: [] })
   })
 
-  test('is kept for the one of two HAProxies where putting back failed', async () => {
+  test('is the one of two HAProxies where a roll-back failed', async () => {
     const [first, second] = await Promise.all([
       start(server('a', { sessions: 1 }), server('b')),
       start(server('a', { sessions: 1 }), server('b'))
     ])
-    second.before = (request) =>
-      request.startsWith('POST') && request.includes('ready') ? { status: 403 } : undefined
+    second.before = (request) => (request.includes('action=start') ? { status: 403 } : undefined)
     const given = { action: 'drain', restore: 'always', ...impatient }
     const result = await runMain(inputsFor([first, second], given))
-    expect(result.lastLine).toMatch(/^Not everything could be put back: web\/a on LB2 is DRAIN/)
+    expect(result.lastLine).toMatch(/^Not everything could be rolled back: web\/a on LB2 is DRAIN/)
     expect(result.lastLine).toMatch(
-      /The post step will bring web\/a on LB2 back \(restore: always\)\.$/
+      /The post step brings web\/a on LB2 back \(restore: always\)\.$/
     )
-    expect(saved(result)).toEqual({
-      restore: 'always',
-      state: 'drain',
-      pools: [{ url: second.url, backend: 'web', previous: 'ready', servers: ['a'] }]
+    expect(saved(result)).toMatchObject({
+      backends: [{ url: second.url, backend: 'web', previous: 'ready', servers: ['a'] }]
     })
   })
 
   test('stays for a cancelled step', async () => {
     const lb = await start(server('a', { sessions: 1 }), server('b'))
-    lb.at(4, cancel)
+    lb.at(6, cancel)
     const result = await runMain(inputsFor([lb], { action: 'maint', restore: 'failure' }))
-    expect(saved(result)).toMatchObject({ pools: [{ servers: ['a'] }] })
+    expect(saved(result)).toMatchObject({ backends: [{ servers: ['a'] }] })
   })
 
-  test.each(['ready', 'shutdown', 'status'])('is not given by %s', async (action) => {
-    const lb = await start(server('a', { admin: 'drain' }))
+  test('is no more than the runner can hand over, or nothing is changed', async () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `node${'x'.repeat(130)}${index}`)
+    const lb = await start(...names.map((name) => server(name)), server('z'))
+    const given = { server: names.join(' '), action: 'drain', restore: 'always' }
+    const result = await runMain(inputsFor([lb], given))
+    expect(result.lastLine).toMatch(
+      /^The step names 1000 servers, more than the runner can hand to the post step/
+    )
+    expect([result.exitCode, lb.posts]).toEqual([1, []])
+  })
+
+  test.each(['ready', 'shutdown', 'status'])('is nothing after %s', async (action) => {
+    const lb = await start(server('a', DRAIN), server('b'))
     const result = await runMain(inputsFor([lb], { action, restore: 'always' }))
-    expect(result).toMatchObject({ exitCode: 0, state: {} })
+    expect([result.exitCode, saved(result)]).toEqual([0, undefined])
   })
 })

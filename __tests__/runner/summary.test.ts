@@ -1,5 +1,189 @@
+import { mkdirSync, rmSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { chart, type Sample } from '../../src/runner/summary.ts'
+import { HaproxyError, type Problem } from '../../src/haproxy/errors.ts'
+import type { Outcome } from '../../src/rotation/outcome.ts'
+import type { Target } from '../../src/rotation/target.ts'
+import {
+  chart,
+  type Sample,
+  type Summary,
+  titleOf,
+  titleOfFailure,
+  writeSummary
+} from '../../src/runner/summary.ts'
+import { inProcess, type StepOptions, type StepResult } from './in-process.ts'
+import { backendSeen, instanceAt } from './seen.ts'
+
+const { targets } = backendSeen([{ svname: 'a' }])
+
+describe('the title', () => {
+  const proven = { doubts: [], facts: [] }
+  const doubtful = { doubts: [{ kind: 'max sessions' }], facts: [] } as const
+
+  test.each<[Outcome, string]>([
+    [{ kind: 'observed' }, 'ℹ️ web/a: seen'],
+    [{ kind: 'dry run', plan: 'do it' }, 'ℹ️ web/a: dry run'],
+    [{ kind: 'commanded' }, '✅ web/a: carried out'],
+    [{ kind: 'requested' }, '✅ web/a: requested'],
+    [{ kind: 'safe to stop', proof: proven }, '✅ web/a: safe to stop'],
+    [{ kind: 'drained', proof: proven }, '✅ web/a: drained'],
+    [{ kind: 'drained', proof: doubtful }, '⚠️ web/a: drained, not proven safe to stop'],
+    [{ kind: 'not drained' }, '⚠️ web/a: not drained'],
+    [{ kind: 'up' }, '✅ web/a: up']
+  ])('of %j is %s', (outcome, expected) => {
+    expect(titleOf(outcome, targets)).toBe(expected)
+  })
+
+  test.each<[Problem, string]>([
+    ['guard-refused', '❌ web/a: refused, too few others serve'],
+    ['same-address', '❌ web/a: refused, its address is in use'],
+    ['not-drained', '❌ web/a: not drained'],
+    ['old-process', '❌ web/a: not drained'],
+    ['not-up', '❌ web/a: not up'],
+    ['changed-meanwhile', '❌ web/a: changed meanwhile'],
+    ['cancelled', '❌ web/a: cancelled'],
+    ['DENY', '❌ web/a: failed']
+  ])('of a failure of the problem %s is %s', (problem, expected) => {
+    expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
+  })
+
+  test('of a failure of another kind says that it failed', () => {
+    const error = Object.assign(new Error('No.'), { problem: 'not-up' })
+    expect(titleOfFailure(error, targets)).toBe('❌ web/a: failed')
+    expect(titleOfFailure(undefined, targets)).toBe('❌ web/a: failed')
+  })
+
+  test('names up to three servers, and counts more', () => {
+    const named = (...names: readonly string[]): string =>
+      titleOf({ kind: 'up' }, backendSeen(names.map((svname) => ({ svname }))).targets)
+    expect(named('a', 'b', 'c')).toBe('✅ web/a, web/b, web/c: up')
+    expect(named('a', 'b', 'c', 'd')).toBe('✅ 4 servers: up')
+  })
+
+  test('names a server that several HAProxies have once', () => {
+    const other = backendSeen([{ svname: 'a' }, { svname: 'b' }], instanceAt('http://lb2/admin'))
+    expect(titleOf({ kind: 'up' }, [...targets, ...other.targets])).toBe('✅ web/a, web/b: up')
+  })
+
+  test('takes a name as it is', () => {
+    expect(titleOf({ kind: 'up' }, backendSeen([{ svname: '$&{}' }]).targets)).toBe(
+      '✅ web/$&{}: up'
+    )
+  })
+})
+
+describe('the summary', () => {
+  const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
+  const row = (...cells: readonly string[]): string =>
+    `<tr><td>${cells.join('</td><td>')}</td></tr>`
+  const table = (...rows: readonly string[]): string =>
+    `<table><tr><th>${header.join('</th><th>')}</th></tr>${rows.join('')}</table>\n`
+
+  function written(more: Partial<Summary> = {}, options?: StepOptions): Promise<StepResult> {
+    const summary = {
+      title: 'Title',
+      sentence: 'Sentence.',
+      targets,
+      waitedMs: 2_500,
+      samples: [],
+      facts: [],
+      ...more
+    }
+    return inProcess({}, () => writeSummary(summary), options)
+  }
+
+  test('says what became of every server, and what was proven', async () => {
+    const lb = backendSeen([
+      { svname: 'a', status: 'DRAIN', scur: '3' },
+      { svname: 'b', status: 'MAINT' }
+    ])
+    const { summary, lines } = await written({
+      targets: lb.targets,
+      facts: ['First.', 'Second.'],
+      samples: samples([0, 3], [1_000, 0])
+    })
+    expect(summary).toBe(
+      [
+        '<h3>Title</h3>\n<p>Sentence.</p>\n',
+        table(
+          row('http://lb/admin', 'web', 'a', 'DRAIN', 'DRAIN', '3', '2.5s'),
+          row('http://lb/admin', 'web', 'b', 'MAINT', 'MAINT', '0', '2.5s')
+        ),
+        '<ul><li>First.</li><li>Second.</li></ul>\n',
+        chart(samples([0, 3], [1_000, 0]))
+      ].join('')
+    )
+    expect(lines).toEqual([])
+  })
+
+  test('shows the status of before and of now', async () => {
+    const { targets: changed } = backendSeen([{ svname: 'a' }])
+    changed.forEach((target: Target) => {
+      target.see({ ...target.before, status: 'MAINT', word: 'MAINT' })
+    })
+    const { summary } = await written({ targets: changed })
+    expect(summary).toContain(row('http://lb/admin', 'web', 'a', 'UP', 'MAINT', '0', '2.5s'))
+  })
+
+  test('ends with its table where nothing was proven and nothing waited for', async () => {
+    const { summary } = await written()
+    expect(summary).toBe(
+      `<h3>Title</h3>\n<p>Sentence.</p>\n${table(row('http://lb/admin', 'web', 'a', 'UP', 'UP', '0', '2.5s'))}`
+    )
+  })
+
+  test('holds no markup of what others say', async () => {
+    const named = backendSeen([{ pxname: 'w<b>', svname: 'a&"', status: 'UP <i>' }])
+    const { summary } = await written({
+      title: 'T<b>',
+      sentence: 'S<b> & more.',
+      facts: ['F<b>\n##[error]x'],
+      targets: named.targets
+    })
+    expect(summary).toBe(
+      '<h3>T&lt;b&gt;</h3>\n<p>S&lt;b&gt; &amp; more.</p>\n' +
+        table(
+          row(
+            'http://lb/admin',
+            'w&lt;b&gt;',
+            'a&amp;&quot;',
+            'UP &lt;i&gt;',
+            'UP &lt;i&gt;',
+            '0',
+            '2.5s'
+          )
+        ) +
+        '<ul><li>F&lt;b&gt; ## [error]x</li></ul>\n'
+    )
+  })
+
+  test.each<[string, Partial<Summary>, StepOptions]>([
+    ['no server was found', { targets: [] }, {}],
+    ['the runner gives no file for it', {}, { env: { GITHUB_STEP_SUMMARY: '' } }]
+  ])('is left out without a word where %s', async (_, more, options) => {
+    expect(await written(more, options)).toMatchObject({ summary: '', lines: [] })
+  })
+
+  test('that cannot be written is only mentioned', async () => {
+    const { lines, exitCode } = await inProcess({}, async () => {
+      const path = process.env['GITHUB_STEP_SUMMARY'] ?? ''
+      rmSync(path)
+      mkdirSync(path)
+      await writeSummary({
+        title: '',
+        sentence: '',
+        targets,
+        waitedMs: 0,
+        samples: [],
+        facts: []
+      })
+    })
+    expect(exitCode).toBe(0)
+    expect(lines).toEqual([
+      expect.stringMatching(/^The job summary could not be written: Error: EISDIR: .*\.$/)
+    ])
+  })
+})
 
 function samples(...pairs: readonly (readonly [number, number])[]): Sample[] {
   return pairs.map(([elapsedMs, sessions]) => ({ elapsedMs, sessions }))

@@ -93,6 +93,12 @@ class Application {
     await closed
   }
 
+  /** Takes no new connection, like a process that only ends what it has begun: those that it has go on. */
+  refuse(): void {
+    this.#server?.close()
+    this.#server = undefined
+  }
+
   async #answerHealthCheck(response: ServerResponse): Promise<void> {
     const began = Date.now()
     this.healthChecks += 1

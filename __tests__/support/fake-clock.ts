@@ -26,7 +26,8 @@ export class FakeClock implements Clock {
     return new Promise((resolve) => {
       signal.throwIfAborted()
       this.sleeps.push(ms)
-      this.#now += Math.max(0, ms)
+      // Whole milliseconds, as timers count, or a rounding error ends a sleep too soon.
+      this.#now += Math.ceil(Math.max(0, ms))
       this.onWake(this.#now)
       signal.throwIfAborted()
       resolve()

@@ -21,6 +21,11 @@ export interface HaproxyOptions {
   readonly executable?: string
 }
 
+/** The version of the HAProxy that the tests run, as `haproxy -v` gives it, for what only some releases know. */
+export function haproxyVersion(): Promise<string> {
+  return readVersion(findExecutable(process.env['HAPROXY'] ?? 'haproxy'))
+}
+
 /** Starts a real HAProxy with this configuration; resolves once it accepts connections. */
 export async function startHaproxy(config: string, options: HaproxyOptions = {}): Promise<Haproxy> {
   const executable = findExecutable(options.executable ?? process.env['HAPROXY'] ?? 'haproxy')

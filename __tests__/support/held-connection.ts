@@ -12,9 +12,16 @@ export interface HeldConnection {
   close(): Promise<void>
 }
 
-/** Opens a connection to `/hold` of an application behind this frontend and keeps it open. */
-export async function holdConnection(userUrl: string): Promise<HeldConnection> {
-  const [answer, socket] = await upgrade(new URL('/hold', userUrl))
+/**
+ * Opens a connection to `/hold` of an application behind this frontend and keeps it open.
+ *
+ * @param headers what the request carries besides, such as the cookie of a pinned client
+ */
+export async function holdConnection(
+  userUrl: string,
+  headers: Readonly<Record<string, string>> = {}
+): Promise<HeldConnection> {
+  const [answer, socket] = await upgrade(new URL('/hold', userUrl), headers)
   socket.on('error', () => socket.destroy())
   socket.once('end', () => socket.end())
   socket.resume()
@@ -31,11 +38,15 @@ export async function holdConnection(userUrl: string): Promise<HeldConnection> {
   }
 }
 
-function upgrade(url: URL): Promise<[IncomingMessage, Duplex]> {
+function upgrade(
+  url: URL,
+  headers: Readonly<Record<string, string>>
+): Promise<[IncomingMessage, Duplex]> {
   return new Promise((resolve, reject) => {
     const asked = request(url, {
       agent: false,
       headers: {
+        ...headers,
         Connection: 'Upgrade',
         Upgrade: 'websocket',
         'Sec-WebSocket-Version': '13',

@@ -9,6 +9,8 @@ export type Fault =
   | { readonly kind: 'refuse' }
   /** The request is read, HAProxy never gets it, the connection is reset. */
   | { readonly kind: 'reset-before' }
+  /** HAProxy gets the request only when this has resolved. */
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** HAProxy gets the request and answers; its answer is dropped and the connection reset. */
   | { readonly kind: 'reset-after' }
   /** The request is read, HAProxy never gets it, nothing is answered. */
@@ -244,6 +246,9 @@ async function replyOf(
       return { bytes: nothing, then: 'stall' }
     case 'answer':
       return { bytes: fault.bytes, then: 'finish' }
+    case 'hold':
+      await fault.until
+      break
     case 'reset-after':
     case 'stall-headers':
     case 'stall-body':
@@ -265,6 +270,7 @@ async function replyOf(
       return { bytes: answer.subarray(0, answer.length / 2), then: 'finish' }
     case 'rewrite':
       return { bytes: fault.rewrite(answer), then: 'finish' }
+    case 'hold':
     case undefined:
       return { bytes: answer, then: 'go on' }
   }

@@ -10,6 +10,8 @@ export interface TrafficOptions {
   readonly workers?: number
   /** What they ask for; `/` unless told. */
   readonly path?: string
+  /** What every request carries: `{ Cookie: 'NODE=app1' }`. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Whether a user keeps one connection over many requests; not unless told. */
   readonly keepAlive?: boolean
   /** How long a user pauses after an answer, in milliseconds; 10 unless told. */
@@ -46,6 +48,7 @@ export interface Traffic {
 /** Sends steady user traffic through a frontend until it is stopped. */
 export function startTraffic(userUrl: string, options: TrafficOptions = {}): Traffic {
   const { workers = 4, path = '/', keepAlive = false, pauseMs = 10, limitMs = 120_000 } = options
+  const { headers = {} } = options
   const url = new URL(path, userUrl)
   const agent = new Agent({ keepAlive, maxSockets: workers })
   const end = new AbortController()
@@ -56,10 +59,10 @@ export function startTraffic(userUrl: string, options: TrafficOptions = {}): Tra
 
   const askOnce = async (): Promise<void> => {
     const at = Date.now()
-    let outcome = await ask(url, agent)
+    let outcome = await ask(url, agent, headers)
     if (outcome.kind === 'stale') {
       counters.reconnects += 1
-      outcome = await ask(url, new Agent())
+      outcome = await ask(url, new Agent(), headers)
     }
     if (outcome.kind === 'ok') {
       counters.ok += 1
@@ -101,10 +104,10 @@ type Outcome =
   | { readonly kind: 'ok'; readonly body: string }
   | { readonly kind: 'failed' | 'stale'; readonly reason: string }
 
-function ask(url: URL, agent: Agent): Promise<Outcome> {
+function ask(url: URL, agent: Agent, headers: Readonly<Record<string, string>>): Promise<Outcome> {
   return new Promise((resolve) => {
     let answered = false
-    const request = get(url, { agent, signal: AbortSignal.timeout(requestLimitMs) })
+    const request = get(url, { agent, headers, signal: AbortSignal.timeout(requestLimitMs) })
     request.once('error', (error) => {
       const stale = request.reusedSocket && !answered && /ECONNRESET|EPIPE/.test(codeOf(error))
       resolve({ kind: stale ? 'stale' : 'failed', reason: error.message })

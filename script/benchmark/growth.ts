@@ -14,8 +14,9 @@ export async function growth(): Promise<string> {
   return `## Growth
 
 A page with more and more servers, of which ten are in the backend that the step is about. A look is one
-\`GET\`, from connecting to the last byte; its columns compare the look that a step takes, narrowed to the
-backend, with one at the whole page. The step is a \`maint\` from start to end, with the default settle time of 1 s.
+\`GET\`, from connecting to the last byte; its columns compare a look during a wait, narrowed to the backend, with
+one at the whole page, which the first look of a take-out is. The step is a \`maint\` from start to end, with the
+default settle time of 1 s.
 
 ${table(['servers on the page', 'bytes per look', 'of the whole page', 'time per look', 'of the whole page', 'requests per step', 'the step'], pages)}
 

@@ -13,8 +13,8 @@ export async function overshoot(times: number): Promise<string> {
   }
   return `## Overshoot
 
-From the end of the last session to the end of the step, over ${times} drains each. This action and its
-defaults: \`poll-interval\` 1 s, and \`settle-time\` 1 s, for which the others do not wait: they believe
+From the end of the last session to the end of the step, over ${times} drains each. This action has its
+defaults, and \`hard-stop-after: 0s\`. Its \`settle-time\` is 1 s, for which the others do not wait: they believe
 the first zero.
 
 ${table(['', 'p50', 'p99'], rows)}`

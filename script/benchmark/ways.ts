@@ -44,7 +44,8 @@ const patienceSeconds = 5
 
 const action: Way = {
   name: 'this action',
-  takeOut: (stage) => act(stage, { action: 'maint' }),
+  // Nobody reloads this HAProxy, so it has no old process that could still hold requests.
+  takeOut: (stage) => act(stage, { action: 'maint', 'hard-stop-after': '0s' }),
   bringBack: (stage) => act(stage, { action: 'ready', 'wait-timeout': `${patienceSeconds}s` })
 }
 

@@ -1,6 +1,6 @@
 import Papa from 'papaparse'
 import { HaproxyError } from './errors.ts'
-import { isPartial, type Server, statusWord } from './server.ts'
+import { parseAddress, type Server, statusWord } from './server.ts'
 
 /** What a row of the page is about. Column `type`: 0 frontend, 1 backend, 2 server, 3 listener. */
 export type RowKind = 'frontend' | 'backend' | 'server' | 'listener'
@@ -10,18 +10,14 @@ export interface Snapshot {
   /** Every proxy on the page with the kinds of row that it has. */
   readonly proxies: ReadonlyMap<string, ReadonlySet<RowKind>>
   readonly servers: readonly Server[]
-  /**
-   * How many sessions each row has seen since HAProxy started, by `proxy/row`; a number that fell
-   * tells of a reload or a restart.
-   */
-  readonly totals: ReadonlyMap<string, number>
-  /** The HAProxy process that answered (1 … nbproc), not the system's process id. */
-  readonly processes: ReadonlySet<string>
+  /** The number of the process that answered (1 … nbproc), not the system's process id. */
+  readonly processNumbers: ReadonlySet<string>
 }
 
 const HEADER = '# pxname,'
 const KINDS = ['frontend', 'backend', 'server', 'listener'] as const
-// Present in every version from 1.5 on (measured). All others are read as empty where they are missing.
+// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). All others are read as empty where they
+// are missing.
 const NEEDED = [
   'svname',
   'qcur',
@@ -71,8 +67,7 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
   const columns = new Map(header.map((column, index) => [column, index]))
   const proxies = new Map<string, Set<RowKind>>()
   const servers: Server[] = []
-  const totals = new Map<string, number>()
-  const processes = new Set<string>()
+  const processNumbers = new Set<string>()
   for (const cells of data.slice(1)) {
     const cell = (column: string): string => cells[columns.get(column) ?? -1] ?? ''
     const label = `${cell('pxname')}/${cell('svname')}`
@@ -91,12 +86,8 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
     if (kind === undefined) {
       throw malformed(`is of the unknown type ${cell('type')}`)
     }
-    processes.add(cell('pid'))
+    processNumbers.add(cell('pid'))
     proxies.set(cell('pxname'), (proxies.get(cell('pxname')) ?? new Set()).add(kind))
-    if (kind === 'listener') {
-      continue
-    }
-    totals.set(label, count('stot'))
     if (kind === 'server') {
       servers.push({
         backend: cell('pxname'),
@@ -107,32 +98,27 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
         queue: count('qcur'),
         weight: count('weight'),
         backup: cell('bck') === '1',
+        total: count('stot'),
         // In maint the check's own columns are empty, but `chkfail` is filled for every server whose
-        // check is enabled (measured, 1.5 to 3.5).
-        hasHealth: cell('chkfail') !== '' || cell('tracked') !== '',
-        fullHealth: hasFullHealth(cell),
+        // check is switched on (docs/haproxy-facts.md, "Health checks").
+        hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
+        hasAgent: cell('agent_status') !== '',
         tracked: cell('tracked') || undefined,
         check: checkResult(cell),
         checking: cell('check_status').startsWith(RUNNING),
         // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
         checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
-        throttle: cell('throttle') === '' ? undefined : count('throttle')
+        unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
+        throttle: cell('throttle') === '' ? undefined : count('throttle'),
+        address: parseAddress(cell('addr')),
+        secondsInState: cell('lastchg') === '' ? undefined : count('lastchg')
       })
     }
   }
-  return { proxies, servers, totals, processes }
+  return { proxies, servers, processNumbers }
 }
 
-/** Health is full at rise + fall - 1. Those columns exist from 1.7; before, and for a tracking server, the status alone tells. */
-function hasFullHealth(cell: (column: string) => string): boolean {
-  if (isPartial(cell('status'))) {
-    return false
-  }
-  const [rise, fall, health] = ['check_rise', 'check_fall', 'check_health'].map(cell)
-  return !rise || !fall || !health || Number(health) >= Number(rise) + Number(fall) - 1
-}
-
-/** Stands before the status of a check while the next one runs, from 1.9 on (measured). */
+/** Stands before the status of a check while the next one runs, from 1.9 on (docs/haproxy-facts.md, "Health checks"). */
 const RUNNING = '* '
 
 function checkResult(cell: (column: string) => string): string {

@@ -59,11 +59,17 @@ const ADVICE = {
   undrivable: '',
   'guard-refused':
     'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
+  'same-address':
+    'Name these servers too, in one step with the others, or look for every backend that has the server; stopping the application would break their requests as well.',
+  'several-haproxies':
+    'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
   'did-not-hold':
     'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
+  'changed-meanwhile':
+    'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
   'not-drained': '',
+  'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
   'not-up': '',
-  'not-everywhere': '',
   cancelled: ''
 } as const satisfies Record<string, string>
 

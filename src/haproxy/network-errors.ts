@@ -2,7 +2,11 @@ import { HaproxyError, type Problem } from './errors.ts'
 
 /** What an exchange was doing when it ended. */
 export type Phase =
-  'connecting' | 'connecting through the proxy' | 'waiting for the answer' | 'reading the answer'
+  | 'looking up the host'
+  | 'connecting'
+  | 'connecting through the proxy'
+  | 'waiting for the answer'
+  | 'reading the answer'
 
 /** What is known of an exchange that failed. */
 export interface Failure {
@@ -21,19 +25,19 @@ const MEANINGS: readonly Meaning[] = [
   [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
   [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
   [/^ECONNREFUSED$/, 'refused', (host) => `${host} refused the connection`],
-  [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no way to ${host}`],
+  [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no route to ${host}`],
   [/^ETIMEDOUT$/, 'timed-out', (host) => `${host} did not answer the attempt to connect`],
   [/^(ECONNRESET|EPIPE)$/, 'reset', (host) => `${host} closed the connection without an answer`],
   [/^CERT_HAS_EXPIRED$/, 'tls-expired', (host) => `the certificate of ${host} has expired`],
   [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     'tls-wrong-name',
-    (host) => `the certificate was not made out for ${host}`
+    (host) => `the certificate is not valid for ${host}`
   ],
   [
     /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
     'tls-unknown-issuer',
-    (host) => `nobody who is trusted has signed the certificate of ${host}`
+    (host) => `no trusted authority has signed the certificate of ${host}`
   ],
   [
     /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/,

@@ -16,13 +16,15 @@ export interface Server {
   readonly sessions: number
   /** Requests that wait for it in its own queue (`qcur`). */
   readonly queue: number
+  /** Sessions that it has had since the process started, or since its counters were cleared (`stot`). */
+  readonly total: number
   /** Effective weight; it stays above 0 in drain and maint. */
   readonly weight: number
   readonly backup: boolean
-  /** Whether something tells its health: a check of its own, or the server that it tracks. */
-  readonly hasHealth: boolean
-  /** Whether its health is at its highest: the last check passed and none has failed since. */
-  readonly fullHealth: boolean
+  /** Whether it has a health check of its own that is switched on. */
+  readonly hasCheck: boolean
+  /** Whether it has an agent check that is switched on; 2.4.0 does not show it. */
+  readonly hasAgent: boolean
   /** The server whose state it follows, as `backend/server`, if it does (`track`). */
   readonly tracked: string | undefined
   /** The last check's result in one line (`L4CON: Connection refused`), empty without one. */
@@ -31,8 +33,20 @@ export interface Server {
   readonly checking: boolean
   /** Whether the last check failed; a result stays on show until the next one. */
   readonly checkFailed: boolean
+  /** Whether it has a check that has not come to a verdict since the process started. */
+  readonly unchecked: boolean
   /** Share of its weight that slowstart gives it at this moment, in percent. */
   readonly throttle: number | undefined
+  /** Where HAProxy connects to, where the page shows it (`stats show-legends`) in a form that can be compared. */
+  readonly address: Address | undefined
+  /** Seconds since its status changed (`lastchg`), where the page shows it. */
+  readonly secondsInState: number | undefined
+}
+
+/** An address of a server as haproxy.cfg resolves it. */
+export interface Address {
+  readonly host: string
+  readonly port: number
 }
 
 const STATUS = /^(UP|DOWN|NOLB|DRAIN|MAINT|no check)(?: (?:-?\d+\/\d+|\([^)]*\)))?$/
@@ -42,14 +56,23 @@ export function statusWord(status: string): StatusWord | undefined {
   return STATUS.exec(status)?.[1] as StatusWord | undefined
 }
 
-/** Whether a status shows health that is on its way, up or down: `UP 1/3`, `DRAIN 2/3`. */
-export function isPartial(status: string): boolean {
-  return / -?\d+\/\d+$/.test(status)
+/**
+ * Reads the column `addr`. UNIX sockets all read `unix`, a server without a port `:0`, a name that is not
+ * resolved is empty, and an unspecified address leads to wherever the client asked for: none of these tells
+ * whether two servers are one (docs/haproxy-facts.md, "The same server in other backends").
+ */
+export function parseAddress(text: string): Address | undefined {
+  const [, host, digits] = /^(\[[^\]]+\]|[^:[\]]+):(\d+)$/.exec(text) ?? []
+  const port = Number(digits)
+  if (host === undefined || host === '0.0.0.0' || host === '[::]' || port === 0) {
+    return undefined
+  }
+  return { host, port }
 }
 
 /**
  * The admin state that a server shows, or undefined where its status hides it: a server that is `DOWN`
- * or `NOLB` shows the same with and without a forced drain (measured).
+ * or `NOLB` shows the same with and without a forced drain (docs/haproxy-facts.md, "Statuses").
  */
 export function shownAdminState(server: Server): AdminState | undefined {
   switch (server.word) {
@@ -67,12 +90,26 @@ export function shownAdminState(server: Server): AdminState | undefined {
   }
 }
 
+/** Whether a maint comes from the server that it tracks, or from a host name that DNS has lost. */
+export function isInheritedMaint(server: Server): boolean {
+  return server.word === 'MAINT' && server.status !== 'MAINT'
+}
+
+/** Whether HAProxy holds a server in maint because DNS does not resolve its host name. */
+export function isUnresolved(server: Server): boolean {
+  return server.status === 'MAINT (resolution)'
+}
+
 /**
- * The admin state to give back to a server: the one that it shows, where that is its own. A maint that it
- * has from the server it tracks is not, and where the state is hidden, `ready` is the likely one.
+ * The admin state that is surely a server's own: not one that it only follows, which ends with its leader's,
+ * and not one that its status hides.
  */
-export function ownAdminState(server: Server): AdminState {
-  return server.status.startsWith('MAINT (via') ? 'ready' : (shownAdminState(server) ?? 'ready')
+export function ownAdminState(server: Server): AdminState | undefined {
+  const shown = shownAdminState(server)
+  if (isInheritedMaint(server)) {
+    return 'ready'
+  }
+  return shown === 'drain' && server.tracked !== undefined ? undefined : shown
 }
 
 /** Whether what a server shows is possible in this admin state. */
@@ -81,14 +118,22 @@ export function canBe(server: Server, state: AdminState): boolean {
   return shown === undefined ? server.word !== undefined && state !== 'maint' : shown === state
 }
 
-/** Whether a server serves for certain: up with full health or without a check, and with a weight. */
-export function isServing(server: Server): boolean {
-  return (server.status === 'UP' || server.status === 'no check') && server.weight > 0
+/**
+ * Whether a server is up: exactly `UP`, which is full health, or without a check; and at its full weight,
+ * which it is not while slowstart lasts, nor with a weight of 0.
+ */
+export function isUp({ status, weight, throttle }: Server): boolean {
+  return (status === 'UP' || status === 'no check') && weight > 0 && throttle === undefined
 }
 
-/** Whether load balancing sends a server users' requests now, healthy or not (`UP 1/3` does, measured). */
+/** Whether load balancing sends a server users' requests now, healthy or not (`UP 1/3` does). */
 export function takesTraffic(server: Server): boolean {
   return (server.word === 'UP' || server.word === 'no check') && server.weight > 0
+}
+
+/** Whether anybody can reach a server now: load balancing, pinned clients, or sessions that it already has. */
+export function isReachable({ word, sessions, queue }: Server): boolean {
+  return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0
 }
 
 /** Whether a server gets nothing new from load balancing. */
@@ -99,9 +144,4 @@ export function isOutOfRotation(server: Server): boolean {
 /** Whether a server is out of rotation with at most so many sessions and queued requests left. */
 export function isDrained(server: Server, maxSessions: number): boolean {
   return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions
-}
-
-/** Whether a server is back: exactly `UP` with full health, or without a check. */
-export function isUp(server: Server): boolean {
-  return server.status === 'no check' || (server.status === 'UP' && server.fullHealth)
 }

@@ -1,8 +1,17 @@
-import { HaproxyError, type Problem } from './errors.ts'
 import { parseStatsCsv, type Snapshot } from './csv.ts'
+import { HaproxyError } from './errors.ts'
+import { forms } from './forms.ts'
+import { parseProcess, type Process } from './process.ts'
+import { destination, refusal } from './refusal.ts'
 import type { AdminState } from './server.ts'
-import { csvAddress, type Credentials, type StatsUrl } from './stats-url.ts'
-import { type Answer, exchange, type Request, type TransportSettings } from './transport.ts'
+import { csvAddress, type Credentials, headAddress, type StatsUrl } from './stats-url.ts'
+import {
+  type Answer,
+  exchange,
+  type Request,
+  resolveHost,
+  type TransportSettings
+} from './transport.ts'
 
 /** The commands of the page beside the admin states, by their POST values. */
 export const COMMANDS = [
@@ -21,6 +30,24 @@ export const COMMANDS = [
 /** A command of the page that is not an admin state. */
 export type Command = (typeof COMMANDS)[number]
 
+/**
+ * The page's older words, of which each ends one half of an admin state: `enable` ends maint, `start` ends drain.
+ * Of one server they are answered `DONE` only if they changed something, and `NONE` if it was so already
+ * (docs/haproxy-facts.md, "Requests").
+ */
+export type FlagChange = 'enable' | 'start'
+
+/** What it takes to reach a statistics page. */
+export interface PageOptions {
+  readonly url: StatsUrl
+  readonly credentials: Credentials | undefined
+  readonly settings: TransportSettings
+  /** Called with every exchange, in words and without secrets. */
+  readonly trace?: (text: string) => void
+  /** The address to read the page at, where its host has several. */
+  readonly address?: string
+}
+
 /** How one request may end early. */
 export interface Limits {
   readonly signal: AbortSignal
@@ -28,54 +55,61 @@ export interface Limits {
   readonly timeoutMs?: number
 }
 
-// The whole request must fit tune.bufsize (16,384 bytes) less 1,024; 14,800 bytes of body always did (measured).
-const MAX_BODY = 14_000
-
 /** The statistics page of one HAProxy. */
 export class StatsPage {
-  /** The page's URL without credentials, its name for people. */
-  readonly name: string
-  readonly #url: StatsUrl
+  readonly #options: PageOptions
   readonly #authorization: string | undefined
-  readonly #settings: TransportSettings
-  readonly #trace: (text: string) => void
-  readonly #processes = new Set<string>()
+  readonly #processNumbers = new Set<string>()
 
-  /** @param trace told of every exchange, without secrets */
-  constructor(
-    url: StatsUrl,
-    credentials: Credentials | undefined,
-    settings: TransportSettings,
-    trace: (text: string) => void = () => undefined
-  ) {
-    this.name = url.href
-    this.#url = url
-    this.#authorization = credentials && basicAuthorization(credentials)
-    this.#settings = settings
-    this.#trace = trace
+  constructor(options: PageOptions) {
+    this.#options = options
+    this.#authorization = options.credentials && basicAuthorization(options.credentials)
+  }
+
+  /** The page's URL without credentials, its name for people. */
+  get name(): string {
+    return this.#options.url.href
+  }
+
+  /** The address at which this page is read, where it was chosen among those that its host has. */
+  get address(): string | undefined {
+    return this.#options.address
+  }
+
+  /** The same page, read at one of the addresses of its host. */
+  at(address: string): StatsPage {
+    return new StatsPage({ ...this.#options, address })
+  }
+
+  /**
+   * The addresses of the page's host; none where it is an address itself, or a proxy looks it up.
+   *
+   * @throws HaproxyError `host-not-found`, `timed-out`
+   */
+  resolve({ signal }: Limits): Promise<string[]> {
+    return resolveHost(
+      { url: new URL(this.name), signal, doing: this.#reading },
+      this.#options.settings
+    )
+  }
+
+  get #reading(): string {
+    const where = this.address === undefined ? '' : ` at ${this.address}`
+    return `Could not read the statistics page ${this.name}${where}`
   }
 
   /**
    * Reads the page, narrowed to one backend if it is given. Rows of other proxies may come along.
    *
-   * @throws HaproxyError `several-processes` when HAProxy runs more than one (`nbproc`), and whatever
-   *   keeps a readable page from arriving
+   * @throws HaproxyError `several-processes` when HAProxy runs more than one (`nbproc`), or what
+   *   kept a readable page from arriving
    */
   async look(limits: Limits, backend?: string): Promise<Snapshot> {
-    const doing = `Could not read the statistics page ${this.name}`
-    const answer = await this.#exchange({
-      method: 'GET',
-      url: csvAddress(this.#url, backend),
-      doing,
-      ...limits
-    })
-    if (answer.status !== 200) {
-      throw refusal(answer, doing)
-    }
-    const snapshot = parseStatsCsv(answer.body, `the statistics page ${this.name}`)
-    snapshot.processes.forEach((process) => this.#processes.add(process))
-    if (this.#processes.size > 1) {
-      const seen = [...this.#processes].join(' and ')
+    const body = await this.#get(csvAddress(this.#options.url, backend), limits)
+    const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`)
+    snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number))
+    if (this.#processNumbers.size > 1) {
+      const seen = [...this.#processNumbers].join(' and ')
       throw new HaproxyError(
         'several-processes',
         `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`
@@ -85,8 +119,26 @@ export class StatsPage {
   }
 
   /**
+   * Asks which process answers.
+   *
+   * @returns undefined where the page does not show it
+   */
+  async identify(limits: Limits): Promise<Process | undefined> {
+    return parseProcess(await this.#get(headAddress(this.#options.url), limits))
+  }
+
+  async #get(url: URL, limits: Limits): Promise<string> {
+    const doing = this.#reading
+    const answer = await this.#exchange({ method: 'GET', url, doing, ...limits })
+    if (answer.status !== 200) {
+      throw refusal(answer, doing)
+    }
+    return answer.body
+  }
+
+  /**
    * Asks for a change of some servers of one backend; returns when HAProxy answered that it was done for
-   * all of them. `DONE` proves only that the names were understood (measured): look again to see.
+   * all of them. `DONE` proves only that the names were understood: look again to see what came of it.
    *
    * @throws HaproxyError with HAProxy's own code as its problem (`DENY`, `PART` …) or `not-haproxy`
    */
@@ -109,13 +161,34 @@ export class StatsPage {
   }
 
   /**
-   * Proves without side effect that changes of a backend are allowed: a change that names no server is
-   * answered `NONE` where it would have been carried out (measured).
+   * Asks for one half of an admin state of one server.
+   *
+   * @returns whether that changed anything; it did not where it was so already
+   * @throws HaproxyError with HAProxy's own code as its problem, or `not-haproxy`
+   */
+  async switch(
+    flag: FlagChange,
+    backend: string,
+    server: string,
+    limits: Limits
+  ): Promise<boolean> {
+    const doing = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`
+    const form = new URLSearchParams({ b: backend, action: flag, s: server })
+    const code = await this.#post(form, doing, limits)
+    if (code !== 'DONE' && code !== 'NONE') {
+      throw new HaproxyError(code, `${doing}: HAProxy answered ${code}.`)
+    }
+    return code === 'DONE'
+  }
+
+  /**
+   * Checks without side effect that changes of a backend are allowed: a change that names no server is
+   * answered `NONE` where it would have been carried out.
    *
    * @throws HaproxyError `DENY`, or another of HAProxy's codes
    */
-  async proveAdmin(backend: string, limits: Limits): Promise<void> {
-    const doing = `Could not prove the right to change ${backend} on ${this.name}`
+  async checkAdminAccess(backend: string, limits: Limits): Promise<void> {
+    const doing = `Could not check the right to change ${backend} on ${this.name}`
     const form = new URLSearchParams({ b: backend, action: 'ready' })
     await this.#postExpecting('NONE', form, doing, limits)
   }
@@ -151,17 +224,18 @@ export class StatsPage {
     throw refusal(answer, doing)
   }
 
-  async #exchange(request: Omit<Request, 'authorization'>): Promise<Answer> {
+  async #exchange(request: Omit<Request, 'authorization' | 'address'>): Promise<Answer> {
+    const { settings, trace = () => undefined } = this.#options
     const { method, url, body: sent = '' } = request
     const asked = `${method} ${url.href} ${sent}`.trimEnd()
-    this.#trace(asked)
+    trace(asked)
     const answer = await exchange(
-      { ...request, authorization: this.#authorization },
-      this.#settings
+      { ...request, authorization: this.#authorization, address: this.address },
+      settings
     )
     const { status, location = '', body } = answer
     const led = location && ` ${destination(location)}`
-    this.#trace(`${asked} → ${status}${led} (${body.length} characters)`)
+    trace(`${asked} → ${status}${led} (${body.length} characters)`)
     return answer
   }
 }
@@ -178,27 +252,6 @@ function isRefusal(code: string): code is Refusal {
   return (REFUSALS as readonly string[]).includes(code)
 }
 
-/** The bodies of as few POSTs as it takes. */
-function* forms(
-  change: AdminState | Command,
-  backend: string,
-  servers: readonly string[]
-): Generator<URLSearchParams> {
-  let form = new URLSearchParams({ b: backend, action: change })
-  let length = form.toString().length
-  for (const server of servers) {
-    const more = `&s=${encodeURIComponent(server)}`.length
-    if (length + more > MAX_BODY) {
-      yield form
-      form = new URLSearchParams({ b: backend, action: change })
-      length = form.toString().length
-    }
-    form.append('s', server)
-    length += more
-  }
-  yield form
-}
-
 /** A failure after a part of a change was done must not be taken for a change of nothing. */
 function afterAPart(error: unknown): unknown {
   return error instanceof HaproxyError
@@ -208,36 +261,4 @@ function afterAPart(error: unknown): unknown {
         cause: error
       })
     : error
-}
-
-/** What an HTTP status other than the expected one means. */
-function refusal({ status, location, body }: Answer, doing: string): HaproxyError {
-  const fail = (problem: Problem, seen: string, transient = false): HaproxyError =>
-    new HaproxyError(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient })
-  switch (status) {
-    case 401:
-      return fail('unauthorized', 'the user name or the password was not accepted')
-    case 403:
-      return fail('forbidden', 'the request was refused')
-    case 404:
-      return fail('wrong-path', 'there is no such page')
-    case 502:
-    case 503:
-    case 504:
-      return fail('wrong-path', 'the request went to a backend that cannot answer', true)
-  }
-  if (status >= 300 && status < 400 && location !== undefined) {
-    return fail('redirected', `the answer leads on to ${destination(location)}`)
-  }
-  return fail(
-    'unexpected-status',
-    `the answer is not a statistics page${body === '' ? ', but empty' : ''}`
-  )
-}
-
-/** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
-function destination(location: string): string {
-  const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? ''
-  const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//')
-  return `${place}${verdict}`
 }

@@ -14,7 +14,7 @@ export interface StatsUrl {
 }
 
 // Options that HAProxy or its page add after the stats URI. Two of them hide servers (`;up`,
-// `;no-maint`), `;st=` is the answer to an earlier change. Manual, "stats uri"; the list: measured.
+// `;no-maint`), `;st=` is the answer to an earlier change. Manual, "stats uri"; docs/haproxy-facts.md, "The URL".
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g
 
@@ -64,8 +64,16 @@ function userinfoOf(url: URL): StatsUrl['userinfo'] {
  * The address of the page as CSV, narrowed to one backend if it is given.
  *
  * `scope=` is a substring filter on the proxy's name, cut at 20 characters, so rows of other proxies may
- * come along; it is switched off silently by any character outside `[A-Za-z0-9._:-]` (measured, 1.5 to 3.5).
+ * come along; it is switched off silently by any character outside `[A-Za-z0-9._:-]` (docs/haproxy-facts.md, "The URL").
  */
 export function csvAddress(url: StatsUrl, backend?: string): URL {
   return new URL(`${url.href};csv${backend === undefined ? '' : `;scope=${backend}`}`)
+}
+
+/**
+ * The address of the page as HTML, narrowed to a proxy that cannot exist: its head alone, which shows the
+ * process (docs/haproxy-facts.md, "The process").
+ */
+export function headAddress(url: StatsUrl): URL {
+  return new URL(`${url.href};norefresh;scope=..none..`)
 }

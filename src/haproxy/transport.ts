@@ -1,8 +1,10 @@
 import { HttpClient } from '@actions/http-client'
 import type { RequestHandler } from '@actions/http-client/lib/interfaces'
+import { getProxyUrl } from '@actions/http-client/lib/proxy'
 import { X509Certificate } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http'
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6, type LookupFunction } from 'node:net'
 import { checkServerIdentity, getCACertificates, type PeerCertificate } from 'node:tls'
 import { HaproxyError } from './errors.ts'
 import { explainFailure, type Phase } from './network-errors.ts'
@@ -26,6 +28,8 @@ export interface Request {
   /** The value of the Authorization header. */
   readonly authorization: string | undefined
   readonly body?: string
+  /** The address to connect to, where the host of the URL has several. */
+  readonly address?: string | undefined
   /** Deadline in milliseconds, where this request must end sooner than the settings say. */
   readonly timeoutMs?: number
   /** Ends the exchange early. */
@@ -47,8 +51,8 @@ const MAX_BODY = 32 * 1024 * 1024
 /**
  * Makes one request on a connection of its own and reads the answer to its last byte.
  *
- * The connection is fresh every time because a kept one can stay with the process of before a reload,
- * which answers `DONE` and changes nothing that matters (measured, 1.5 to 2.2). Redirects are handed to the
+ * The connection is fresh every time because a kept one can stay with the process from before a reload,
+ * which answers `DONE` and changes nothing that matters (docs/haproxy-facts.md, "Reloads"). Redirects are handed to the
  * caller: HAProxy answers every change with one, and following it turns each refusal into a 200.
  *
  * @throws HaproxyError for everything that keeps a complete answer from arriving; the signal's own
@@ -61,7 +65,8 @@ export async function exchange(request: Request, settings: TransportSettings): P
   const timer = setTimeout(() => {
     deadline.abort()
   }, timeoutMs)
-  const taming = new Taming(AbortSignal.any([signal, deadline.signal]), settings, url)
+  const ended = AbortSignal.any([signal, deadline.signal])
+  const taming = new Taming(ended, settings, url, request.address)
   const client = new HttpClient('haproxy-server-state', [taming], {
     allowRedirects: false,
     allowRetries: false,
@@ -91,6 +96,63 @@ export async function exchange(request: Request, settings: TransportSettings): P
   } finally {
     clearTimeout(timer)
     client.dispose()
+  }
+}
+
+/**
+ * The addresses of a host, in the order in which the resolver gives them; none for an address, and none where
+ * a proxy connects, because that one resolves the name.
+ *
+ * @throws HaproxyError `host-not-found`, `timed-out`; the signal's own reason when that ended it
+ */
+export async function resolveHost(
+  request: Pick<Request, 'url' | 'signal' | 'doing'>,
+  { timeoutMs }: TransportSettings
+): Promise<string[]> {
+  const { url, signal, doing } = request
+  const host = url.hostname.replace(/[[\]]/g, '')
+  if (isIP(host) !== 0 || getProxyUrl(url) !== undefined) {
+    return []
+  }
+  const deadline = AbortSignal.timeout(timeoutMs)
+  try {
+    // A look-up cannot be aborted, only left behind.
+    const found = await Promise.race([
+      lookup(host, { all: true }),
+      rejection(signal),
+      rejection(deadline)
+    ])
+    return found.map(({ address }) => address)
+  } catch (error) {
+    signal.throwIfAborted()
+    const timedOutMs = deadline.aborted ? timeoutMs : undefined
+    throw explainFailure(error, { doing, url, phase: 'looking up the host', timedOutMs })
+  }
+}
+
+/** Rejects with the signal's reason as soon as that fires. */
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => {
+      reject(signal.reason as Error)
+    }
+    if (signal.aborted) {
+      fail()
+    } else {
+      signal.addEventListener('abort', fail, { once: true })
+    }
+  })
+}
+
+/** A resolver that knows one address for every name. */
+function alwaysAt(address: string): LookupFunction {
+  const family = isIP(address)
+  return (_, options, callback) => {
+    if (options.all === true) {
+      callback(null, [{ address, family }])
+    } else {
+      callback(null, address, family)
+    }
   }
 }
 
@@ -134,11 +196,18 @@ class Taming implements RequestHandler {
   readonly #signal: AbortSignal
   readonly #settings: TransportSettings
   readonly #url: URL
+  readonly #address: string | undefined
 
-  constructor(signal: AbortSignal, settings: TransportSettings, url: URL) {
+  constructor(
+    signal: AbortSignal,
+    settings: TransportSettings,
+    url: URL,
+    address: string | undefined
+  ) {
     this.#signal = signal
     this.#settings = settings
     this.#url = url
+    this.#address = address
   }
 
   prepareRequest(options: RequestOptions): void {
@@ -153,6 +222,9 @@ class Taming implements RequestHandler {
       this.#followTunnel(agent)
     } else {
       options.host = options.host?.replace(/[[\]]/g, '') ?? null
+      if (this.#address !== undefined) {
+        options.lookup = alwaysAt(this.#address)
+      }
       this.#followConnection(agent)
     }
   }

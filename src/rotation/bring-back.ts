@@ -1,139 +1,217 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import { type AdminState, isUp, type Server, shownAdminState } from '../haproxy/server.ts'
-import type { Step } from './ask.ts'
-import { change, changeWhatever } from './change.ts'
-import { seenAs } from './describe.ts'
-import { formatDuration } from './duration.ts'
-import { type Pool, type Target, targetsOf } from './pool.ts'
-import { Returning, vouchersOf } from './returning.ts'
+import { canBe, isUnresolved, shownAdminState } from '../haproxy/server.ts'
+import { type Backend, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
-import { type OnLook, type Outcome, type Rhythm, watch, whyNotMet } from './watch.ts'
+import { namesOf, seenAs } from './describe.ts'
+import { formatDuration } from './duration.ts'
+import type { BringBack } from './order.ts'
+import type { Outcome } from './outcome.ts'
+import { lookAgain, refuseIfNotHeld, refuseIfOnlyHere } from './request.ts'
+import { Returning } from './returning.ts'
+import { rolledBack } from './rollback.ts'
+import { leaderOf, type Route, routeOf } from './route.ts'
+import type { Target } from './target.ts'
+import { type OnLook, type WaitResult, waitUntil, whyNotMet } from './wait.ts'
 
-/** How to bring servers back into rotation. */
-export interface BringBack {
-  /** Whether a server with a health check comes back by way of drain, where no user meets it. */
-  readonly throughDrain: boolean
-  /** How to wait until up; undefined for not at all. */
-  readonly wait: Rhythm | undefined
-  /**
-   * What becomes of a server whose health is not proven when the time is up. With `ready` nothing is ever
-   * put back either: the way goes towards ready in any case.
-   */
-  readonly unproven: 'fail' | 'ready'
+/** The route of every target. */
+export function routesOf(
+  backends: readonly Backend[],
+  { freshCheck, isAwaited }: Pick<BringBack, 'freshCheck' | 'isAwaited'>
+): ReadonlyMap<Target, Route> {
+  const targets = targetsOf(backends)
+  const routing = { freshCheck, canWait: isAwaited }
+  return new Map(targets.map((target) => [target, routeOf(target, targets, routing)]))
 }
 
 /**
- * What must be asked for to bring a target back that is not ready, before the wait that may ask for `ready`
- * at its end.
- *
- * Leaving maint makes HAProxy count health afresh, and in drain its checks run while load balancing sends
- * nothing (measured). So a server comes back from maint by way of drain, and one found in drain goes
- * through maint first: its last check may be older than its restart. Not so while it has sessions, for then
- * it evidently serves, and stays in drain only while its checks fail; nor a server that is `DOWN`, which
- * must earn its way up in any case.
- *
- * Where it has no check nothing is known of it, so it stays what it is while a check of the same server in
- * another backend can still vouch for it.
- */
-export function wayBack(
-  before: Server,
-  { throughDrain, wait }: BringBack,
-  isVouchedFor = false
-): AdminState[] {
-  const shown = shownAdminState(before)
-  if (!throughDrain || wait === undefined) {
-    return ['ready']
-  }
-  if (!before.hasHealth) {
-    return isVouchedFor ? [] : ['ready']
-  }
-  if (shown === 'maint') {
-    return ['drain']
-  }
-  if (shown === 'drain' && before.sessions + before.queue > 0) {
-    return [before.fullHealth ? 'ready' : 'drain']
-  }
-  return shown === 'drain' ? ['maint', 'drain'] : ['ready']
-}
-
-/** What must be asked for to bring targets back; no step for those that are ready already. */
-export function stepsBack(targets: readonly Target[], order: BringBack): Step[] {
-  return targets
-    .filter(({ before }) => shownAdminState(before) !== 'ready')
-    .map((target) => ({
-      target,
-      states: wayBack(target.before, order, vouchersOf(target, targets).length > 0)
-    }))
-}
-
-/**
- * Brings servers back into rotation and waits until they are up.
+ * Brings servers back into rotation and waits until they are up. Where the requests fail, what had changed is
+ * rolled back, but for what others have changed meanwhile.
  *
  * @throws HaproxyError; `not-up` when the time is up
  */
 export async function bringBack(
-  pools: readonly Pool[],
+  backends: readonly Backend[],
   order: BringBack,
   context: Context,
   onLook: OnLook
-): Promise<void> {
-  const steps = stepsBack(targetsOf(pools), order)
-  if (order.unproven === 'ready') {
-    await changeWhatever(steps, context)
-  } else if (steps.length > 0) {
-    await change(steps, () => undefined, context)
+): Promise<Outcome> {
+  context.cancelled.throwIfAborted()
+  const routes = routesOf(backends, order)
+  const returning = new Returning(routes, order.minUp, context)
+  const isChanging = [...routes.values()].some((route) => route !== 'none')
+  announce(routes, context)
+  if (isChanging) {
+    await unlessOthersActed(backends, context, async () => {
+      await returning.begin()
+      await lookAgain(backends, context)
+      refuseIfNotHeld(judgedNow(routes))
+      await refuseIfOnlyHere(
+        requested(backends),
+        (server) => canBe(server, 'ready') || canBe(server, 'drain'),
+        context
+      )
+    })
   }
-  if (order.wait === undefined) {
-    return
-  }
-  context.log.phase('Waiting until up')
-  const returning = new Returning(pools, steps, order.wait, context)
-  const outcome = await watch(pools, order.wait, (seen) => returning.judge(seen), context, onLook)
-  if (!outcome.met) {
-    if (order.unproven === 'fail') {
-      throw notUp(pools, order.wait, outcome)
+  if (!order.isAwaited) {
+    if (isChanging) {
+      await untilReleased(backends, returning, order, context)
     }
-    await returning.readyAnyway()
+    return { kind: 'requested' }
   }
-  tellOfGaps(pools, context)
+  const result = await waitUntil(
+    { backends, options: order.wait, condition: returning, onLook },
+    context
+  )
+  if (!result.met) {
+    const failure = notUp(targetsOf(backends), returning, order, result)
+    throw order.onTimeout === 'restore'
+      ? await rolledBack(failure, targetsOf(backends), context)
+      : failure
+  }
+  // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
+  await refuseIfOnlyHere(requested(backends), (server) => canBe(server, 'ready'), context)
+  announceGaps(routes, context)
+  return { kind: 'up' }
 }
 
-function notUp(pools: readonly Pool[], { timeoutMs }: Rhythm, outcome: Outcome): HaproxyError {
-  const down = targetsOf(pools).filter(({ now }) => !isUp(now))
-  const seen = down.map((target) => {
-    const { check } = target.now
-    return `${target.fullName} is ${seenAs(target)}${check && `, its last check says ${check}`}`
-  })
-  const checked = down.filter(({ before }) => before.hasHealth)
-  const isUntold =
-    checked.length > 0 && checked.every(({ asked, now }) => asked === 'drain' && now.fullHealth)
-  const advice = isUntold
-    ? 'It is healthy, but was not watched for long enough to know that its check is fresh: wait longer (wait-timeout).'
-    : 'Look at the application and its health check, then ask for ready again.'
-  return new HaproxyError(
-    'not-up',
-    `Not up within ${formatDuration(timeoutMs)}: ${whyNotMet(seen, outcome)}`,
-    {
-      advice: outcome.blind?.advice ?? advice,
-      cause: outcome.blind
+/** What others have changed meanwhile stays as they want it, and so does all the rest of a return. */
+async function unlessOthersActed(
+  backends: readonly Backend[],
+  context: Context,
+  work: () => Promise<void>
+): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (
+      !(error instanceof HaproxyError) ||
+      error.problem === 'changed-meanwhile' ||
+      context.cancelled.aborted
+    ) {
+      throw error
     }
+    throw await rolledBack(error, requested(backends), context)
+  }
+}
+
+function requested(backends: readonly Backend[]): Target[] {
+  return targetsOf(backends).filter(({ change }) => change.state !== undefined)
+}
+
+/** Targets that must show at once what they were asked for, which those that wait for a leader or for DNS cannot. */
+function judgedNow(routes: ReadonlyMap<Target, Route>): Target[] {
+  const all = [...routes.keys()]
+  return all.filter(
+    (target) =>
+      (routes.get(target) === 'ready' || routes.get(target) === 'down') &&
+      leaderOf(target, all) === undefined &&
+      !isUnresolved(target.now)
   )
 }
 
-/** What a green `ready` leaves open. */
-function tellOfGaps(pools: readonly Pool[], { log }: Context): void {
-  for (const target of targetsOf(pools)) {
-    const { status, throttle, weight } = target.now
-    if (weight === 0) {
-      log.notice(`${target.fullName} has the weight 0: load balancing sends it no traffic.`)
+/** A check that still runs is over soon. Milliseconds. */
+const SHORT_PAUSE = 200
+
+/** Without a wait until up: until no check from before can bring a server up, and it is released. */
+async function untilReleased(
+  backends: readonly Backend[],
+  returning: Returning,
+  { wait }: BringBack,
+  context: Context
+): Promise<void> {
+  const { clock, cancelled } = context
+  const deadline = clock.now() + wait.timeoutMs
+  for (;;) {
+    const verdict = await returning.judge(backends)
+    const isHeld = returning.held.length > 0
+    // What was asked for last is judged by another look, too.
+    if (!isHeld && verdict !== 'acted') {
+      return
     }
-    if (status === 'no check') {
-      log.notice(
-        `${target.fullName} has no health check: HAProxy sends it traffic without knowing that it is well.`
+    if (isHeld && clock.now() >= deadline) {
+      const seen = returning.held.map((target) => {
+        const checking = target.now.checking ? ', and a health check of it is running' : ''
+        return `${target.fullName} is ${seenAs(target)}${checking}${whyBlocked(target, returning)}`
+      })
+      throw new HaproxyError(
+        'not-up',
+        `Not released within ${formatDuration(wait.timeoutMs)}: ${seen.join('; ')}.`
       )
     }
-    if (throttle !== undefined) {
-      log.notice(`${target.fullName} starts slowly: its weight is ${weight} now (${throttle} %).`)
+    if (isHeld) {
+      await clock.sleep(Math.min(wait.pollMs, SHORT_PAUSE), cancelled)
+    }
+    await lookAgain(backends, context)
+  }
+}
+
+function whyBlocked(target: Target, { blocked }: Returning): string {
+  const why = blocked.get(target)
+  return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`
+}
+
+function notUp(
+  targets: readonly Target[],
+  returning: Returning,
+  { wait: { timeoutMs }, onTimeout }: BringBack,
+  result: WaitResult
+): HaproxyError {
+  const down = targets.filter(
+    (target) => !returning.isBack(target) || returning.blocked.has(target)
+  )
+  const seen = down.map((target) => {
+    const { check, weight, throttle } = target.now
+    const details = [
+      ...(check === '' ? [] : [`its last check says ${check}`]),
+      ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
+      ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
+    ]
+    const seenWith = [`${target.fullName} is ${seenAs(target)}`, ...details].join(', ')
+    return `${seenWith}${whyBlocked(target, returning)}`
+  })
+  const released = down.filter(
+    ({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined
+  )
+  // What is put back does not come up by itself.
+  const advice =
+    released.length > 0 && onTimeout !== 'restore'
+      ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; maint keeps it out.`
+      : 'Look at the application and its health check, then ask for ready again.'
+  return new HaproxyError(
+    'not-up',
+    `Not up within ${formatDuration(timeoutMs)}: ${whyNotMet(seen, result)}`,
+    { advice: result.failure?.advice ?? advice, cause: result.failure }
+  )
+}
+
+function announce(routes: ReadonlyMap<Target, Route>, { log }: Context): void {
+  for (const [target, route] of routes) {
+    if (route === 'release') {
+      log.notice(
+        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`
+      )
+    }
+  }
+}
+
+/** What a green `ready` leaves open. */
+function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Context): void {
+  const all = [...routes.keys()]
+  for (const target of all) {
+    const { status, tracked } = target.now
+    if (status === 'no check') {
+      log.notice(
+        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`
+      )
+    }
+    if (
+      tracked !== undefined &&
+      routes.get(target) === 'ready' &&
+      leaderOf(target, all) === undefined
+    ) {
+      log.notice(
+        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`
+      )
     }
   }
 }

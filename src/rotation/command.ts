@@ -1,29 +1,41 @@
-import type { Command } from '../haproxy/stats-page.ts'
-import { settleAll } from './settle-all.ts'
-import { retry } from './retry.ts'
-import { type Pool, targetsOf } from './pool.ts'
-import { namesOf } from './describe.ts'
-import type { Context } from './context.ts'
 import { changedNothing } from '../haproxy/errors.ts'
+import type { Command } from '../haproxy/stats-page.ts'
+import { type Backend, targetsOf } from './backend.ts'
+import type { Context } from './context.ts'
+import { namesOf } from './describe.ts'
+import { lookAgain } from './request.ts'
+import { retry } from './retry.ts'
+import { settleAll } from './settle-all.ts'
 
 /**
- * Carries out a command that is not an admin state (kill sessions, health and agent checks) on all pools
- * at once and looks at what came of it. There is nothing to put back when one of them fails.
+ * Carries out a command that is not an admin state (kill sessions, health and agent checks) on all backends
+ * at once and looks at what came of it. There is nothing to roll back when one of them fails.
  */
 export async function command(
-  pools: readonly Pool[],
   name: Command,
+  backends: readonly Backend[],
   context: Context
 ): Promise<void> {
   context.cancelled.throwIfAborted()
-  context.log.info(`Asking for ${name}: ${namesOf(targetsOf(pools))}.`)
-  await settleAll(pools, async (pool) => {
-    await retry(
-      () => pool.command(name, pool.targets, { signal: context.over }),
+  context.log.info(`Asking for ${name}: ${namesOf(targetsOf(backends))}.`)
+  await settleAll(backends, (backend) =>
+    retry(
+      () => backend.command(name, backend.targets, { signal: context.over }),
       context,
       // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
       (error) => error.transient && (name !== 'shutdown' || changedNothing(error))
     )
-    await retry(() => pool.look({ signal: context.cancelled }), context)
-  })
+  )
+  await lookAgain(backends, context)
+}
+
+/** Checks on every backend, without changing anything, that a change would be accepted. */
+export async function checkAdminAccess(
+  backends: readonly Backend[],
+  context: Context
+): Promise<void> {
+  const limits = { signal: context.cancelled }
+  await settleAll(backends, ({ instance, name }) =>
+    retry(() => instance.page.checkAdminAccess(name, limits), context)
+  )
 }

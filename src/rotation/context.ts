@@ -17,10 +17,8 @@ export const systemClock: Clock = {
     })
 }
 
-/** Where to tell what is being done. */
+/** Where to say what is being done. */
 export interface Log {
-  /** Begins a new part of the story and ends the one before. */
-  phase(title: string): void
   info(text: string): void
   notice(text: string): void
   warning(text: string): void
@@ -32,6 +30,6 @@ export interface Context {
   readonly log: Log
   /** Fires when the run is cancelled: nothing new is begun, no wait goes on. */
   readonly cancelled: AbortSignal
-  /** Fires when a cancelled run must be over: what was begun (a change, an undo) ends too. */
+  /** Fires when a cancelled run must be over: what was begun (a change, a roll-back) ends too. */
   readonly over: AbortSignal
 }

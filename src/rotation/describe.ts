@@ -1,11 +1,11 @@
 import { shownAdminState } from '../haproxy/server.ts'
-import type { Target } from './pool.ts'
+import type { Target } from './target.ts'
 
 /** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
 export function namesOf(targets: readonly Target[]): string {
-  const pages = Map.groupBy(targets, ({ pool }) => pool.page.name)
-  return [...pages]
-    .map(([page, on]) => `${on.map(({ name }) => name).join(', ')} on ${page}`)
+  const instances = Map.groupBy(targets, ({ backend }) => backend.instance.name)
+  return [...instances]
+    .map(([instance, on]) => `${on.map(({ name }) => name).join(', ')} on ${instance}`)
     .join(' and ')
 }
 
@@ -19,25 +19,27 @@ export function seenAs({ now }: Target): string {
 }
 
 /**
- * The state that every target is in, in as few sentences as it takes: targets in the same state are told
+ * The state that every target is in, in as few sentences as it takes: targets in the same state are named
  * together. What is not known is said to be not known.
  */
 export function statesOf(targets: readonly Target[]): string {
   const states = Map.groupBy(targets, (target) => {
-    if (target.certain) {
-      return `${target.undone ? 'put back, ' : ''}${seenAs(target)}${hidden(target)}`
+    if (target.isKnown) {
+      return `${target.change.rolledBack ? 'rolled back, ' : ''}${seenAs(target)}${hidden(target)}`
     }
-    return `not known to be ${target.asked ?? 'as before'} (last seen ${seenAs(target)})`
+    return `not known to be ${target.change.state ?? 'as before'} (last seen ${seenAs(target)})`
   })
   return [...states]
     .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
     .join('; ')
 }
 
-/** That this run asked to have it out of rotation, where a status such as `DOWN` hides that. */
-function hidden({ asked, undone, now }: Target): string {
-  const isOut = asked !== undefined && asked !== 'ready' && !undone
-  return isOut && shownAdminState(now) === undefined ? `, asked for ${asked}` : ''
+/** The admin state that this run asked for, where a status such as `DOWN` hides it. */
+function hidden({ change, now }: Target): string {
+  if (change.state === undefined || change.rolledBack || shownAdminState(now) !== undefined) {
+    return ''
+  }
+  return `, ${change.isUncertain === true ? 'perhaps' : 'asked for'} ${change.state}`
 }
 
 /** `1 session`, `2 sessions`. */

@@ -1,27 +1,43 @@
-import { closestMatch } from 'leven'
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
+import type { Server } from '../haproxy/server.ts'
 import type { StatsPage } from '../haproxy/stats-page.ts'
-import { settleAll } from './settle-all.ts'
-import { retry } from './retry.ts'
-import { Pool, type Target } from './pool.ts'
+import { Backend } from './backend.ts'
 import type { Context } from './context.ts'
+import { Instance } from './instance.ts'
+import { retry } from './retry.ts'
+import { type SharedAddresses, sharedAddresses } from './same-address.ts'
+import { settleAll } from './settle-all.ts'
+import { listOf, noBackend } from './unknown-names.ts'
 
-/** Which servers of which backends on which HAProxies. */
+/** Which servers of which backends on which HAProxies, and what must be known of them. */
 export interface Wanted {
   readonly pages: readonly StatsPage[]
   /** Names, or `every` for every backend that has one of the servers. */
   readonly backends: readonly string[] | 'every'
   readonly servers: readonly string[]
+  /** Whether to find out who follows them and who else uses their addresses, which takes the whole page. */
+  readonly withOthers: boolean
+  /** Whether to find out which process answers. */
+  readonly withProcess: boolean
+  /** Whether one host name must be one HAProxy, because something is to be changed. */
+  readonly oneInstance: boolean
+}
+
+/** What was found. */
+export interface Found {
+  /** Every backend with a target, and every backend with a server that follows one. */
+  readonly backends: readonly Backend[]
+  readonly shared: SharedAddresses
 }
 
 /**
- * Reads all pages at once and finds every target on every one of them.
+ * Looks at all instances at once and finds every target on every one of them.
  *
  * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
  *   there is instead; or the first page that could not be read, in the order of the pages
  */
-export async function findPools(wanted: Wanted, context: Context): Promise<Pool[]> {
+export async function find(wanted: Wanted, context: Context): Promise<Found> {
   const found = await settleAll(wanted.pages, (page) => findOnPage(page, wanted, context))
   const missing = found.flatMap((page) => page.missing)
   const [first] = missing
@@ -30,151 +46,192 @@ export async function findPools(wanted: Wanted, context: Context): Promise<Pool[
       advice: first.advice
     })
   }
-  return found.flatMap(({ pools }) => pools)
-}
-
-interface Found {
-  readonly pools: readonly Pool[]
-  readonly missing: readonly HaproxyError[]
-}
-
-async function findOnPage(page: StatsPage, wanted: Wanted, context: Context): Promise<Found> {
-  const look = (backend?: string): Promise<Snapshot> =>
-    retry(() => page.look({ signal: context.cancelled }, backend), context)
-  if (wanted.backends === 'every') {
-    return findEverywhere(page, wanted.servers, await look())
-  }
-  const backends = await settleAll(wanted.backends, async (backend) => {
-    const snapshot = await look(backend)
-    if (!snapshot.proxies.get(backend)?.has('backend') && !hasServers(snapshot, backend)) {
-      return { pools: [], missing: [noBackend(page, backend, await look())] }
+  return {
+    backends: found.flatMap(({ backends }) => backends),
+    shared: {
+      same: found.flatMap(({ shared }) => shared?.same ?? []),
+      otherPort: found.flatMap(({ shared }) => shared?.otherPort ?? []),
+      unknown: found.flatMap(({ shared }) => shared?.unknown ?? []),
+      areShown: found.every(({ shared }) => shared?.areShown === true)
     }
-    return findInBackend(page, backend, wanted.servers, snapshot)
+  }
+}
+
+/** What was found on one page, in one backend or in all of them. */
+interface Part {
+  readonly backends: readonly Backend[]
+  readonly missing: readonly HaproxyError[]
+  readonly shared?: SharedAddresses
+}
+
+async function findOnPage(page: StatsPage, wanted: Wanted, context: Context): Promise<Part> {
+  const instance = await openInstance(page, wanted, context)
+  const limits = { signal: context.cancelled }
+  const look = (backend?: string): Promise<Snapshot> =>
+    retry(() => instance.page.look(limits, backend), context)
+  const found =
+    wanted.withOthers || wanted.backends === 'every'
+      ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
+      : findByBackend(instance, wanted, wanted.backends, look)
+  const identified = wanted.withProcess
+    ? retry(() => instance.identify(limits), context)
+    : Promise.resolve()
+  await settleAll([found, identified], (work: Promise<unknown>) => work)
+  return found
+}
+
+/** A host with several addresses of one family is read at one of them, so that the others can be compared. */
+async function openInstance(
+  page: StatsPage,
+  { oneInstance }: Wanted,
+  context: Context
+): Promise<Instance> {
+  const { clock, cancelled } = context
+  if (!oneInstance) {
+    return new Instance(page, clock)
+  }
+  const addresses = await retry(() => page.resolve({ signal: cancelled }), context)
+  const families = Object.values(Object.groupBy(addresses, familyOf))
+  const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses
+  return first === undefined
+    ? new Instance(page, clock)
+    : new Instance(page.at(first), clock, others)
+}
+
+function familyOf(address: string): string {
+  return address.includes(':') ? 'IPv6' : 'IPv4'
+}
+
+async function findByBackend(
+  instance: Instance,
+  { servers }: Wanted,
+  names: readonly string[],
+  look: (backend?: string) => Promise<Snapshot>
+): Promise<Part> {
+  const parts = await settleAll(names, async (name) => {
+    const snapshot = await look(name)
+    return isBackend(snapshot, name)
+      ? findInBackend(instance, name, servers, snapshot)
+      : { backends: [], missing: [noBackend(instance, name, await look())] }
   })
   return {
-    pools: backends.flatMap(({ pools }) => pools),
-    missing: backends.flatMap((b) => b.missing)
+    backends: parts.flatMap(({ backends }) => backends),
+    missing: parts.flatMap(({ missing }) => missing)
+  }
+}
+
+function findInSnapshot(instance: Instance, wanted: Wanted, snapshot: Snapshot): Part {
+  const { backends, missing } =
+    wanted.backends === 'every'
+      ? findInEveryBackend(instance, wanted.servers, snapshot)
+      : findInBackends(instance, wanted.backends, wanted.servers, snapshot)
+  return wanted.withOthers
+    ? { missing, ...withFollowers(instance, backends, snapshot) }
+    : { missing, backends }
+}
+
+function findInBackends(
+  instance: Instance,
+  names: readonly string[],
+  servers: readonly string[],
+  snapshot: Snapshot
+): Part {
+  const parts = names.map((name) =>
+    isBackend(snapshot, name)
+      ? findInBackend(instance, name, servers, snapshot)
+      : { backends: [], missing: [noBackend(instance, name, snapshot)] }
+  )
+  return {
+    backends: parts.flatMap(({ backends }) => backends),
+    missing: parts.flatMap(({ missing }) => missing)
   }
 }
 
 function findInBackend(
-  page: StatsPage,
-  backend: string,
+  instance: Instance,
+  name: string,
   servers: readonly string[],
   snapshot: Snapshot
-): Found {
-  const names = namesIn(snapshot, backend)
+): Part {
+  const names = namesIn(snapshot, name)
   const missing = servers
     .filter((server) => !names.includes(server))
     .map((server) => {
-      const what = `The backend ${backend} on ${page.name} has no server ${server}`
       const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : ''
-      return new HaproxyError(
-        'unknown-server',
-        `${what}${kind}; ${listOf('server', names, server)}`
-      )
-    })
-  return { pools: [new Pool(page, backend, servers, snapshot)], missing }
-}
-
-function findEverywhere(page: StatsPage, servers: readonly string[], snapshot: Snapshot): Found {
-  const backends = new Set(
-    snapshot.servers.filter(({ name }) => servers.includes(name)).map(({ backend }) => backend)
-  )
-  const all = [...new Set(snapshot.servers.map(({ name }) => name))]
-  const missing = servers
-    .filter((server) => !all.includes(server))
-    .map((server) => {
-      const what = `No backend on ${page.name} has a server ${server}`
-      return new HaproxyError('unknown-server', `${what}; ${listOf('server', all, server)}`)
+      const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`
+      return new HaproxyError('unknown-server', `${what}; ${listOf('server', names, server)}`)
     })
   return {
-    pools: [...backends].map((backend) => new Pool(page, backend, servers, snapshot)),
+    backends:
+      missing.length > 0 ? [] : [new Backend(instance, name, { targets: servers }, snapshot)],
     missing
   }
 }
 
-function noBackend(page: StatsPage, backend: string, everything: Snapshot): HaproxyError {
-  const what = `The statistics page ${page.name} shows no backend ${backend}`
-  if (everything.proxies.has(backend)) {
-    return new HaproxyError('unknown-backend', `${what}: ${backend} is a frontend.`, {
-      advice: 'Name the backend that the frontend sends its traffic to.'
+function findInEveryBackend(
+  instance: Instance,
+  servers: readonly string[],
+  snapshot: Snapshot
+): Part {
+  const found = snapshot.servers.filter(({ name }) => servers.includes(name))
+  const all = [...new Set(snapshot.servers.map(({ name }) => name))]
+  const missing = servers
+    .filter((server) => !found.some(({ name }) => name === server))
+    .map((server) => {
+      const what = `No backend on ${instance.name} has a server ${server}`
+      return new HaproxyError('unknown-server', `${what}; ${listOf('server', all, server)}`)
     })
+  return {
+    backends: [...new Set(found.map(({ backend }) => backend))].map(
+      (name) => new Backend(instance, name, { targets: servers }, snapshot)
+    ),
+    missing
   }
-  const names = [...everything.proxies]
-    .filter(([, kinds]) => kinds.has('backend'))
-    .map(([name]) => name)
-  return new HaproxyError('unknown-backend', `${what}; ${listOf('backend', names, backend)}`)
 }
 
-/** At most this many names are listed, lest one error fill the log. */
-const LISTED = 20
-
-function listOf(kind: string, names: readonly string[], wanted: string): string {
-  if (names.length === 0) {
-    return `it shows no ${kind} at all.`
+/** The same backends with the servers that follow their targets, and the backends that have only such. */
+function withFollowers(
+  instance: Instance,
+  backends: readonly Backend[],
+  snapshot: Snapshot
+): Pick<Part, 'backends' | 'shared'> {
+  const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before))
+  const followers = followersOf(targets, snapshot.servers)
+  const names = new Set([...targets, ...followers].map(({ backend }) => backend))
+  const namesOf = (servers: readonly Server[], name: string): string[] =>
+    servers.filter(({ backend }) => backend === name).map((server) => server.name)
+  return {
+    backends: [...names].map((name) => {
+      const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) }
+      return new Backend(instance, name, ofBackend, snapshot)
+    }),
+    shared: sharedAddresses(
+      instance,
+      snapshot,
+      targets,
+      (server) => targets.includes(server) || followers.includes(server)
+    )
   }
-  const nearest = closestTo(wanted, names)
-  const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`
-  const listed = names.slice(0, LISTED).join(', ')
-  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : ''
-  return `there are the ${kind}s ${listed}${more}.${meant}`
 }
 
-/** The most similar name; capitals do not count, for a wrong one is the likeliest mistake. */
-function closestTo(wanted: string, names: readonly string[]): string | undefined {
-  const byLowerCase = new Map(names.map((name) => [name.toLowerCase(), name]))
-  const nearest = closestMatch(wanted.toLowerCase(), [...byLowerCase.keys()], {
-    maxDistance: Math.ceil(wanted.length / 2)
-  })
-  return nearest === undefined ? undefined : byLowerCase.get(nearest)
+/** Servers that follow some others (`track`), over as many of them as it takes, and are none of them. */
+function followersOf(leaders: readonly Server[], all: readonly Server[]): Server[] {
+  const leaving = new Set(leaders)
+  for (;;) {
+    const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`))
+    const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server))
+    if (more.length === 0) {
+      return [...leaving].filter((server) => !leaders.includes(server))
+    }
+    more.forEach((server) => leaving.add(server))
+  }
 }
 
 function namesIn({ servers }: Snapshot, backend: string): string[] {
   return servers.filter((server) => server.backend === backend).map(({ name }) => name)
 }
 
-function hasServers(snapshot: Snapshot, backend: string): boolean {
-  return snapshot.servers.some((server) => server.backend === backend)
-}
-
-/**
- * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
- *
- * @throws HaproxyError `malformed`
- */
-export function refuseUnknownStatus(targets: readonly Target[]): void {
-  const unknown = targets.filter(({ before }) => before.word === undefined)
-  if (unknown.length > 0) {
-    const told = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`)
-    throw new HaproxyError(
-      'malformed',
-      `A status that HAProxy is not known to write: ${told.join('; ')}.`
-    )
-  }
-}
-
-/**
- * Refuses targets whose state cannot be changed, or not by naming them.
- *
- * @throws HaproxyError `undrivable` with the reason for each of them
- */
-export function refuseUndrivable(targets: readonly Target[]): void {
-  const reasons = targets.flatMap((target) => undrivable(target, targets) ?? [])
-  if (reasons.length > 0) {
-    throw new HaproxyError('undrivable', reasons.join(' '))
-  }
-}
-
-function undrivable(target: Target, all: readonly Target[]): string | undefined {
-  const { status, tracked } = target.before
-  if (status === 'MAINT (resolution)') {
-    return `${target.fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`
-  }
-  const follows = /^MAINT \(via (.*)\)$/.exec(status)?.[1]
-  const led = all.some(({ name, pool }) => name === follows && pool.page === target.pool.page)
-  if (follows !== undefined && !led) {
-    return `${target.fullName} is ${status}: it follows ${tracked ?? follows}; name that server instead.`
-  }
-  return undefined
+/** A backend that `stats scope` or a filter shows without its own row is one all the same. */
+function isBackend(snapshot: Snapshot, name: string): boolean {
+  return snapshot.proxies.get(name)?.has('backend') === true || namesIn(snapshot, name).length > 0
 }

@@ -1,27 +1,30 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import { isServing, type Server, takesTraffic } from '../haproxy/server.ts'
-import type { Pool } from './pool.ts'
+import { isUp, type Server, takesTraffic } from '../haproxy/server.ts'
+import type { Backend } from './backend.ts'
 
 /**
- * Pools that would lose something: where a server that now takes traffic is to be taken out. A target
- * that is not serving takes nothing away.
+ * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one
+ * that is. A target that is not serving takes nothing away.
  */
-export function poolsAtStake(pools: readonly Pool[]): Pool[] {
-  return pools.filter(({ targets }) => targets.some(({ before }) => takesTraffic(before)))
+export function backendsAtStake(backends: readonly Backend[]): Backend[] {
+  return backends.filter(({ targets, followers }) =>
+    [...targets, ...followers].some(({ before }) => takesTraffic(before))
+  )
 }
 
 /**
- * Sees to it that at least `minUp` other servers of each pool's backend are serving, backups included, by
- * what was last seen of them.
+ * Sees to it that at least `minUp` other servers of each backend serve at their full weight, backups included,
+ * by what was last seen of them.
  *
  * @throws HaproxyError `guard-refused` that lists who was counted, and who was not and why
  */
-export function guard(pools: readonly Pool[], minUp: number): void {
-  const refusals = pools.flatMap((pool) => refusal(pool, minUp) ?? [])
-  if (refusals.length > 0) {
-    const canGrow = pools.some((pool) => othersOf(pool).some((server) => !isServing(server)))
-    throw new HaproxyError('guard-refused', refusals.join(' '), {
-      ...(!canGrow && {
+export function guard(backends: readonly Backend[], minUp: number): void {
+  const refused = backends.filter((backend) => servingIn(backend).length < minUp)
+  if (refused.length > 0) {
+    const isPossible = refused.every(({ others }) => others.length >= minUp)
+    const reasons = refused.map((backend) => refusal(backend, minUp))
+    throw new HaproxyError('guard-refused', reasons.join(' '), {
+      ...(!isPossible && {
         advice:
           'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
       })
@@ -29,17 +32,18 @@ export function guard(pools: readonly Pool[], minUp: number): void {
   }
 }
 
-function refusal(pool: Pool, minUp: number): string | undefined {
-  const taken = pool.targets.map(({ before }) => before.name)
-  const others = othersOf(pool)
-  const serving = others.filter(isServing)
-  if (serving.length >= minUp) {
-    return undefined
-  }
+/** The servers of a backend that serve at their full weight and stay where they are. */
+export function servingIn(backend: Backend): Server[] {
+  return backend.others.filter((server) => isUp(server) || isYetToBeChecked(server, backend))
+}
+
+function refusal(backend: Backend, minUp: number): string {
+  const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name)
+  const serving = servingIn(backend)
   const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : ''
-  const not = others.filter((server) => !isServing(server)).map(whyNotServing)
+  const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing)
   return (
-    `Without ${taken.join(', ')} the backend ${pool.name} would have ${serving.length} serving ` +
+    `Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
     `${serving.length === 1 ? 'server' : 'servers'}${counted}, and min-up asks for ${minUp}; ` +
     (not.length > 0
       ? `not counted: ${not.join(', ')}.`
@@ -47,10 +51,26 @@ function refusal(pool: Pool, minUp: number): string | undefined {
   )
 }
 
-function othersOf({ servers, targets }: Pool): Server[] {
-  return servers.filter(({ name }) => !targets.some(({ before }) => before.name === name))
+/** Two whole seconds, each rounded down, may differ by so much. Milliseconds. */
+const ROUNDING = 2_000
+
+/**
+ * After a reload every server with a check shows partial health until its first check has come to a verdict
+ * (docs/haproxy-facts.md, "Reloads"). Until then it counts as it did before; one that was brought back since does
+ * not.
+ */
+function isYetToBeChecked(server: Server, { instance, seenAt }: Backend): boolean {
+  const { unchecked, throttle, secondsInState } = server
+  if (instance.process === undefined || secondsInState === undefined) {
+    return false
+  }
+  const uptime = seenAt - instance.process.startedAt
+  const isSinceStart = uptime - secondsInState * 1_000 <= ROUNDING
+  return takesTraffic(server) && throttle === undefined && unchecked && isSinceStart
 }
 
-function whyNotServing({ name, status, weight }: Server): string {
-  return `${name} (${status}${weight === 0 ? ', weight 0' : ''})`
+function whyNotServing({ name, status, weight, throttle }: Server): string {
+  const weightNow =
+    weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`
+  return `${name} (${status}${weightNow})`
 }

@@ -5,24 +5,24 @@ import type { Context } from './context.ts'
 const PAUSES = [250, 1_000, 2_500]
 
 /**
- * Tries something again, at most three times and after growing pauses, when it failed in a way that may pass.
- * Only for what does no harm when done twice.
+ * Retries work up to three times, with growing pauses, when it failed in a way that may pass. Only for work
+ * that may be done twice.
  */
 export async function retry<T>(
-  attempt: () => Promise<T>,
+  work: () => Promise<T>,
   { clock, log, cancelled }: Context,
-  mayRepeat: (error: HaproxyError) => boolean = (error) => error.transient
+  isRetryable: (error: HaproxyError) => boolean = (error) => error.transient
 ): Promise<T> {
   for (const pause of PAUSES) {
     try {
-      return await attempt()
+      return await work()
     } catch (error) {
-      if (!(error instanceof HaproxyError) || !mayRepeat(error) || cancelled.aborted) {
+      if (!(error instanceof HaproxyError) || !isRetryable(error) || cancelled.aborted) {
         throw error
       }
       log.info(`${error.message} Trying again in ${pause} ms.`)
       await clock.sleep(pause, cancelled)
     }
   }
-  return attempt()
+  return work()
 }

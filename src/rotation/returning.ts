@@ -1,178 +1,325 @@
-import { type AdminState, canBe, isPartial, isUp, ownAdminState } from '../haproxy/server.ts'
-import type { Step } from './ask.ts'
-import { changeWhatever } from './change.ts'
-import { namesOf } from './describe.ts'
-import { formatDuration } from './duration.ts'
-import { settleAll } from './settle-all.ts'
-import { type Pool, type Target, targetsOf } from './pool.ts'
-import { askUnlessAway, Reask } from './reask.ts'
+import { canBe, isUnresolved, isUp, type Server, shownAdminState } from '../haproxy/server.ts'
+import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
-import type { Judgement, Rhythm } from './watch.ts'
+import {
+  forceDown,
+  forceDownAgain,
+  hasLeftDrain,
+  isForcedDown,
+  release,
+  whyNotSpared
+} from './fresh-check.ts'
+import type { Instance, ProcessChange } from './instance.ts'
+import { changedByOthers, reloadedMessage } from './other-hands.ts'
+import { lookAgain, request } from './request.ts'
+import { checkedElsewhere, leaderOf, type Route } from './route.ts'
+import { settleAll } from './settle-all.ts'
+import type { Target } from './target.ts'
+import type { Condition, Verdict } from './wait.ts'
 
-/** Where nothing tells a fresh check from an old one, the stage before `ready` lasts this long, in ms. */
-const UNTOLD_CHECK = 5_000
+/**
+ * Where a target is on its way back: it waits for DNS; its health is forced down and checks that began before
+ * must end; it waits for its checks elsewhere; or it is released, and HAProxy brings it up.
+ */
+type Stage = 'unresolved' | 'forced down' | 'elsewhere' | 'released'
 
-/** One target on its way back. */
-interface Journey {
-  /**
-   * In `check` it is in drain and must pass its health check; in `vouchers` it has none and stays what it
-   * is until the checks of the same server elsewhere have passed; in `up` it was asked to be ready.
-   */
-  stage: 'check' | 'vouchers' | 'up'
-  /** Whether it left maint, so that what HAProxy knew of its health before counts for nothing. */
-  readonly leftMaint: boolean
-  /** Whether its health was seen on its way since then: a full one is then of a fresh check. */
-  sawPartial: boolean
-  /** Since when its health has been seen full, on the run's clock. */
-  fullSince: number | undefined
-}
+/** The routes on which only HAProxy's own checks bring a server up. */
+const CHECKED: readonly Route[] = ['fresh check', 'down']
 
-/** Judges whether all targets are up, and sends those on that have passed their check. */
-export class Returning {
-  readonly #journeys: ReadonlyMap<Target, Journey>
-  readonly #holdMs: number
-  readonly #reask: Reask
+/** The condition that servers are up, and the requests that bring them there. */
+export class Returning implements Condition {
+  readonly #targets: readonly Target[]
+  readonly #routes: ReadonlyMap<Target, Route>
+  readonly #minUp: number
   readonly #context: Context
-  #toldOfHold = false
+  readonly #stages: Map<Target, Stage>
+  readonly #blocked = new Map<Target, string>()
+  /** Instances that were reloaded, until everything is asked for again. */
+  readonly #reloaded = new Map<Instance, ProcessChange>()
+  /** The partial health of a target for which no reload was the reason. */
+  readonly #explained = new Map<Target, string>()
 
-  constructor(
-    pools: readonly Pool[],
-    steps: readonly Step[],
-    { settleMs }: Rhythm,
-    context: Context
-  ) {
-    const asked = new Map(steps.map(({ target, states }) => [target, states]))
-    this.#journeys = new Map(
-      targetsOf(pools).map((target) => [target, departure(target, asked.get(target))])
-    )
-    this.#holdMs = Math.max(UNTOLD_CHECK, settleMs)
-    this.#reask = new Reask(context)
+  constructor(routes: ReadonlyMap<Target, Route>, minUp: number, context: Context) {
+    this.#targets = [...routes.keys()]
+    this.#routes = routes
+    this.#minUp = minUp
     this.#context = context
-  }
-
-  async judge(seen: readonly Pool[]): Promise<Judgement> {
-    let acted = false
-    await settleAll(seen, async (pool) => {
-      if (await this.#moveOn(pool)) {
-        acted = true
-      }
-    })
-    const met = [...this.#journeys].every(
-      ([target, journey]) =>
-        journey.stage === 'up' && isUp(target.now) && this.#isFresh(target, journey)
+    this.#stages = new Map(
+      [...routes].map(([target, route]) => [target, firstStage(target.before, route)])
     )
-    return { met, acted }
   }
 
-  /** Asks for `ready` for all that still wait for their check. */
-  async readyAnyway(): Promise<void> {
-    const waiting = [...this.#journeys].filter(([, { stage }]) => stage !== 'up')
-    const steps = waiting.map(([target]) => ({ target, states: ['ready'] as const }))
-    await changeWhatever(steps, this.#context)
+  /** Targets for which not everything is asked for that is to be. */
+  get held(): Target[] {
+    return this.#targets.filter(
+      (target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target)
+    )
   }
 
-  /** @returns whether a target was sent on, so that a look at once may see it up */
-  async #moveOn(pool: Pool): Promise<boolean> {
-    const lost = new Map<AdminState, Target[]>()
-    const passed: Target[] = []
-    const inDoubt = this.#reask.inDoubt(pool)
-    for (const target of pool.targets) {
-      const journey = this.#observe(target)
-      const state = stateIn(journey.stage, target)
-      const isHidden = state !== 'ready' && inDoubt.includes(target)
-      if (this.#hasPassed(target, journey)) {
-        passed.push(target)
-      } else if (isHidden || !canBe(target.now, state)) {
-        lost.set(state, [...(lost.get(state) ?? []), target])
-      }
+  /** Targets that a reload has put into rotation unchecked, each with the reason why it stays there. */
+  get blocked(): ReadonlyMap<Target, string> {
+    return this.#blocked
+  }
+
+  /** Asks for all that can be asked for before anything is seen. A follower comes after its leader. */
+  async begin(): Promise<void> {
+    await forceDown(this.#at('forced down', this.#targets), this.#context)
+    await request('ready', this.#by(['ready', 'down'], this.#targets), this.#context)
+    await this.#release(this.#by(['release'], this.#targets))
+  }
+
+  async judge(seen: readonly Backend[]): Promise<Verdict> {
+    const visible = this.#targets.filter(({ backend }) => seen.includes(backend))
+    // Each of these looks anew before another goes on with what it has changed.
+    const acted =
+      (await this.#resumeReloaded()) ||
+      (await this.#explainLosses(visible)) ||
+      (await this.#resumeResolved(visible)) ||
+      (await this.#resumeBlocked(visible)) ||
+      (await this.#releaseForcedDown(visible)) ||
+      (await this.#releaseElsewhere(visible))
+    // A check that began before is over soon, and the pause before the next one may be short.
+    if (acted || this.#at('forced down', visible).length > 0) {
+      return 'acted'
     }
-    for (const [state, targets] of lost) {
-      await this.#reask.ask(pool, state, targets)
-    }
-    if (passed.length > 0) {
-      this.#context.log.info(`Its health check passed; asking for ready: ${namesOf(passed)}.`)
-      if (await askUnlessAway(pool, 'ready', passed, this.#context)) {
-        passed.forEach((target) => (this.#journey(target).stage = 'up'))
+    return this.held.length === 0 && this.#targets.every((target) => this.isBack(target))
+      ? 'met'
+      : 'waiting'
+  }
+
+  /**
+   * Whether a target is up, and its last check has passed: a name that DNS lost and found between two looks, or
+   * a reload that cannot be seen, puts it into rotation unchecked.
+   */
+  isBack(target: Target): boolean {
+    const { checkFailed, unchecked } = target.now
+    const isChecked = this.#by(CHECKED, [target]).length > 0
+    return isUp(target.now) && !(isChecked && (checkFailed || unchecked))
+  }
+
+  /** A reload forgets that health was forced down: what came up since may never have been checked. */
+  async confirm(): Promise<boolean> {
+    const kept = await settleAll(instancesOf(backendsOf(this.#targets)), async (instance) => {
+      const change = await this.#recheck(instance)
+      if (!isReload(change)) {
         return true
       }
+      await this.#beginAgain(instance, change)
+      return false
+    })
+    return kept.every(Boolean)
+  }
+
+  async #resumeReloaded(): Promise<boolean> {
+    const reloaded = [...this.#reloaded]
+    await settleAll(reloaded, ([instance, change]) => this.#beginAgain(instance, change))
+    return reloaded.length > 0
+  }
+
+  async #resumeResolved(visible: readonly Target[]): Promise<boolean> {
+    const back = this.#at('unresolved', visible).filter(({ now }) => !isUnresolved(now))
+    // An admin state other than the one that was asked for before the name was lost is to be explained.
+    const isChanged = ({ change: { state, isUncertain }, now }: Target): boolean =>
+      state !== undefined && isUncertain !== true && !canBe(now, state)
+    const checked = this.#by(CHECKED, back).filter((target) => !isChanged(target))
+    await this.#takeOutAgain(checked)
+    for (const target of back.filter((each) => !checked.includes(each))) {
+      this.#enter(target.change.state === 'drain' ? 'forced down' : 'released', [target])
     }
+    return back.length > 0
+  }
+
+  async #resumeBlocked(visible: readonly Target[]): Promise<boolean> {
+    const blocked = visible.filter((target) => this.#blocked.has(target))
+    await this.#takeOutAgain(blocked)
+    return blocked.some((target) => !this.#blocked.has(target))
+  }
+
+  /**
+   * Releases what no check from before can bring up. Only one check of a server runs at a time: what has raised
+   * health since it was forced down may have begun before, and what runs by then began after.
+   */
+  async #releaseForcedDown(visible: readonly Target[]): Promise<boolean> {
+    const due = this.#at('forced down', visible).filter(
+      ({ now }) => !now.checking || !isForcedDown(now)
+    )
+    await forceDownAgain(
+      due.filter(({ now }) => !isForcedDown(now)),
+      this.#context
+    )
+    await this.#release(due)
+    return due.length > 0
+  }
+
+  async #releaseElsewhere(visible: readonly Target[]): Promise<boolean> {
+    const isBack = (target: Target): boolean =>
+      !this.held.includes(target) && target.isKnown && this.isBack(target)
+    const ready = this.#at('elsewhere', visible).filter((target) =>
+      checkedElsewhere(target, this.#targets).every(isBack)
+    )
+    await request('ready', ready, this.#context)
+    this.#enter('released', ready)
+    return ready.length > 0
+  }
+
+  async #explainLosses(visible: readonly Target[]): Promise<boolean> {
+    // A request of unknown fate shows in what it has led to.
+    const ready = visible.filter(
+      ({ change, now }) => change.state === 'ready' && shownAdminState(now) === 'ready'
+    )
+    this.#enter('released', [...this.#at('forced down', ready), ...this.#at('elsewhere', ready)])
+    const lost = visible.filter((target) => this.#isLost(target))
+    const unresolved = lost.filter(({ now }) => isUnresolved(now))
+    this.#enter('unresolved', unresolved)
+    const rest = lost.filter((target) => !unresolved.includes(target))
+    const groups = Map.groupBy(rest, ({ backend }) => backend.instance)
+    const acted = await settleAll([...groups], ([instance, targets]) =>
+      this.#explain(instance, targets)
+    )
+    return acted.includes(true)
+  }
+
+  async #explain(instance: Instance, targets: readonly Target[]): Promise<boolean> {
+    const change = await this.#recheck(instance)
+    if (isReload(change)) {
+      await this.#beginAgain(instance, change)
+      return true
+    }
+    const lost = targets.filter((target) => !this.#isPartlyUp(target))
+    if (lost.length > 0) {
+      throw changedByOthers(lost, change)
+    }
+    targets.forEach((target) => this.#explained.set(target, target.now.status))
     return false
   }
 
-  #hasPassed(target: Target, journey: Journey): boolean {
-    const { now } = target
-    switch (journey.stage) {
-      case 'check':
-        return now.word === 'DRAIN' && now.fullHealth && this.#isFresh(target, journey)
-      case 'vouchers':
-        return vouchersOf(target, [...this.#journeys.keys()]).every(
-          (voucher) => this.#journey(voucher).stage === 'up' && voucher.certain && isUp(voucher.now)
-        )
-      case 'up':
+  /** Whether what is seen of a target cannot come of what was asked for. */
+  #isLost(target: Target): boolean {
+    const { now, before } = target
+    const was = shownAdminState(before) ?? 'ready'
+    const leader = leaderOf(target, this.#targets)
+    if (leader !== undefined && !isUp(leader.now)) {
+      return false
+    }
+    switch (this.#stages.get(target)) {
+      case 'forced down':
+        return hasLeftDrain(now)
+      case 'elsewhere':
+        return !isUnresolved(now) && !canBe(now, this.#blocked.has(target) ? 'ready' : was)
+      case 'released':
+        return this.#isPartlyUp(target)
+          ? this.#explained.get(target) !== now.status
+          : !canBe(now, 'ready')
+      case 'unresolved':
+      case undefined:
         return false
     }
   }
 
-  #observe(target: Target): Journey {
-    const journey = this.#journey(target)
-    const { now } = target
-    const full = now.fullHealth && (now.word === 'DRAIN' || now.word === 'UP')
-    journey.sawPartial ||= isPartial(now.status) || now.word === 'DOWN'
-    journey.fullSince = full ? (journey.fullSince ?? this.#context.clock.now()) : undefined
-    if (full && journey.leftMaint && !journey.sawPartial && !this.#toldOfHold) {
-      this.#toldOfHold = true
-      this.#context.log.notice(
-        `HAProxy shows full health from the first moment (fall 1, init-state fully-up, track, or a check that was faster than the first look), so that nothing tells ` +
-          `a fresh check from an old one: watching ${target.fullName} for ${formatDuration(this.#holdMs)}. ` +
-          'If its check runs less often than that, raise settle-time.'
-      )
-    }
-    return journey
+  /** `UP n/m` after a check has passed is what a failed check leaves, or a reload. */
+  #isPartlyUp(target: Target): boolean {
+    const isChecked = this.#by(CHECKED, this.#at('released', [target])).length > 0
+    return isChecked && target.now.word === 'UP' && target.now.status !== 'UP'
   }
 
-  #isFresh({ now }: Target, { leftMaint, sawPartial, fullSince }: Journey): boolean {
-    // Somebody may have switched its check off since: then there is none to wait for.
-    if (!leftMaint || now.word === 'no check') {
-      return true
+  /** A reload forgets the admin states, and of every target there that its health was forced down. */
+  async #beginAgain(instance: Instance, change: ProcessChange): Promise<void> {
+    const mine = this.#targets.filter(({ backend }) => backend.instance === instance)
+    await lookAgain(backendsOf(mine), this.#context)
+    const lost = mine.filter((target) => this.#isLost(target))
+    // A reload brings no maint with it that this step has ended.
+    const byOthers = lost.filter(({ now }) => now.word === 'MAINT' && !isUnresolved(now))
+    if (byOthers.length > 0) {
+      throw changedByOthers(byOthers, change)
     }
-    if (fullSince === undefined) {
-      return false
-    }
-    return sawPartial || this.#context.clock.now() - fullSince >= this.#holdMs
+    const checked = this.#by(CHECKED, mine).filter(
+      (target) => this.#stages.get(target) !== 'unresolved'
+    )
+    const again = mine.filter((target) => checked.includes(target) || lost.includes(target))
+    this.#context.log.warning(
+      reloadedMessage(instance.name, change, again, 'what brings them back begins again')
+    )
+    const others = lost.filter((target) => !checked.includes(target))
+    await request('ready', this.#at('released', others), this.#context)
+    await this.#takeOutAgain([...checked, ...this.#at('elsewhere', others)])
+    this.#reloaded.delete(instance)
   }
 
-  #journey(target: Target): Journey {
-    const journey = this.#journeys.get(target)
-    if (journey === undefined) {
-      throw new Error(`${target.fullName} is not on its way back.`)
+  /** What a reload has put into rotation is taken out again only where enough others serve. */
+  async #takeOutAgain(targets: readonly Target[]): Promise<void> {
+    const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, this.#minUp)]))
+    const spared = targets.filter((target) => reasons.get(target) === undefined)
+    for (const [target, why] of reasons) {
+      if (why !== undefined) {
+        this.#enter('released', this.#by(CHECKED, [target]))
+        this.#blocked.set(target, why)
+      }
     }
-    return journey
+    const elsewhere = this.#at('elsewhere', spared)
+    for (const state of ['drain', 'maint'] as const) {
+      const mine = elsewhere.filter(({ before }) => shownAdminState(before) === state)
+      await request(state, mine, this.#context)
+    }
+    this.#enter('elsewhere', elsewhere)
+    const checked = this.#by(CHECKED, spared)
+    await forceDown(checked, this.#context)
+    this.#enter('forced down', checked)
+  }
+
+  async #release(targets: readonly Target[]): Promise<void> {
+    const enter = (target: Target): void => {
+      this.#enter('released', [target])
+    }
+    const lost = await release(targets, enter, this.#context)
+    const groups = Map.groupBy(lost, ({ backend }) => backend.instance)
+    await settleAll([...groups], async ([instance, mine]) => {
+      const change = await this.#recheck(instance)
+      if (!isReload(change)) {
+        throw changedByOthers(mine, change)
+      }
+      await this.#beginAgain(instance, change)
+    })
+  }
+
+  async #recheck(instance: Instance): Promise<ProcessChange> {
+    const change = await instance.recheck({ signal: this.#context.cancelled })
+    if (isReload(change)) {
+      this.#reloaded.set(instance, change)
+    }
+    return change
+  }
+
+  #enter(stage: Stage, targets: readonly Target[]): void {
+    for (const target of targets) {
+      this.#stages.set(target, stage)
+      this.#explained.delete(target)
+      this.#blocked.delete(target)
+    }
+  }
+
+  #at(stage: Stage, targets: readonly Target[]): Target[] {
+    return targets.filter((target) => this.#stages.get(target) === stage)
+  }
+
+  #by(routes: readonly Route[], targets: readonly Target[]): Target[] {
+    return targets.filter((target) => routes.includes(this.#routes.get(target) ?? 'none'))
   }
 }
 
-/** The admin state that a target has at a stage of its way. */
-function stateIn(stage: Journey['stage'], { before }: Target): AdminState {
-  switch (stage) {
-    case 'check':
-      return 'drain'
-    case 'vouchers':
-      return ownAdminState(before)
-    case 'up':
-      return 'ready'
+function firstStage(before: Server, route: Route): Stage {
+  switch (route) {
+    case 'fresh check':
+      return isUnresolved(before) ? 'unresolved' : 'forced down'
+    case 'checks elsewhere':
+      return 'elsewhere'
+    case 'none':
+    case 'ready':
+    case 'down':
+    case 'release':
+      return 'released'
   }
 }
 
-/** The same server in other backends, where its health is checked. */
-export function vouchersOf({ before }: Target, targets: readonly Target[]): Target[] {
-  return targets.filter((target) => target.before.name === before.name && target.before.hasHealth)
-}
-
-function departure({ before }: Target, states: readonly AdminState[] | undefined): Journey {
-  const stage = states?.length === 0 ? 'vouchers' : states?.at(-1) === 'drain' ? 'check' : 'up'
-  return {
-    stage,
-    leftMaint: before.hasHealth && (before.word === 'MAINT' || states?.includes('maint') === true),
-    sawPartial: false,
-    fullSince: undefined
-  }
+function isReload(change: ProcessChange): boolean {
+  return change === 'newer' || change === 'unclear'
 }

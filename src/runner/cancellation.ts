@@ -1,6 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 
-/** How long what was begun may go on after a cancel, in milliseconds; the runner kills after 7,500. */
+/** How long what was begun may go on after a cancel, in milliseconds; the runner sends SIGTERM after 7,500. */
 const GRACE = 4_000
 
 /** The two moments of a cancel. */
@@ -24,4 +24,17 @@ export function listenForCancel(): Cancellation {
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   return { cancelled: cancelled.signal, over: over.signal }
+}
+
+/** How long a run that has said its last word may go on, in milliseconds. */
+const LAST_BREATH = 250
+
+/**
+ * Ends a failed run that something still keeps alive. A name look-up that hangs cannot be aborted, and Node waits
+ * for it even in `process.exit` (docs/architecture.md, "Cancel"), so only a signal ends the process.
+ */
+export function endIfHung(): void {
+  if (process.exitCode === 1) {
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH).unref()
+  }
 }

@@ -40,11 +40,10 @@ export class InputReader {
     return getInput(name) || DEFAULTS[name]
   }
 
-  /** A list of one or more, one per line or separated by commas or spaces. */
+  /** A list of one or more: one per line, separated by commas or spaces, or as JSON. */
   list(name: InputName): string[] {
-    const list = this.text(name)
-      .split(/[\s,]/)
-      .filter((text) => text !== '')
+    const text = this.text(name)
+    const list = (parseJsonList(text) ?? text.split(/[\s,]/)).filter((item) => item !== '')
     if (list.length === 0) {
       this.refuse(name, `it is empty. ${UNAVAILABLE}`)
     }
@@ -93,5 +92,17 @@ export class InputReader {
       this.refuse(name, `"${text}" is not between ${least} and ${most}.`)
     }
     return ms
+  }
+}
+
+/** A JSON list of strings, as `toJSON` and matrices give it; undefined for any other text. */
+function parseJsonList(text: string): string[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) && value.every((item) => typeof item === 'string')
+      ? value.map((item) => item.trim())
+      : undefined
+  } catch {
+    return undefined
   }
 }

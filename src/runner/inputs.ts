@@ -6,8 +6,9 @@ import type { Credentials } from '../haproxy/stats-url.ts'
 import type { TransportSettings } from '../haproxy/transport.ts'
 import { InputReader, UNAVAILABLE } from './input-reader.ts'
 import { formatDuration } from '../rotation/duration.ts'
-import { ON_TIMEOUT, type OnTimeout } from '../rotation/take-out.ts'
-import type { Rhythm } from '../rotation/watch.ts'
+import { ON_TIMEOUT, type OnTimeout } from '../rotation/order.ts'
+import type { Wanted } from '../rotation/find.ts'
+import type { WaitOptions } from '../rotation/wait.ts'
 
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
 export type Action = AdminState | Command | 'status'
@@ -15,6 +16,10 @@ export type Action = AdminState | Command | 'status'
 const RESTORE = ['never', 'failure', 'always'] as const
 /** When the post step puts back what the main step took out. */
 export type Restore = (typeof RESTORE)[number]
+
+const SAME_ADDRESS = ['refuse', 'ignore'] as const
+/** What to do when a server that was not named can be reached at the same address. */
+export type SameAddress = (typeof SAME_ADDRESS)[number]
 
 /** Everything that a user can say, checked and complete. */
 export interface Inputs {
@@ -25,11 +30,14 @@ export interface Inputs {
   readonly servers: readonly string[]
   readonly action: Action
   readonly wait: boolean
-  readonly rhythm: Rhythm
+  readonly waitOptions: WaitOptions
   readonly maxSessions: number
   readonly onTimeout: OnTimeout
+  /** How long a process of HAProxy may live on after a reload, in milliseconds; undefined where not given. */
+  readonly hardStopAfterMs: number | undefined
+  readonly sameAddress: SameAddress
   readonly minUp: number
-  readonly readyThroughDrain: boolean
+  readonly freshCheck: boolean
   readonly restore: Restore
   readonly dryRun: boolean
   readonly transport: TransportSettings
@@ -52,11 +60,13 @@ export function readInputs(): Inputs {
     servers: checkNames(reader, 'server', reader.list('server')),
     action: readAction(reader),
     wait: reader.flag('wait'),
-    rhythm: readRhythm(reader),
+    waitOptions: readWaitOptions(reader),
     maxSessions: reader.amount('max-sessions'),
     onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
+    hardStopAfterMs: readHardStopAfter(reader),
+    sameAddress: reader.choice('same-address', SAME_ADDRESS),
     minUp: reader.amount('min-up'),
-    readyThroughDrain: reader.flag('ready-through-drain'),
+    freshCheck: reader.flag('fresh-check'),
     restore: reader.choice('restore', RESTORE),
     dryRun: reader.flag('dry-run'),
     transport: {
@@ -70,9 +80,28 @@ export function readInputs(): Inputs {
   return inputs
 }
 
-function readRhythm(reader: InputReader): Rhythm {
+/** What must be found out before anything is done; each of these costs requests. */
+export function wantedBy({
+  action,
+  wait,
+  dryRun,
+  backends,
+  servers
+}: Inputs): Omit<Wanted, 'pages'> {
+  const isTakeOut = action === 'drain' || action === 'maint'
+  const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun
+  return {
+    backends,
+    servers,
+    withOthers: isTakeOut,
+    withProcess: isWaiting,
+    oneInstance: isTakeOut || action === 'ready'
+  }
+}
+
+function readWaitOptions(reader: InputReader): WaitOptions {
   const timeoutMs = reader.duration('wait-timeout', '1s', '24h')
-  const intervalMs = reader.duration('poll-interval', '100ms', '1m')
+  const pollMs = reader.duration('poll-interval', '100ms', '1m')
   const settleMs = reader.duration('settle-time', '0s', '1h')
   if (settleMs > timeoutMs && timeoutMs > 0) {
     const timeout = formatDuration(timeoutMs)
@@ -81,7 +110,13 @@ function readRhythm(reader: InputReader): Rhythm {
       `${formatDuration(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`
     )
   }
-  return { timeoutMs, intervalMs, settleMs }
+  return { timeoutMs, pollMs, settleMs }
+}
+
+function readHardStopAfter(reader: InputReader): number | undefined {
+  return reader.text('hard-stop-after') === ''
+    ? undefined
+    : reader.duration('hard-stop-after', '0s', '24h')
 }
 
 function readBackends(reader: InputReader): string[] | 'every' {

@@ -1,6 +1,6 @@
 import { setOutput } from '@actions/core'
 import { type AdminState, shownAdminState } from '../haproxy/server.ts'
-import { isChanged, type Target } from '../rotation/pool.ts'
+import { isChanged, type Target } from '../rotation/target.ts'
 
 /** One target as the output `result` has it. */
 interface Result {
@@ -17,15 +17,24 @@ interface Result {
   readonly changed: boolean
 }
 
+/** What the outputs say besides the state of the targets. */
+export interface Ending {
+  readonly waitedMs: number
+  /** Whether anything was changed, be it of a server that only follows a target. */
+  readonly isChanged: boolean
+  readonly isSafeToStop: boolean
+}
+
 /** Sets all outputs, on failure too, as far as they are known. */
-export function setOutputs(targets: readonly Target[], waitedMs: number): void {
+export function setOutputs(targets: readonly Target[], ending: Ending): void {
   const distinct = (texts: readonly string[]): string => [...new Set(texts)].join(', ')
   const outputs = {
-    changed: targets.some(isChanged),
+    changed: ending.isChanged,
     status: distinct(targets.map(({ now }) => now.status)),
     'previous-status': distinct(targets.map(({ before }) => before.status)),
     sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-    waited: (waitedMs / 1_000).toFixed(1),
+    waited: (ending.waitedMs / 1_000).toFixed(1),
+    'safe-to-stop': ending.isSafeToStop,
     result: JSON.stringify(targets.map(resultOf))
   }
   for (const [name, value] of Object.entries(outputs)) {
@@ -34,9 +43,9 @@ export function setOutputs(targets: readonly Target[], waitedMs: number): void {
 }
 
 function resultOf(target: Target): Result {
-  const { pool, before, now } = target
+  const { backend, before, now } = target
   return {
-    instance: pool.page.name,
+    instance: backend.instance.name,
     backend: before.backend,
     server: before.name,
     previousStatus: before.status,

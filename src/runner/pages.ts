@@ -7,19 +7,20 @@ import { debug, log } from './log.ts'
 export function openPages(inputs: Inputs): StatsPage[] {
   warnOfUnverifiedTls(inputs)
   return inputs.instances.map(
-    ({ url, credentials }) => new StatsPage(url, credentials, inputs.transport, debug)
+    ({ url, credentials }) =>
+      new StatsPage({ url, credentials, settings: inputs.transport, trace: debug })
   )
 }
 
 /** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
 export function reopenPage(href: string, inputs: Inputs): StatsPage {
   const known = inputs.instances.find(({ url }) => url.href === href)
-  return new StatsPage(
-    known?.url ?? parseStatsUrl(href),
-    known === undefined ? inputs.credentials : known.credentials,
-    inputs.transport,
-    debug
-  )
+  return new StatsPage({
+    url: known?.url ?? parseStatsUrl(href),
+    credentials: known === undefined ? inputs.credentials : known.credentials,
+    settings: inputs.transport,
+    trace: debug
+  })
 }
 
 function warnOfUnverifiedTls({ transport, instances }: Inputs): void {

@@ -1,62 +1,29 @@
-import * as core from '@actions/core'
-import { HaproxyError } from '../haproxy/errors.ts'
-import { isOutOfRotation, takesTraffic } from '../haproxy/server.ts'
-import { escapeForLog } from './escape.ts'
-import { InputError } from './input-reader.ts'
-import type { Inputs } from './inputs.ts'
-import { endPhase, log } from './log.ts'
-import { setOutputs } from './outputs.ts'
+import { info, warning } from '@actions/core'
+import { isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
+import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
 import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
-import {
-  isChanged,
-  isMoved,
-  type Pool,
-  type Target,
-  targetsOf,
-  wasAsked
-} from '../rotation/pool.ts'
-import type { OnLook } from '../rotation/watch.ts'
-import { type Sample, writeSummary } from './summary.ts'
-
-/**
- * Says what went wrong, as the step's last line, and has the step fail.
- *
- * @returns that last line
- */
-export function reportFailure(error: unknown, ...more: readonly string[]): string {
-  endPhase()
-  if (error instanceof InputError) {
-    error.problems.forEach((problem) => {
-      core.error(escapeForLog(problem))
-    })
-    const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
-    const correct = `please correct ${[...names].join(', ')}.`
-    return failWith(['Nothing was changed:', correct, ...more].join(' '))
-  }
-  if (!(error instanceof HaproxyError) && error instanceof Error) {
-    core.debug(escapeForLog(error.stack ?? ''))
-  }
-  const message = error instanceof Error ? error.message : String(error)
-  const ended = /[.!?]$/.test(message) ? message : `${message}.`
-  return failWith([ended, ...more].filter((part) => part !== '').join(' '))
-}
-
-function failWith(sentence: string): string {
-  core.setFailed(escapeForLog(sentence))
-  return sentence
-}
+import type { Outcome } from '../rotation/outcome.ts'
+import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
+import type { OnLook } from '../rotation/wait.ts'
+import { adviceFor } from './advice.ts'
+import { explainDoubt } from './doubts.ts'
+import { escapeForLog } from './escape.ts'
+import { failureSentence, reportFailure } from './failure.ts'
+import type { Inputs } from './inputs.ts'
+import { log } from './log.ts'
+import { setOutputs } from './outputs.ts'
+import { type Sample, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000
 
-/** Reports one run: its progress, how it ended, its outputs and its summary. */
+/** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
 export class Report {
-  pools: readonly Pool[] = []
   readonly #inputs: Inputs
-  readonly #told = new Map<Target, string>()
+  readonly #said = new Map<Target, string>()
   readonly #samples: Sample[] = []
-  #sentence = ''
+  #backends: readonly Backend[] = []
   #waitedMs = 0
   #lastLineMs = 0
 
@@ -64,24 +31,39 @@ export class Report {
     this.#inputs = inputs
   }
 
-  get #targets(): Target[] {
-    return targetsOf(this.pools)
+  /** What the run is about, as far as it was found. */
+  get backends(): readonly Backend[] {
+    return this.#backends
   }
 
-  /** Tells what the run is about. */
-  found(pools: readonly Pool[]): void {
-    this.pools = pools
+  get #targets(): Target[] {
+    return targetsOf(this.#backends)
+  }
+
+  /** The targets and those that follow them, whose sessions may be killed as well. */
+  get #affected(): Target[] {
+    return [...this.#targets, ...followersOf(this.#backends)]
+  }
+
+  /** Says what the run is about. */
+  found(backends: readonly Backend[]): void {
+    this.#backends = backends
     log.info(`Found: ${statesOf(this.#targets)}.`)
   }
 
-  /** Tells of a wait: a line for whatever changed, and a heartbeat. */
+  /** Says how a wait goes: a line for every change, and a heartbeat. */
   readonly onLook: OnLook = (elapsedMs, remainingMs) => {
     this.#waitedMs = elapsedMs
-    this.#samples.push({ elapsedMs, sessions: this.#sessionsLeft() })
+    const followers = followersOf(this.#backends)
+    const watched = [...this.#targets, ...followers.filter(({ now }) => now.sessions > 0)]
+    const sessions = watched
+      .filter(({ now }) => isOutOfRotation(now))
+      .reduce((sum, { now }) => sum + now.sessions + now.queue, 0)
+    this.#samples.push({ elapsedMs, sessions })
     const time = `(${formatDuration(elapsedMs)} elapsed, ${formatDuration(remainingMs)} left)`
-    const changed = this.#targets.filter((target) => this.#told.get(target) !== phrase(target))
+    const changed = watched.filter((target) => this.#said.get(target) !== phrase(target))
     for (const target of changed) {
-      this.#told.set(target, phrase(target))
+      this.#said.set(target, phrase(target))
       log.info(`${target.fullName} is ${phrase(target)} ${time}.`)
     }
     if (changed.length > 0) {
@@ -92,112 +74,138 @@ export class Report {
     }
   }
 
-  /**
-   * Says in one sentence what was achieved, as the step's last line.
-   *
-   * @param isMet whether what was waited for has come true
-   */
-  succeeded(isMet: boolean): void {
-    endPhase()
-    this.#sentence = this.#achievement(isMet)
-    log.info(this.#sentence)
+  /** Ends the run with what was achieved; a green step that leaves a doubt warns of it. */
+  async succeed(outcome: Outcome): Promise<void> {
+    const sentence = this.#achievement(outcome)
+    const facts = 'proof' in outcome ? outcome.proof.facts : []
+    await this.#publish(outcome.kind === 'safe to stop', () =>
+      writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
+    )
+    const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
+    const say = hasDoubts || outcome.kind === 'not drained' ? warning : info
+    say(escapeForLog(sentence))
   }
 
-  /** Says what went wrong, what state every server was left in, and what to do, as the step's last line. */
-  failed(error: unknown): void {
+  /** Ends the run with what went wrong, what state every server was left in, and what to do. */
+  async fail(error: unknown): Promise<void> {
     const targets = this.#targets
-    const states = targets.length > 0 ? `Now ${statesOf(targets)}.` : ''
-    const untouched = !targets.some(wasAsked)
-    const advice = error instanceof HaproxyError ? error.advice : ''
-    const changed = untouched ? 'Nothing was changed.' : ''
-    this.#sentence = reportFailure(error, changed, states, advice, this.#giveBack())
+    const more = [
+      this.#affected.some(wasTouched) ? '' : 'Nothing was changed.',
+      targets.length > 0 ? `Now ${statesOf(targets)}.` : '',
+      adviceFor(error, this.#inputs),
+      this.#whoBringsThemBack()
+    ]
+    const sentence = failureSentence(error, ...more)
+    await this.#publish(false, () =>
+      writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] })
+    )
+    reportFailure(error, ...more)
   }
 
-  /** Sets the outputs and writes the summary, on failure too, as far as they are known. */
-  async publish(): Promise<void> {
+  /** Reporting cannot undo what was done: what goes wrong with it is said before the last line. */
+  async #publish(isSafeToStop: boolean, write: () => Promise<void>): Promise<void> {
     try {
-      setOutputs(this.#targets, this.#waitedMs)
+      setOutputs(this.#targets, {
+        waitedMs: this.#waitedMs,
+        isChanged: this.#affected.some(isChanged),
+        isSafeToStop
+      })
     } catch (error) {
-      reportFailure(error, this.#sentence)
+      reportFailure(error, 'So the outputs of this step are missing.')
     }
-    await writeSummary({
-      title: `HAProxy: ${this.#inputs.action}${this.#inputs.dryRun ? ' (dry run)' : ''}`,
-      sentence: this.#sentence,
-      targets: this.#targets,
-      waitedMs: this.#waitedMs,
-      samples: this.#samples
-    })
+    await write()
   }
 
-  #sessionsLeft(): number {
-    return this.#targets.reduce((sum, { now }) => sum + now.sessions + now.queue, 0)
+  #summary(sentence: string): {
+    readonly sentence: string
+    readonly targets: readonly Target[]
+    readonly waitedMs: number
+    readonly samples: readonly Sample[]
+  } {
+    return { sentence, targets: this.#targets, waitedMs: this.#waitedMs, samples: this.#samples }
   }
 
-  #achievement(isMet: boolean): string {
-    const { action, dryRun, wait, maxSessions } = this.#inputs
+  #achievement(outcome: Outcome): string {
     const targets = this.#targets
     const states = statesOf(targets)
-    const before = targets.some(isChanged) ? '' : ', as before'
+    const before = this.#affected.some(isChanged) ? '' : ', as before'
     const waited = `, waited ${formatDuration(this.#waitedMs)}`
-    if (dryRun) {
-      return `Dry run, nothing was changed: ${states}.`
-    }
-    switch (action) {
-      case 'drain':
-      case 'maint':
-        if (!wait) {
-          return `Out of rotation: ${states}${before}. Not waited for sessions to end.`
-        }
-        if (!isMet) {
-          return `Out of rotation but not drained: ${states}${waited}.`
-        }
-        if (this.pools.some(({ reloads, hasForgotten }) => reloads > 0 || hasForgotten)) {
-          const certainty = this.pools.some(({ reloads }) => reloads > 0) ? 'was' : 'may have been'
-          return (
-            `Drained as far as can be seen: ${states}${waited}. HAProxy ${certainty} reloaded meanwhile, and requests ` +
-            'that its old process still serves are not shown; its `hard-stop-after` ends them.'
-          )
-        }
-        return maxSessions > 0
-          ? `As drained as was asked (max-sessions: ${maxSessions}): ${states}${before}${waited}.`
-          : `Safe to stop: ${states}${before}${waited}.`
-      case 'ready':
-        if (!isMet) {
-          return `Ready: ${states}${before}. Not waited until up.`
-        }
-        return targets.every(({ now }) => takesTraffic(now))
-          ? `Back and taking traffic: ${states}${before}${waited}.`
-          : `Up, but with weight 0 no traffic comes: ${states}${before}${waited}.`
-      case 'status':
+    const { action } = this.#inputs
+    switch (outcome.kind) {
+      case 'observed':
         return `Seen: ${states}.`
-      default:
+      case 'dry run':
+        return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`
+      case 'commanded':
         return `HAProxy carried out ${action}: ${states}.`
+      case 'requested':
+        return action === 'ready'
+          ? `Ready: ${states}${before}. This step did not wait until up.`
+          : `Out of rotation: ${states}${before}. This step did not wait for sessions to end.`
+      case 'not drained':
+        return `Out of rotation but not drained: ${states}${waited}.`
+      case 'safe to stop':
+        return `Safe to stop: ${states}${before}${waited}.`
+      case 'drained':
+        return [
+          action === 'maint'
+            ? `Drained, but not proven safe to stop: ${states}${before}${waited}.`
+            : `Drained: ${states}${before}${waited}. Pinned clients may come back; maint keeps them away.`,
+          ...outcome.proof.doubts.map(explainDoubt)
+        ].join(' ')
+      case 'up':
+        return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`
     }
   }
 
   /** What becomes of servers that a failed step leaves out of rotation. */
-  #giveBack(): string {
+  #whoBringsThemBack(): string {
     const { action, restore } = this.#inputs
     const held = this.#targets.filter(isHeld)
     if (action === 'ready' && held.length > 0) {
-      return `Load balancing sends no user to ${namesOf(held)} until somebody asks for ready.`
+      const stays = held.some(mayBeReleased) ? 'may stay' : 'stays'
+      return `${namesOf(held)} ${stays} in drain until somebody asks for ready.`
     }
     const out = this.#targets.filter(isMoved)
     if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
       return ''
     }
-    return restore === 'never'
-      ? `The post step will not bring ${namesOf(out)} back (restore: never); action: ready does.`
-      : `The post step will bring ${namesOf(out)} back (restore: ${restore}).`
+    switch (restore) {
+      case 'never':
+        return `The post step does not bring ${namesOf(out)} back (restore: never); action: ready does.`
+      case 'failure':
+        return `The post step brings ${namesOf(out)} back if the job fails or is cancelled (restore: failure).`
+      case 'always':
+        return `The post step brings ${namesOf(out)} back (restore: always).`
+    }
   }
 }
 
-/** Whether a target is in the drain that this run asked for; a reload may have ended it unseen. */
-function isHeld({ asked, undone, certain, now, pool }: Target): boolean {
-  return asked === 'drain' && !undone && certain && isOutOfRotation(now) && pool.reloads === 0
+/** Whether a target is, or may be, in the drain that this run asked for. */
+function isHeld(target: Target): boolean {
+  const { change, isKnown, now } = target
+  return (
+    isKnown &&
+    !change.rolledBack &&
+    isOutOfRotation(now) &&
+    (change.state === 'drain' || shownAdminState(now) === 'drain' || mayBeReleased(target))
+  )
 }
 
-/** How a target is told of while it is waited for; sessions count only where they are to end. */
+/** Whether it is not known if the drain of a target has ended, because its status hides that. */
+function mayBeReleased({ change, now }: Target): boolean {
+  return (
+    change.state === 'ready' && change.isUncertain === true && shownAdminState(now) === undefined
+  )
+}
+
+/** A server that was ready already was not checked anew. */
+function takenAsFound(targets: readonly Target[]): string {
+  const found = targets.filter((target) => !wasTouched(target))
+  return found.length > 0 ? ` Taken as found, without a fresh check: ${namesOf(found)}.` : ''
+}
+
+/** How a target is spoken of while it is waited for; sessions count only where they are to end. */
 function phrase(target: Target): string {
   const { now } = target
   const seen = isOutOfRotation(now) ? seenAs(target) : now.status

@@ -1,8 +1,10 @@
 import * as core from '@actions/core'
 import { escapeForHtml } from './escape.ts'
 import { log } from './log.ts'
+import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { formatDuration } from '../rotation/duration.ts'
-import type { Target } from '../rotation/pool.ts'
+import type { Outcome } from '../rotation/outcome.ts'
+import type { Target } from '../rotation/target.ts'
 
 /** How many sessions and queued requests were left at one moment of a wait. */
 export interface Sample {
@@ -10,17 +12,63 @@ export interface Sample {
   readonly sessions: number
 }
 
-/** What the job summary tells of a run. */
+/** What the job summary says of a run. */
 export interface Summary {
+  /** What became of it. */
   readonly title: string
   /** The last sentence of the log. */
   readonly sentence: string
   readonly targets: readonly Target[]
   readonly waitedMs: number
   readonly samples: readonly Sample[]
+  /** What was proven, and how. */
+  readonly facts: readonly string[]
 }
 
-/** Writes the job summary. A report must not fail the deed, so what goes wrong is only told. */
+const OUTCOMES = {
+  observed: 'ℹ️ {}: seen',
+  'dry run': 'ℹ️ {}: dry run',
+  commanded: '✅ {}: carried out',
+  requested: '✅ {}: requested',
+  'safe to stop': '✅ {}: safe to stop',
+  drained: '✅ {}: drained',
+  'not drained': '⚠️ {}: not drained',
+  up: '✅ {}: up'
+} as const satisfies Record<Outcome['kind'], string>
+
+/** The title of a run that has achieved something. */
+export function titleOf(outcome: Outcome, targets: readonly Target[]): string {
+  const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0
+  const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind]
+  return fill(title, targets)
+}
+
+const FAILURES: Partial<Record<Problem, string>> = {
+  'guard-refused': 'refused, too few others serve',
+  'same-address': 'refused, its address is in use',
+  'not-drained': 'not drained',
+  'old-process': 'not drained',
+  'not-up': 'not up',
+  'changed-meanwhile': 'changed meanwhile',
+  cancelled: 'cancelled'
+}
+
+/** The title of a run that failed. */
+export function titleOfFailure(error: unknown, targets: readonly Target[]): string {
+  const what = error instanceof HaproxyError ? FAILURES[error.problem] : undefined
+  return fill(`❌ {}: ${what ?? 'failed'}`, targets)
+}
+
+/** So many names still make a title. */
+const NAMED = 3
+
+function fill(title: string, targets: readonly Target[]): string {
+  const names = [...new Set(targets.map(({ name }) => name))]
+  const all = names.length > NAMED ? `${names.length} servers` : names.join(', ')
+  return title.replace('{}', () => all)
+}
+
+/** Writes the job summary. A report must not fail the step, so what goes wrong is only said. */
 export async function writeSummary(summary: Summary): Promise<void> {
   // Without this file (another runner, an old server) the toolkit throws.
   if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
@@ -31,6 +79,7 @@ export async function writeSummary(summary: Summary): Promise<void> {
       .addHeading(escapeForHtml(summary.title), 3)
       .addRaw(`<p>${escapeForHtml(summary.sentence)}</p>`, true)
       .addTable(table(summary))
+      .addRaw(list(summary.facts))
       .addRaw(chart(summary.samples))
       .write()
   } catch (error) {
@@ -38,10 +87,15 @@ export async function writeSummary(summary: Summary): Promise<void> {
   }
 }
 
+function list(facts: readonly string[]): string {
+  const items = facts.map((fact) => `<li>${escapeForHtml(fact)}</li>`)
+  return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : ''
+}
+
 function table({ targets, waitedMs }: Summary): Parameters<typeof core.summary.addTable>[0] {
   const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
-  const rows = targets.map(({ pool, before, now }) => [
-    pool.page.name,
+  const rows = targets.map(({ backend, before, now }) => [
+    backend.instance.name,
     before.backend,
     before.name,
     before.status,

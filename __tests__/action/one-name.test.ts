@@ -1,0 +1,252 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type { Application } from '../support/application.ts'
+import { startBalancer } from '../support/balancer.ts'
+import { type Farm, startFarm } from '../support/farm.ts'
+import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
+import { startMiddleman } from '../support/middleman.ts'
+import { makeResolver } from '../support/names.ts'
+import { freePort } from '../support/ports.ts'
+import { type ActionResult, runAction } from '../support/runner.ts'
+
+let port: number
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+/** A HAProxy whose statistics page can be read at these addresses as well, at one port. */
+async function farmAt(addresses: readonly string[], other?: Farm): Promise<Farm> {
+  const farm = await startFarm({
+    ...(other !== undefined && { applications: other.applications }),
+    extra: [
+      'frontend more-stats',
+      ...addresses.map((address) => `  bind ${address}:${port}`),
+      '  stats enable',
+      '  stats uri /admin',
+      '  stats admin if TRUE'
+    ].join('\n')
+  })
+  stops.push(() => farm.stop())
+  return farm
+}
+
+/** Two HAProxies in front of the same applications, each at one of the two addresses of a name. */
+async function pair(): Promise<[Farm, Farm]> {
+  port = await freePort()
+  const first = await farmAt(['127.0.0.1'])
+  return [first, await farmAt(['127.0.0.2'], first)]
+}
+
+const addresses = ['127.0.0.1', '127.0.0.2']
+
+async function run(more: Readonly<Record<string, string>> = {}): Promise<ActionResult> {
+  const resolver = await makeResolver('lb.test', addresses)
+  stops.push(() => resolver.stop())
+  return runAction(
+    {
+      'stats-url': `http://lb.test:${port}/admin`,
+      backend: 'web',
+      server: 'app1',
+      action: 'maint',
+      'poll-interval': '200ms',
+      'settle-time': '400ms',
+      'hard-stop-after': '0s',
+      ...more
+    },
+    { env: resolver.env }
+  )
+}
+
+function statuses(farms: readonly Farm[]): Promise<string[]> {
+  return Promise.all(farms.map((farm) => farm.status('app1')))
+}
+
+async function holdOn(farm: Farm, server: string): Promise<HeldConnection> {
+  for (;;) {
+    const held = await holdConnection(farm.userUrl)
+    if (held.application === server) {
+      stops.push(() => held.close())
+      return held
+    }
+    await held.close()
+  }
+}
+
+describe('two HAProxies with one name', () => {
+  test.each([
+    ['maint', 'true'],
+    ['maint', 'false'],
+    ['drain', 'true']
+  ])(
+    'are refused for %s, and rolled back, with their addresses named (wait: %s)',
+    async (action, wait) => {
+      const farms = await pair()
+      const result = await run({ action, wait })
+      expect(result).toMatchObject({
+        exitCode: 1,
+        outputs: { changed: 'false', 'safe-to-stop': 'false' }
+      })
+      expect(result.lastLine).toContain(
+        `The host of http://lb.test:${port}/admin has several addresses, and they are several HAProxies: ` +
+          'the change at 127.0.0.1 does not show at 127.0.0.2.'
+      )
+      expect(result.lastLine).toContain('What had changed was rolled back.')
+      expect(result.lastLine).toContain('Name each HAProxy by an address of its own')
+      for (const status of await statuses(farms)) expect(status).toMatch(/^UP/)
+    }
+  )
+
+  test('are refused for ready, and rolled back', async () => {
+    const farms = await pair()
+    for (const farm of farms) await farm.set('app1', 'maint')
+    const result = await run({ action: 'ready' })
+    expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+    expect(result.lastLine).toContain('the change at 127.0.0.1 does not show at 127.0.0.2.')
+    expect(await statuses(farms)).toEqual(['MAINT', 'MAINT'])
+  })
+
+  test('are refused where only the first has the server in maint already', async () => {
+    const farms = await pair()
+    await farms[0].set('app1', 'maint')
+    const result = await run()
+    expect(result).toMatchObject({ exitCode: 1, outputs: { 'safe-to-stop': 'false' } })
+    expect(result.lastLine).toContain('several HAProxies')
+    expect(await statuses(farms)).toEqual(['MAINT', 'UP'])
+  })
+
+  test('are not taken for one where both have the server in maint, and the second a session', async () => {
+    const farms = await pair()
+    const held = await holdOn(farms[1], 'app1')
+    for (const farm of farms) await farm.set('app1', 'maint')
+    const result = await run({ 'wait-timeout': '3s' })
+    expect(held.open).toBe(true)
+    expect(result.outputs['safe-to-stop']).toBe('false')
+    expect(result.lastLine).not.toMatch(/^Safe to stop/)
+  })
+
+  test('can be changed by their addresses', async () => {
+    const farms = await pair()
+    const urls = addresses.map((address) => `http://${address}:${port}/admin`).join(' ')
+    const result = await run({ 'stats-url': urls })
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'true' } })
+    expect(await statuses(farms)).toEqual(['MAINT', 'MAINT'])
+  })
+})
+
+describe('one HAProxy with several addresses', () => {
+  test('is safe to stop a server of, and gets it back', async () => {
+    port = await freePort()
+    const farm = await farmAt(addresses)
+    const result = await run()
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'true' } })
+    expect(result.lastLine).toMatch(/^Safe to stop: /)
+    expect(await farm.status('app1')).toBe('MAINT')
+    const back = await run({ action: 'ready' })
+    expect(back).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  })
+
+  test('of which one is out of reach cannot be proven to be one, and is rolled back', async () => {
+    port = await freePort()
+    const farm = await farmAt(['127.0.0.1'])
+    const result = await run({ 'request-timeout': '1s' })
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { changed: 'false', 'safe-to-stop': 'false' }
+    })
+    expect(result.lastLine).toContain(`at 127.0.0.2`)
+    expect(result.lastLine).toContain('What had changed was rolled back.')
+    expect(await farm.status('app1')).toMatch(/^UP/)
+  })
+})
+
+describe('two HAProxies behind one address that answer in turn', () => {
+  test.each([
+    ['maint', 'true'],
+    ['maint', 'false'],
+    ['drain', 'true']
+  ])('have %s refused, and rolled back (wait: %s)', async (action, wait) => {
+    const farms = await pair()
+    const balancer = await startBalancer(
+      farms.map(({ statsUrl }) => Number(new URL(statsUrl).port))
+    )
+    stops.push(() => balancer.stop())
+    const url = balancer.through(farms[0].statsUrl)
+    const result = await run({ 'stats-url': url, action, wait })
+    expect(result).toMatchObject({ exitCode: 1, outputs: { 'safe-to-stop': 'false' } })
+    expect(result.lastLine).toContain(`Two HAProxies answer in turn at ${url}`)
+    for (const status of await statuses(farms)) expect(status).toMatch(/^UP/)
+    expect(Math.min(...balancer.connections)).toBeGreaterThan(0)
+  })
+
+  test('are not safe to stop where both have the server in maint already', async () => {
+    const farms = await pair()
+    const held = await holdOn(farms[1], 'app1')
+    for (const farm of farms) await farm.set('app1', 'maint')
+    const balancer = await startBalancer(
+      farms.map(({ statsUrl }) => Number(new URL(statsUrl).port))
+    )
+    stops.push(() => balancer.stop())
+    const result = await run({
+      'stats-url': balancer.through(farms[0].statsUrl),
+      'wait-timeout': '3s'
+    })
+    expect(held.open).toBe(true)
+    expect(result.outputs['safe-to-stop']).toBe('false')
+    expect(await statuses(farms)).toEqual(['MAINT', 'MAINT'])
+  })
+
+  /** A port at which a HAProxy shows the process id that any other shows, as in containers. */
+  async function inContainer(farm: Farm): Promise<number> {
+    const wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+    stops.push(() => wire.stop())
+    // As long as the true one, for the answer comes in chunks of known length.
+    const rewrite = (answer: Buffer): Buffer =>
+      Buffer.from(
+        answer
+          .toString('latin1')
+          .replace(/(pid = <\/b> )(\d+)/, (_, label: string, pid: string) => {
+            return label + '8'.padStart(pid.length, '0')
+          }),
+        'latin1'
+      )
+    wire.fault = ({ request }) =>
+      request?.path.includes(';norefresh') === true ? { kind: 'rewrite', rewrite } : undefined
+    return wire.port
+  }
+
+  test.each([
+    ['maint', 'true'],
+    ['maint', 'false'],
+    ['drain', 'true']
+  ])(
+    'are found out even if they look like one, and each takes one of two backends (%s, wait: %s)',
+    async (action, wait) => {
+      port = await freePort()
+      const extra = (applications: readonly Application[]): string =>
+        [
+          'backend api',
+          ...applications.map((app) => `  server ${app.name} 127.0.0.1:${app.port}`)
+        ].join('\n')
+      const first = await startFarm({ serverOptions: '', extra })
+      stops.push(() => first.stop())
+      const second = await startFarm({
+        serverOptions: '',
+        extra,
+        applications: first.applications
+      })
+      stops.push(() => second.stop())
+      const balancer = await startBalancer([await inContainer(first), await inContainer(second)])
+      stops.push(() => balancer.stop())
+      const url = balancer.through(first.statsUrl)
+      const result = await run({
+        'stats-url': url,
+        backend: '*',
+        action,
+        wait,
+        'wait-timeout': '5s'
+      })
+      expect(result).toMatchObject({ exitCode: 1, outputs: { 'safe-to-stop': 'false' } })
+      expect(result.lastLine).not.toMatch(/^(Safe to stop|Drained|Out of rotation)/)
+    }
+  )
+})

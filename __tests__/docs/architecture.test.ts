@@ -1,0 +1,105 @@
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { join } from 'node:path'
+import { type Page, showMarkdown, type Theme } from './page.ts'
+import { blocksOf, documents, filesIn, read } from './repository.ts'
+
+// Several starts of a browser, on a machine that is busy.
+jest.setTimeout(180_000)
+
+const PAGE = 'docs/architecture.md'
+const themes: readonly Theme[] = ['light', 'dark']
+const sources = filesIn('src', /\.ts$/)
+/** A folder for pictures of what was drawn, for a person to look at; none by default. */
+const pictures = process.env['SCREENSHOTS']
+
+/** The words of a type that is a union of them. */
+function wordsOf(path: string, type: string): string[] {
+  const [, union = ''] =
+    new RegExp(`^(?:export )?type ${type} =([^]*?)(?:\\n\\n|$(?!\\n))`, 'm').exec(read(path)) ?? []
+  return [...union.matchAll(/(?:^|\||kind:)\s*'([^']+)'/g)].map(([, word = '']) => word)
+}
+
+describe('the diagrams', () => {
+  const diagrams = documents().flatMap((path) => blocksOf(path, 'mermaid'))
+  const draw = (theme: Theme): Promise<Page> =>
+    showMarkdown(
+      diagrams.map(({ text }) => `\`\`\`mermaid\n${text}\`\`\`\n`).join('\n'),
+      theme,
+      pictures && join(pictures, `architecture-${theme}.png`)
+    )
+
+  test.each(themes)('can be drawn and read in %s', async (theme) => {
+    const { errors, charts } = await draw(theme)
+    expect(errors).toEqual([])
+    expect(charts.map(({ kind }) => kind)).toEqual(['stateDiagram', 'stateDiagram'])
+    for (const { width, height, contrast } of charts) {
+      expect(width).toBeGreaterThan(300)
+      expect(height).toBeGreaterThan(100)
+      expect(contrast).toBeGreaterThan(4)
+    }
+  })
+
+  describe('name what the code knows:', () => {
+    let texts: readonly (readonly string[])[]
+    beforeAll(async () => {
+      const { charts } = await draw('light')
+      texts = charts.map((chart) => chart.texts.flatMap((text) => text.split(', ')))
+    })
+
+    test('of a drain, every outcome that it can have', () => {
+      const outcomes = wordsOf('src/rotation/outcome.ts', 'Outcome')
+      const ofOthers = ['observed', 'dry run', 'commanded', 'up']
+      expect(outcomes).toEqual(expect.arrayContaining(ofOthers))
+      const ofDrains = outcomes.filter((outcome) => !ofOthers.includes(outcome))
+      expect(ofDrains.length).toBeGreaterThan(3)
+      expect(texts[0]).toEqual(expect.arrayContaining(ofDrains))
+    })
+
+    test.each([
+      ['route', 'src/rotation/route.ts', 'Route'],
+      ['stage', 'src/rotation/returning.ts', 'Stage']
+    ])('of a return, every %s', (_, path, type) => {
+      const words = wordsOf(path, type)
+      expect(words.length).toBeGreaterThan(3)
+      expect(texts[1]).toEqual(expect.arrayContaining(words))
+    })
+  })
+})
+
+describe('docs/architecture.md', () => {
+  const rows = [...read(PAGE).matchAll(/^\| `(src\/[^`]+)` +\|/gm)].map(([, path = '']) => path)
+
+  test('has a row for every source file, and for no other', () => {
+    expect(rows.toSorted()).toEqual(sources)
+  })
+
+  test('names functions that are there', () => {
+    const code = sources.map(read).join('\n')
+    const calls = [...read(PAGE).matchAll(/`(?:\w+\.)?(\w+)\(\)`/g)].map(([, name = '']) => name)
+    const ofNode = ['exit']
+    expect(calls.length).toBeGreaterThan(10)
+    const own = calls.filter((name) => !ofNode.includes(name))
+    expect(own.filter((name) => !new RegExp(`\\b${name}[(<]`).test(code))).toEqual([])
+  })
+})
+
+describe('what a comment names as its source is a heading of', () => {
+  const comments = [...sources, ...filesIn('__tests__', /\.ts$/), ...filesIn('script', /\.ts$/)]
+    .filter((path) => path !== '__tests__/docs/architecture.test.ts')
+    // A comment may break its line anywhere.
+    .map((path) => read(path).replaceAll(/\s*\n\s*(?:\*|\/\/)\s+/g, ' '))
+    .join('\n')
+  const pointers = [...comments.matchAll(/(docs\/[\w-]+\.md), "([^"]+)"/g)].map(
+    ([, page = '', heading = '']) => [page, heading] as const
+  )
+  const each = [...new Map(pointers.map((pointer) => [pointer.join(), pointer])).values()]
+
+  test('something', () => {
+    expect(each.length).toBeGreaterThan(8)
+  })
+
+  test.each(each)('%s: "%s"', (page, heading) => {
+    const headings = [...read(page).matchAll(/^##+ (.*)$/gm)].map(([, text]) => text)
+    expect(headings).toContain(heading)
+  })
+})

@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { Instance } from '../../src/rotation/instance.ts'
+import { type Glimpse, OldProcesses } from '../../src/rotation/old-processes.ts'
+import type { ImitatedPage } from '../support/imitated-page.ts'
+import { type Stage, stageSetter } from './stage.ts'
+
+const set = stageSetter()
+const START = 5_000
+const RELOAD = 20_000
+
+let stage: Stage
+let page: ImitatedPage
+let instance: Instance
+
+beforeEach(async () => {
+  stage = set()
+  page = await stage.page()
+  page.process = { pid: 100, startedAt: 4_000 }
+  instance = new Instance(page.page, stage.clock)
+  await instance.identify({ signal: stage.cancelled })
+})
+
+/** Has another process answer that started at this time, and says what it was taken for. */
+async function replace(startedAt: number): Promise<string> {
+  stage.clock.pass(RELOAD - stage.clock.now())
+  page.process = { pid: page.process.pid + 1, startedAt }
+  return instance.recheck({ signal: stage.cancelled })
+}
+
+describe('at the beginning', () => {
+  test('old processes are not suspected where nothing says how long they may live', () => {
+    expect(new OldProcesses(instance, undefined).goneAt).toBe(-Infinity)
+  })
+
+  test('old processes are gone once the present one was seen for as long as they may live', () => {
+    expect(new OldProcesses(instance, 60_000).goneAt).toBe(START + 61_000)
+    expect(new OldProcesses(instance, 0).goneAt).toBe(START + 1_000)
+  })
+
+  test('old processes are not waited for where the process is not known', () => {
+    const unknown = new Instance(page.page, stage.clock)
+    expect(new OldProcesses(unknown, 60_000).goneAt).toBe(-Infinity)
+  })
+})
+
+describe('a process that is replaced', () => {
+  const at = (ms: number, isIdle: boolean): Glimpse => ({ at: ms, isIdle })
+
+  // The new one started between 19 and 20 s.
+  test.each<[string, Glimpse[], boolean, boolean]>([
+    ['it was never looked at', [], true, true],
+    ['it was idle the moment before', [at(19_000, true)], false, false],
+    ['it was idle the moment before, and its states are kept', [at(19_000, true)], true, false],
+    ['the look may have shown the new one', [at(19_001, true)], true, true],
+    ['it was idle long before, and its states are kept', [at(6_000, true)], true, false],
+    ['it was idle long before, and its states are lost', [at(6_000, true)], false, true],
+    ['it was idle two seconds before', [at(17_000, true)], false, false],
+    ['it was idle more than two seconds before', [at(16_999, true)], false, true],
+    ['it was busy', [at(19_000, false)], true, true],
+    ['it was idle once and busy later', [at(17_500, true), at(19_000, false)], true, true],
+    ['it was busy once and idle later', [at(17_500, false), at(19_000, true)], false, false],
+    ['only the new one was busy', [at(19_000, true), at(19_500, false)], true, false]
+  ])('where %s', async (_, glimpses, isKept, mayHold) => {
+    const old = new OldProcesses(instance, undefined)
+    glimpses.forEach((glimpse) => {
+      old.remember(glimpse)
+    })
+    expect(await replace(RELOAD)).toBe('newer')
+    expect(old.replaced(isKept)).toBe(mayHold)
+    expect(old.goneAt).toBe(mayHold ? Infinity : -Infinity)
+  })
+
+  test('is gone once the new one was seen for as long as it may live', async () => {
+    const old = new OldProcesses(instance, 60_000)
+    await replace(RELOAD)
+    expect(old.replaced(true)).toBe(true)
+    expect(old.goneAt).toBe(RELOAD + 61_000)
+  })
+
+  test('is not waited for when it was idle', async () => {
+    const old = new OldProcesses(instance, 60_000)
+    old.remember(at(19_000, true))
+    await replace(RELOAD)
+    expect(old.replaced(true)).toBe(false)
+    expect(old.goneAt).toBe(START + 61_000)
+  })
+
+  test('does not bring forward when those from before it are gone', async () => {
+    const old = new OldProcesses(instance, 60_000)
+    expect(await replace(-3_600_000)).toBe('unclear')
+    expect(old.replaced(true)).toBe(true)
+    expect(old.goneAt).toBe(START + 61_000)
+  })
+
+  test('may live for ever where the new one is not known', () => {
+    const old = new OldProcesses(new Instance(page.page, stage.clock), 60_000)
+    old.remember(at(6_000, true))
+    expect([old.replaced(true), old.goneAt]).toEqual([true, Infinity])
+  })
+})

@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals'
+import { HaproxyError, type Problem } from '../../src/haproxy/errors.ts'
+import { adviceFor } from '../../src/runner/advice.ts'
+import { readInputs } from '../../src/runner/inputs.ts'
+import { inputsFor } from './imitated-pages.ts'
+import { type Given, inProcess } from './in-process.ts'
+
+/** The advice on a failure of a step with these inputs. */
+async function advice(error: unknown, given: Given = {}): Promise<string> {
+  const inputs = inputsFor([], { 'stats-url': 'http://lb/admin', action: 'maint', ...given })
+  let text = ''
+  await inProcess(inputs, () => (text = adviceFor(error, readInputs())))
+  return text
+}
+
+describe('the advice', () => {
+  test.each<[Problem, string]>([
+    ['tls-unknown-issuer', 'The input for that is ca-certificate.'],
+    ['tls-client-certificate', 'The inputs for that are client-certificate and client-key.'],
+    ['timed-out', 'The input for that is request-timeout.'],
+    [
+      'same-address',
+      "To name them, list their backends in backend, or use backend: '*'; same-address: ignore lets the step go on."
+    ],
+    [
+      'old-process',
+      'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+    ]
+  ])('on %s is what HAProxy needs, and then the input for it', async (problem, expected) => {
+    const error = new HaproxyError(problem, 'No.', { advice: 'Do this.' })
+    expect(await advice(error)).toBe(`Do this. ${expected}`)
+  })
+
+  test.each<Problem>(['DENY', 'unauthorized', 'guard-refused', 'did-not-hold', 'not-up'])(
+    'on %s is that of the failure alone',
+    async (problem) => {
+      const error = new HaproxyError(problem, 'No.')
+      expect(await advice(error)).toBe(error.advice)
+    }
+  )
+
+  test('on servers that are not drained names every way on', async () => {
+    const error = new HaproxyError('not-drained', 'No.')
+    expect(await advice(error)).toBe(
+      'You can wait longer (wait-timeout), let some sessions remain (max-sessions) or end the sessions (on-timeout: shutdown).'
+    )
+    expect(await advice(error, { 'on-timeout': 'shutdown' })).toBe(
+      'You can wait longer (wait-timeout) or let some sessions remain (max-sessions).'
+    )
+  })
+
+  test('on servers that are not drained begins with what is known of them', async () => {
+    const error = new HaproxyError('not-drained', 'No.', { advice: 'Do this.' })
+    expect(await advice(error)).toMatch(/^Do this\. You can wait longer/)
+  })
+
+  test('on a failure of another kind is none', async () => {
+    const error = Object.assign(new Error('No.'), { problem: 'not-drained', advice: 'Do this.' })
+    expect(await advice(error)).toBe('')
+    expect(await advice(undefined)).toBe('')
+  })
+})

@@ -1,0 +1,85 @@
+import type { Instance } from './instance.ts'
+
+/** A process may have started up to so long before its uptime tells. Milliseconds. */
+const ROUNDING = 1_000
+/** How long before a new process started a look may be, to tell for certain what the old one had. ms */
+const RECENT = 2_000
+
+/** What one look showed of all targets on an instance. */
+export interface Glimpse {
+  /** When, on the run's clock, in milliseconds. */
+  readonly at: number
+  /** Whether all were in maint, and they and their followers had no session: nothing new could come. */
+  readonly isIdle: boolean
+}
+
+/**
+ * The processes of one instance from before its last reload. They serve their sessions to the end, and nothing
+ * on the statistics page tells of them (docs/haproxy-facts.md, "Reloads").
+ */
+export class OldProcesses {
+  readonly instance: Instance
+  readonly #hardStopAfterMs: number | undefined
+  readonly #glimpses: Glimpse[] = []
+  #goneAt = -Infinity
+  #resetAt = -Infinity
+  /** When the process that answers was first seen, and the one before it. */
+  #firstSeenAt: readonly [now: number, before: number]
+
+  /** @param hardStopAfterMs how long an old process may live on after a reload, where that is known */
+  constructor(instance: Instance, hardStopAfterMs: number | undefined) {
+    this.instance = instance
+    this.#hardStopAfterMs = hardStopAfterMs
+    this.#firstSeenAt = [instance.process?.firstSeenAt ?? -Infinity, -Infinity]
+    this.#goneAt = this.#endOfThoseBefore(-Infinity)
+  }
+
+  /**
+   * When none can hold a session any more, in milliseconds on the run's clock: Infinity where nothing can
+   * tell, and -Infinity where nothing says that there is one.
+   */
+  get goneAt(): number {
+    return this.#goneAt
+  }
+
+  remember(glimpse: Glimpse): void {
+    this.#glimpses.push(glimpse)
+  }
+
+  /**
+   * Takes in that a look showed counters that had begun anew: it may have shown another process already, even if
+   * that one seems to have started later, as one does that was stalled.
+   */
+  countersReset(at: number): void {
+    this.#resetAt = at
+  }
+
+  /**
+   * Takes in that another process answers now.
+   *
+   * @param isKept whether the new process has the admin states that the old one had
+   * @returns whether the old one may have sessions that nothing shows
+   */
+  replaced(isKept: boolean): boolean {
+    const { startedAt = -Infinity, firstSeenAt = -Infinity } = this.instance.process ?? {}
+    if (firstSeenAt !== this.#firstSeenAt[0]) {
+      this.#firstSeenAt = [firstSeenAt, this.#firstSeenAt[0]]
+    }
+    const start = startedAt - ROUNDING
+    const from = this.#firstSeenAt[1]
+    const to = this.#resetAt > from ? this.#resetAt : Infinity
+    const last = this.#glimpses.findLast(({ at }) => at >= from && at < to && at <= start)
+    const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT)
+    if (!isIdle) {
+      this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity))
+    }
+    return !isIdle
+  }
+
+  #endOfThoseBefore(unknown: number): number {
+    const { process } = this.instance
+    return this.#hardStopAfterMs === undefined || process === undefined
+      ? unknown
+      : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs)
+  }
+}

@@ -1,0 +1,35 @@
+import type { SharedAddresses } from './same-address.ts'
+import type { WaitOptions } from './wait.ts'
+
+/** What to do about servers that are not drained, or not up, in time. */
+export const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'] as const
+export type OnTimeout = (typeof ON_TIMEOUT)[number]
+
+/** How to take servers out of rotation. */
+export interface TakeOut {
+  readonly state: 'drain' | 'maint'
+  /** How many other servers of a backend must serve. */
+  readonly minUp: number
+  /** How to wait until drained; undefined for not at all. */
+  readonly wait: WaitOptions | undefined
+  /** Sessions and queued requests that may remain. */
+  readonly maxSessions: number
+  readonly onTimeout: OnTimeout
+  /** How long a process of HAProxy may live on after a reload, in milliseconds, where that is known. */
+  readonly hardStopAfterMs: number | undefined
+  /** Who else uses the addresses of the servers. */
+  readonly shared: SharedAddresses
+}
+
+/** How to bring servers back into rotation. */
+export interface BringBack {
+  /** Whether a server with a health check passes it anew before HAProxy sends it anyone. */
+  readonly freshCheck: boolean
+  /** How to wait until up. */
+  readonly wait: WaitOptions
+  /** Whether to wait until up; else only until HAProxy needs no further request to bring them up. */
+  readonly isAwaited: boolean
+  /** How many other servers must serve where a reload makes it necessary to take one out again. */
+  readonly minUp: number
+  readonly onTimeout: OnTimeout
+}

@@ -1,0 +1,41 @@
+import type { Instance } from './instance.ts'
+import type { Other } from './same-address.ts'
+import type { Target } from './target.ts'
+
+/** Why a server that is drained is not proven safe to stop. */
+export type Doubt =
+  | { readonly kind: 'young process'; readonly instances: readonly Instance[] }
+  | { readonly kind: 'process unknown'; readonly instances: readonly Instance[] }
+  | { readonly kind: 'process unclear'; readonly instances: readonly Instance[] }
+  | { readonly kind: 'agent check'; readonly targets: readonly Target[] }
+  | { readonly kind: 'same address'; readonly others: readonly Other[] }
+  | { readonly kind: 'same name'; readonly others: readonly Other[] }
+  | { readonly kind: 'too few serve'; readonly backends: readonly string[] }
+  | { readonly kind: 'max sessions' }
+
+/** What was found out about the servers that a step took out. */
+export interface Proof {
+  /** What could not be proven. */
+  readonly doubts: readonly Doubt[]
+  /** What was, and how, in sentences. */
+  readonly facts: readonly string[]
+}
+
+/** What a step has achieved. */
+export type Outcome =
+  /** Only looked at. */
+  | { readonly kind: 'observed' }
+  /** Changed nothing; a real run would do this. */
+  | { readonly kind: 'dry run'; readonly plan: string }
+  /** A command was carried out that is not an admin state. */
+  | { readonly kind: 'commanded' }
+  /** The admin state is verified, and nothing was waited for. */
+  | { readonly kind: 'requested' }
+  /** In maint, and nothing can reach it any more. */
+  | { readonly kind: 'safe to stop'; readonly proof: Proof }
+  /** Out of rotation and without sessions, and more is not proven or not promised. */
+  | { readonly kind: 'drained'; readonly proof: Proof }
+  /** Out of rotation, but not drained in time, and the step was to go on. */
+  | { readonly kind: 'not drained' }
+  /** In rotation and up. */
+  | { readonly kind: 'up' }

@@ -1,0 +1,101 @@
+import { type Backend, instancesOf, targetsOf } from './backend.ts'
+import { formatDuration } from './duration.ts'
+import { backendsAtStake, servingIn } from './guard.ts'
+import type { Instance } from './instance.ts'
+import type { Doubt, Proof } from './outcome.ts'
+import { describeOthers, type SharedAddresses } from './same-address.ts'
+
+/** A HAProxy that has run for so long has no process from before its last reload any more. Milliseconds. */
+const LONG_AGO = 3_600_000
+
+/** What there is to judge a drained step by. */
+export interface Evidence {
+  readonly minUp: number
+  readonly maxSessions: number
+  readonly hardStopAfterMs: number | undefined
+  readonly shared: SharedAddresses
+  /** Instances whose process was replaced by one that may have started before. */
+  readonly unclear: readonly Instance[]
+  /** For how long there was no session, in milliseconds. */
+  readonly settledMs: number
+}
+
+/** What is proven of servers that are drained, and what is not. */
+export function proofOf(backends: readonly Backend[], evidence: Evidence): Proof {
+  const { shared, maxSessions, settledMs } = evidence
+  const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`
+  return {
+    doubts: doubtsOf(backends, evidence),
+    facts: [
+      `${rest} for ${formatDuration(settledMs)}.`,
+      ...instancesOf(backends).flatMap((instance) => processFact(instance, evidence) ?? []),
+      addressFact(shared),
+      ...backendsAtStake(backends).map(servingFact)
+    ]
+  }
+}
+
+function doubtsOf(backends: readonly Backend[], evidence: Evidence): Doubt[] {
+  const { shared, unclear, minUp, maxSessions } = evidence
+  const instances = instancesOf(backends)
+  const unknown = instances.filter(({ isShown }) => !isShown)
+  const young = instances.filter((instance) => isYoung(instance, evidence))
+  const withAgent = targetsOf(backends).filter(({ now }) => now.hasAgent)
+  const short = backendsAtStake(backends).filter((backend) => servingIn(backend).length < minUp)
+  return [
+    ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown } as const] : []),
+    ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear } as const] : []),
+    ...(young.length > 0 ? [{ kind: 'young process', instances: young } as const] : []),
+    ...(shared.same.length > 0 ? [{ kind: 'same address', others: shared.same } as const] : []),
+    ...(shared.unknown.length > 0 ? [{ kind: 'same name', others: shared.unknown } as const] : []),
+    ...(withAgent.length > 0 ? [{ kind: 'agent check', targets: withAgent } as const] : []),
+    ...(short.length > 0
+      ? [{ kind: 'too few serve', backends: short.map(({ fullName }) => fullName) } as const]
+      : []),
+    ...(maxSessions > 0 ? [{ kind: 'max sessions' } as const] : [])
+  ]
+}
+
+function isYoung(
+  { firstProcess }: Instance,
+  { hardStopAfterMs }: Pick<Evidence, 'hardStopAfterMs'>
+): boolean {
+  return (
+    hardStopAfterMs === undefined &&
+    firstProcess !== undefined &&
+    firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO
+  )
+}
+
+function processFact(instance: Instance, evidence: Evidence): string | undefined {
+  const { process, isShown, name, clock } = instance
+  if (process === undefined || !isShown) {
+    return undefined
+  }
+  const { hardStopAfterMs } = evidence
+  const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt
+  const old =
+    hardStopAfterMs !== undefined
+      ? `no older process can hold a session, as hard-stop-after is ${formatDuration(hardStopAfterMs)}`
+      : isYoung(instance, evidence)
+        ? 'an older process may hold a session'
+        : isReloaded
+          ? 'HAProxy was reloaded meanwhile, and no session was left on its old process'
+          : 'older processes are assumed to be gone after an hour'
+  const age = formatDuration(clock.now() - process.startedAt)
+  return `${name}: process ${process.pid} has been running for ${age}; ${old}.`
+}
+
+function addressFact({ same, areShown }: SharedAddresses): string {
+  if (same.length > 0) {
+    return `At the same address: ${describeOthers(same)}.`
+  }
+  return areShown
+    ? 'When the step began, no other server that could be reached was at the same address.'
+    : 'The page does not show the addresses (stats show-legends).'
+}
+
+function servingFact(backend: Backend): string {
+  const names = servingIn(backend).map(({ name }) => name)
+  return `Serving in ${backend.fullName}: ${names.length > 0 ? names.join(', ') : 'none'}.`
+}

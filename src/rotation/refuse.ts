@@ -1,0 +1,47 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import { isInheritedMaint, isUnresolved } from '../haproxy/server.ts'
+import { leaderOf } from './route.ts'
+import type { Target } from './target.ts'
+
+/**
+ * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
+ *
+ * @throws HaproxyError `malformed`
+ */
+export function refuseUnknownStatus(targets: readonly Target[]): void {
+  const unknown = targets.filter(({ before }) => before.word === undefined)
+  if (unknown.length > 0) {
+    const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`)
+    throw new HaproxyError(
+      'malformed',
+      `A status that HAProxy is not known to write: ${seen.join('; ')}.`
+    )
+  }
+}
+
+/**
+ * Refuses targets that cannot be brought back by naming them.
+ *
+ * @param canWait whether the step may wait until DNS resolves a name again
+ * @throws HaproxyError `undrivable` with the reason for each of them
+ */
+export function refuseUndrivable(targets: readonly Target[], canWait: boolean): void {
+  const reasons = targets.flatMap((target) => undrivable(target, targets, canWait) ?? [])
+  if (reasons.length > 0) {
+    throw new HaproxyError('undrivable', reasons.join(' '))
+  }
+}
+
+function undrivable(target: Target, all: readonly Target[], canWait: boolean): string | undefined {
+  const { fullName, before } = target
+  const { status, tracked } = before
+  if (isUnresolved(before)) {
+    return canWait
+      ? undefined
+      : `${fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`
+  }
+  if (isInheritedMaint(before) && leaderOf(target, all) === undefined) {
+    return `${fullName} is ${status}: it follows ${tracked ?? 'another server'}; name that server instead.`
+  }
+  return undefined
+}

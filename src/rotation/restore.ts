@@ -1,0 +1,29 @@
+import type { AdminState } from '../haproxy/server.ts'
+import { type Backend, targetsOf } from './backend.ts'
+import { bringBack } from './bring-back.ts'
+import type { BringBack } from './order.ts'
+import type { Context } from './context.ts'
+import { statesOf } from './describe.ts'
+import { lookAgain, refuseIfNotHeld, request } from './request.ts'
+
+/** Puts servers back to an admin state; those that were ready pass a fresh check first, and HAProxy does the rest. */
+export async function restore(
+  state: AdminState,
+  backends: readonly Backend[],
+  order: BringBack,
+  context: Context
+): Promise<void> {
+  const targets = targetsOf(backends)
+  if (targets.length === 0) {
+    return
+  }
+  if (state === 'ready') {
+    await bringBack(backends, { ...order, isAwaited: false }, context, () => undefined)
+  } else {
+    context.cancelled.throwIfAborted()
+    await request(state, targets, context)
+    await lookAgain(backends, context)
+    refuseIfNotHeld(targets)
+  }
+  context.log.notice(`Restored to ${state}: ${statesOf(targets)}.`)
+}

@@ -1,0 +1,75 @@
+import type { Snapshot } from '../haproxy/csv.ts'
+import { HaproxyError } from '../haproxy/errors.ts'
+import { isReachable, type Server } from '../haproxy/server.ts'
+import type { Instance } from './instance.ts'
+
+/** A server that was not named and may be the application of a target; by `backend/server` and its instance. */
+export interface Other {
+  readonly instance: Instance
+  readonly server: Server
+}
+
+/** Whom else the application behind the targets serves, as far as the page shows it. */
+export interface SharedAddresses {
+  /** Servers that can be reached at the address of a target. */
+  readonly same: readonly Other[]
+  /** Servers that can be reached on the host of a target, on another port. */
+  readonly otherPort: readonly Other[]
+  /** Servers of a target's name that can be reached, of which the page does not show where. */
+  readonly unknown: readonly Other[]
+  /** Whether the page shows the address of every target. */
+  readonly areShown: boolean
+}
+
+/**
+ * Finds out who else uses the addresses of the targets on one instance.
+ *
+ * @param isLeaving whether a server is a target or follows one, and so leaves with it
+ */
+export function sharedAddresses(
+  instance: Instance,
+  { servers }: Snapshot,
+  targets: readonly Server[],
+  isLeaving: (server: Server) => boolean
+): SharedAddresses {
+  const others = servers.filter((server) => !isLeaving(server) && isReachable(server))
+  const having = (test: (other: Server, target: Server) => boolean): Other[] =>
+    others
+      .filter((other) => targets.some((target) => test(other, target)))
+      .map((server) => ({ instance, server }))
+  return {
+    same: having(
+      (other, target) => isSameHost(other, target) && other.address?.port === target.address?.port
+    ),
+    otherPort: having(
+      (other, target) => isSameHost(other, target) && other.address?.port !== target.address?.port
+    ),
+    unknown: having(
+      (other, target) =>
+        other.name === target.name && (other.address === undefined || target.address === undefined)
+    ),
+    areShown: targets.every(({ address }) => address !== undefined)
+  }
+}
+
+function isSameHost(one: Server, other: Server): boolean {
+  return one.address !== undefined && one.address.host === other.address?.host
+}
+
+/** `backend/server on URL (UP)`, each once. */
+export function describeOthers(others: readonly Other[]): string {
+  const names = others.map(({ server, instance }) => {
+    return `${server.backend}/${server.name} on ${instance.name} (${server.status})`
+  })
+  return [...new Set(names)].join(', ')
+}
+
+/** @throws HaproxyError `same-address` where the application of a target serves others as well */
+export function refuseSharedAddresses({ same }: SharedAddresses): void {
+  if (same.length > 0) {
+    throw new HaproxyError(
+      'same-address',
+      `The same address is in use by servers that were not named: ${describeOthers(same)}.`
+    )
+  }
+}

@@ -1,0 +1,132 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import { type AdminState, type Server, shownAdminState } from '../haproxy/server.ts'
+import type { Backend } from './backend.ts'
+
+/** What this run has done to one server. */
+export interface Change {
+  /** The admin state that was asked for last, if one was: HAProxy has set it, or may have. */
+  readonly state: AdminState | undefined
+  /** When HAProxy answered to that, on the run's clock, in milliseconds. */
+  readonly at: number
+  /** Set where the answer to that did not arrive or said nothing, so that HAProxy may not have set the state. */
+  readonly isUncertain?: true | undefined
+  /** Whether it was put back to what it was before. */
+  readonly rolledBack: boolean
+  /** Whether another command was carried out for it, or may have been. */
+  readonly commanded: boolean
+}
+
+const NONE: Change = { state: undefined, at: 0, rolledBack: false, commanded: false }
+
+/** One server in one backend on one HAProxy that this run is about. */
+export class Target {
+  readonly backend: Backend
+  /** As it was before this run did anything. */
+  readonly before: Server
+  #now: Server
+  #newSessions = 0
+  #isKnown = true
+  #change = NONE
+
+  constructor(backend: Backend, server: Server) {
+    this.backend = backend
+    this.before = server
+    this.#now = server
+  }
+
+  /** As it was last seen. */
+  get now(): Server {
+    return this.#now
+  }
+
+  /** How many sessions came to it between the last two looks; below 0 where its counter was reset. */
+  get newSessions(): number {
+    return this.#newSessions
+  }
+
+  /** Whether `now` is true: not after a change, or a look that failed, until the server is seen again. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
+  get change(): Change {
+    return this.#change
+  }
+
+  /** `backend/server`. */
+  get name(): string {
+    return `${this.before.backend}/${this.before.name}`
+  }
+
+  /** Its name with the HAProxy it is on. */
+  get fullName(): string {
+    return `${this.name} on ${this.backend.instance.name}`
+  }
+
+  /**
+   * Takes in what a look showed of it.
+   *
+   * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
+   */
+  see(server: Server | undefined): void {
+    if (server === undefined) {
+      throw new HaproxyError('unknown-server', `${this.fullName} is no longer there.`, {
+        advice: 'Was it removed, or HAProxy reloaded without it?',
+        transient: true
+      })
+    }
+    if (server.word === undefined) {
+      const what = `${this.fullName} has the unknown status "${server.status}".`
+      throw new HaproxyError('malformed', what)
+    }
+    this.#newSessions = server.total - this.#now.total
+    // While a check runs, the reason of the last one is not on show, but it still holds.
+    const isShort = server.checking && this.#now.check.startsWith(server.check)
+    this.#now = isShort ? { ...server, check: this.#now.check } : server
+    this.#isKnown = true
+  }
+
+  /** Takes in that it may have changed since it was seen. */
+  lose(): void {
+    this.#isKnown = false
+  }
+
+  /** Takes in that an admin state was asked for. */
+  requested(state: AdminState, at: number, isUncertain?: true): void {
+    this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false }
+    this.lose()
+  }
+
+  /** Takes in that a command was carried out. */
+  commanded(): void {
+    this.#change = { ...this.#change, commanded: true }
+    this.lose()
+  }
+
+  /** Takes in that it was put back to what it was before. */
+  rolledBack(): void {
+    this.#change = { ...this.#change, rolledBack: true }
+  }
+}
+
+/** Whether this run changed anything about a target, or may have, even if it was put back since. */
+export function wasTouched({ change }: Target): boolean {
+  return change.state !== undefined || change.commanded
+}
+
+/**
+ * Whether the run has left a target in another admin state than it found it in. Where that is hidden or
+ * not known, what was asked for counts.
+ */
+export function isMoved({ change, before, now, isKnown }: Target): boolean {
+  const [was, is] = [shownAdminState(before), shownAdminState(now)]
+  if (change.state === undefined || change.rolledBack) {
+    return false
+  }
+  return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state
+}
+
+/** Whether the run has changed a target for good: moved it, or carried out a command. */
+export function isChanged(target: Target): boolean {
+  return target.change.commanded || isMoved(target)
+}

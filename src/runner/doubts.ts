@@ -1,0 +1,50 @@
+import { namesOf } from '../rotation/describe.ts'
+import { formatDuration } from '../rotation/duration.ts'
+import type { Instance } from '../rotation/instance.ts'
+import type { Doubt } from '../rotation/outcome.ts'
+import { describeOthers } from '../rotation/same-address.ts'
+
+/** Why a drained server is not proven safe to stop, and how to have it proven. */
+export function explainDoubt(doubt: Doubt): string {
+  switch (doubt.kind) {
+    case 'young process':
+      return (
+        `HAProxy was started less than an hour ago (${agesOf(doubt.instances)}), and a process from before may ` +
+        'still hold requests: set `hard-stop-after` in haproxy.cfg and give the same value as the input hard-stop-after.'
+      )
+    case 'process unknown':
+      return (
+        `${urlsOf(doubt.instances)} does not show which process answers, so a reload would go unnoticed: let this ` +
+        'user read the HTML page as well.'
+      )
+    case 'process unclear':
+      return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`
+    case 'agent check':
+      return `An agent check may bring ${namesOf(doubt.targets)} back: ask for dagent before, and for eagent after the return.`
+    case 'same address':
+      return `Also at the same address: ${describeOthers(doubt.others)}. Take them out in the same step to have it proven (same-address is ignore).`
+    case 'same name':
+      return (
+        `${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
+        "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg."
+      )
+    case 'too few serve':
+      return `Fewer other servers serve now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`
+    case 'max sessions':
+      return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.'
+  }
+}
+
+function urlsOf(instances: readonly Instance[]): string {
+  return instances.map(({ name }) => name).join(', ')
+}
+
+function agesOf(instances: readonly Instance[]): string {
+  return instances
+    .flatMap(({ name, firstProcess: process }) =>
+      process === undefined
+        ? []
+        : [`${formatDuration(process.firstSeenAt - process.startedAt)} at ${name}`]
+    )
+    .join(', ')
+}

@@ -1,0 +1,39 @@
+import * as core from '@actions/core'
+import { HaproxyError } from '../haproxy/errors.ts'
+import { escapeForLog } from './escape.ts'
+import { InputError } from './input-reader.ts'
+
+/**
+ * Says what went wrong, as the step's last line, and has the step fail.
+ *
+ * @param more sentences to end it with; empty ones are left out
+ */
+export function reportFailure(error: unknown, ...more: readonly string[]): void {
+  if (error instanceof InputError) {
+    error.problems.forEach((problem) => {
+      core.error(escapeForLog(problem))
+    })
+  }
+  if (
+    !(error instanceof HaproxyError) &&
+    !(error instanceof InputError) &&
+    error instanceof Error
+  ) {
+    core.debug(escapeForLog(error.stack ?? ''))
+  }
+  core.setFailed(escapeForLog(failureSentence(error, ...more)))
+}
+
+/** What went wrong, in one line. */
+export function failureSentence(error: unknown, ...more: readonly string[]): string {
+  return [problemOf(error), ...more].filter((part) => part !== '').join(' ')
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof InputError) {
+    const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
+    return `Nothing was changed: please correct ${[...names].join(', ')}.`
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return /[.!?]$/.test(message) ? message : `${message}.`
+}
