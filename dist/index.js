@@ -2291,6 +2291,7 @@ function changedNothing(error) {
 /* harmony export */   CS: () => (/* binding */ takesTraffic),
 /* harmony export */   Hm: () => (/* binding */ statusWord),
 /* harmony export */   Jb: () => (/* binding */ ownAdminState),
+/* harmony export */   Tg: () => (/* binding */ mayComeUp),
 /* harmony export */   U4: () => (/* binding */ isUnresolved),
 /* harmony export */   W: () => (/* binding */ isOutOfRotation),
 /* harmony export */   Yy: () => (/* binding */ shownAdminState),
@@ -2376,6 +2377,10 @@ function takesTraffic(server) {
 /** Whether anybody can reach a server now: load balancing, pinned clients, or sessions that it already has. */
 function isReachable({ word, sessions, queue }) {
     return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0;
+}
+/** Whether only the verdict of its health check keeps a server away from users. */
+function mayComeUp({ word }) {
+    return word === 'DOWN';
 }
 /** Whether a server gets nothing new from load balancing. */
 function isOutOfRotation(server) {
@@ -3296,16 +3301,22 @@ function undrivable(target, all, canWait) {
  * @param isLeaving whether a server is a target or follows one, and so leaves with it
  */
 function sharedAddresses(instance, { servers }, targets, isLeaving) {
-    const others = servers.filter((server) => !isLeaving(server) && (0,haproxy_server/* isReachable */.kj)(server));
-    const having = (test) => others
+    const others = servers.filter((server) => !isLeaving(server));
+    const reachable = others.filter(haproxy_server/* isReachable */.kj);
+    const down = others.filter((server) => !(0,haproxy_server/* isReachable */.kj)(server) && (0,haproxy_server/* mayComeUp */.Tg)(server));
+    const among = (some, test) => some
         .filter((other) => targets.some((target) => test(other, target)))
         .map((server) => ({ instance, server }));
     return {
-        same: having((other, target) => isSameHost(other, target) && other.address?.port === target.address?.port),
-        otherPort: having((other, target) => isSameHost(other, target) && other.address?.port !== target.address?.port),
-        unknown: having((other, target) => other.name === target.name && (other.address === undefined || target.address === undefined)),
+        same: among(reachable, isSameAddress),
+        down: among(down, isSameAddress),
+        otherPort: among(reachable, (other, target) => isSameHost(other, target) && !isSameAddress(other, target)),
+        unknown: among([...reachable, ...down], (other, target) => other.name === target.name && (other.address === undefined || target.address === undefined)),
         areShown: targets.every(({ address }) => address !== undefined)
     };
+}
+function isSameAddress(one, other) {
+    return isSameHost(one, other) && one.address?.port === other.address?.port;
 }
 function isSameHost(one, other) {
     return one.address !== undefined && one.address.host === other.address?.host;
@@ -3450,10 +3461,9 @@ class Draining {
         this.#judged += 1;
         this.#remember(seen);
         const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,request/* isOut */.th)(now, this.#order.state));
-        const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
-        const toAsk = new Set([...this.#reloaded.keys(), ...groups.keys()]);
-        if (toAsk.size > 0) {
-            await (0,settle_all/* settleAll */.j)([...toAsk], (instance) => this.#onLost(instance, groups.get(instance) ?? []));
+        if (lost.length > 0) {
+            const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
+            await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#onLost(instance, targets));
             return 'acted';
         }
         this.#sayWhoVisits();
@@ -3589,6 +3599,7 @@ function doubtsOf(backends, evidence) {
     const { shared, unclear, minUp, maxSessions } = evidence;
     const instances = (0,backend/* instancesOf */.sG)(backends);
     const unknown = instances.filter(({ isShown }) => !isShown);
+    const atSame = atSameAddress(shared);
     const young = instances.filter((instance) => isYoung(instance, evidence));
     const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
     const short = (0,guard/* backendsAtStake */.rj)(backends).filter((backend) => (0,guard/* servingIn */.m8)(backend).length < minUp);
@@ -3596,7 +3607,7 @@ function doubtsOf(backends, evidence) {
         ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown }] : []),
         ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear }] : []),
         ...(young.length > 0 ? [{ kind: 'young process', instances: young }] : []),
-        ...(shared.same.length > 0 ? [{ kind: 'same address', others: shared.same }] : []),
+        ...(atSame.length > 0 ? [{ kind: 'same address', others: atSame }] : []),
         ...(shared.unknown.length > 0 ? [{ kind: 'same name', others: shared.unknown }] : []),
         ...(withAgent.length > 0 ? [{ kind: 'agent check', targets: withAgent }] : []),
         ...(short.length > 0
@@ -3627,12 +3638,17 @@ function processFact(instance, evidence) {
     const age = (0,duration/* formatDuration */.a)(clock.now() - process.startedAt);
     return `${name}: process ${process.pid} has been running for ${age}; ${old}.`;
 }
-function addressFact({ same, areShown }) {
-    if (same.length > 0) {
-        return `At the same address: ${describeOthers(same)}.`;
+/** Who may send users to the address of a target after this step. */
+function atSameAddress({ same, down }) {
+    return [...same, ...down];
+}
+function addressFact(shared) {
+    const others = atSameAddress(shared);
+    if (others.length > 0) {
+        return `At the same address: ${describeOthers(others)}.`;
     }
-    return areShown
-        ? 'When the step began, no other server that could be reached was at the same address.'
+    return shared.areShown
+        ? 'When the step began, no other server in rotation was at the same address.'
         : 'The page does not show the addresses (stats show-legends).';
 }
 function servingFact(backend) {
@@ -3784,9 +3800,7 @@ async function takeOut(backends, order, context, onLook) {
         }
         await refuseIfLost(asked, context);
         await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,request/* isOut */.th)(server, state), context);
-        if (asked.length > 0) {
-            (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
-        }
+        (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     });
     return wait === undefined
         ? { kind: 'requested' }
@@ -4146,6 +4160,7 @@ async function find(wanted, context) {
         backends: found.flatMap(({ backends }) => backends),
         shared: {
             same: found.flatMap(({ shared }) => shared?.same ?? []),
+            down: found.flatMap(({ shared }) => shared?.down ?? []),
             otherPort: found.flatMap(({ shared }) => shared?.otherPort ?? []),
             unknown: found.flatMap(({ shared }) => shared?.unknown ?? []),
             areShown: found.every(({ shared }) => shared?.areShown === true)
@@ -4311,14 +4326,14 @@ function explainDoubt(doubt) {
             return (`HAProxy was started less than an hour ago (${agesOf(doubt.instances)}), and a process from before may ` +
                 'still hold requests: set `hard-stop-after` in haproxy.cfg and give the same value as the input hard-stop-after.');
         case 'process unknown':
-            return (`${urlsOf(doubt.instances)} does not show which process answers, so a reload would go unnoticed: let this ` +
-                'user read the HTML page as well.');
+            return (`Which process answers is not shown at ${urlsOf(doubt.instances)}, so a reload would go unnoticed: let ` +
+                'this user read the HTML page as well.');
         case 'process unclear':
             return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`;
         case 'agent check':
             return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: ask for dagent before, and for eagent after the return.`;
         case 'same address':
-            return `Also at the same address: ${describeOthers(doubt.others)}. Take them out in the same step to have it proven (same-address is ignore).`;
+            return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`;
         case 'same name':
             return (`${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
@@ -4386,6 +4401,7 @@ function resultOf(target) {
 
 
 
+
 const OUTCOMES = {
     observed: 'ℹ️ {}: seen',
     'dry run': 'ℹ️ {}: dry run',
@@ -4439,7 +4455,7 @@ async function writeSummary(summary) {
             .write();
     }
     catch (error) {
-        log/* log */.R.info(`The job summary could not be written: ${String(error)}.`);
+        log/* log */.R.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Q)(error)}`);
     }
 }
 function list(facts) {
@@ -5091,10 +5107,10 @@ var backend = __nccwpck_require__(870);
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(807);
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(331);
 // EXTERNAL MODULE: ./src/rotation/retry.ts
 var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/settle-all.ts
@@ -5446,6 +5462,7 @@ var wait = __nccwpck_require__(361);
 
 
 
+
 /** The route of every target. */
 function routesOf(backends, { freshCheck, isAwaited }) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
@@ -5473,16 +5490,14 @@ async function bringBack(backends, order, context, onLook) {
         });
     }
     if (!order.isAwaited) {
-        if (isChanging) {
-            await untilReleased(backends, returning, order, context);
-        }
+        await untilReleased(backends, returning, order, context);
         return { kind: 'requested' };
     }
     const result = await (0,wait/* waitUntil */.a)({ backends, options: order.wait, condition: returning, onLook }, context);
     if (!result.met) {
         const failure = notUp((0,backend/* targetsOf */.QR)(backends), returning, order, result);
         throw order.onTimeout === 'restore'
-            ? await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context)
+            ? await outAgain(failure, backends, order, context)
             : failure;
     }
     // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
@@ -5503,6 +5518,26 @@ async function unlessOthersActed(backends, context, work) {
         }
         throw await (0,rollback/* rolledBack */.EN)(error, requested(backends), context);
     }
+}
+/** Puts back what others can do without: a server that is up by now may be one that they need. */
+async function outAgain(failure, backends, { minUp }, context) {
+    const targets = (0,backend/* targetsOf */.QR)(backends);
+    const needed = targets.flatMap((target) => {
+        const why = whyNotSpared(target, minUp);
+        return why === undefined ? [] : [{ target, why }];
+    });
+    const spared = targets.filter((target) => !needed.some((one) => one.target === target));
+    const result = await (0,rollback/* rolledBack */.EN)(failure, spared, context);
+    if (needed.length === 0) {
+        return result;
+    }
+    const reasons = [...new Set(needed.map(({ why }) => why))].join(' ');
+    const names = (0,describe/* namesOf */.eZ)(needed.map(({ target }) => target));
+    const { problem, message, advice } = result;
+    return new errors/* HaproxyError */.Q(problem, `${message} Left in rotation: ${names}. ${reasons}`, {
+        advice,
+        cause: result
+    });
 }
 function requested(backends) {
     return (0,backend/* targetsOf */.QR)(backends).filter(({ change }) => change.state !== undefined);
@@ -6226,7 +6261,7 @@ async function rollBack(targets, context, areSeveral = false) {
     targets.filter(wasNeverMade).forEach((target) => {
         target.rolledBack();
     });
-    const ours = targets.filter((target) => areSeveral || (!target.change.rolledBack && (!target.isKnown || isStillOurs(target))));
+    const ours = targets.filter((target) => areSeveral || !target.isKnown || isStillOurs(target));
     // All are asked before any is judged: a server that tracks another shows that one's state.
     await attempt((backend) => rollBackIn(backend, ours, areSeveral, lasting));
     await attempt(look);
@@ -6302,7 +6337,7 @@ async function rolledBack(failure, targets, context) {
         return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`, cause: error });
     }
     const kept = changed.filter(({ change }) => !change.rolledBack);
-    const left = kept.length > 0 ? ` Left alone, because others changed it: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
+    const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
     const done = kept.length < changed.length ? ' What had changed was rolled back.' : '';
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message}${done}${left}`, { advice, cause: failure });
 }
@@ -7280,6 +7315,8 @@ function readAction(reader) {
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(30);
 /* harmony import */ var _rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(870);
+/* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
+
 
 
 
@@ -7314,7 +7351,7 @@ function saveIntent(restore, state, targets) {
     }));
     const intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends };
     if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('undrivable', `The step names ${targets.length} servers, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('undrivable', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
     }
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, intent);
 }

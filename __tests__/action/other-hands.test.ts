@@ -90,7 +90,7 @@ describe('while maint waits', () => {
         `web/app1 on ${wire.through(farm.statsUrl)} was asked for maint and is `,
         'HAProxy was not reloaded, so somebody else changed it.',
         'What had changed was rolled back.',
-        'Left alone, because others changed it: web/app1'
+        'Changed meanwhile, and left alone: web/app1'
       )
       expect(result.log).not.toContain('Nothing was changed')
       expect(await farm.status('app1')).toMatch(state === 'ready' ? /^UP/ : /^DRAIN/)
@@ -150,7 +150,7 @@ describe('on-timeout: restore', () => {
       result,
       'Not drained within 7s',
       'What had changed was rolled back.',
-      'Left alone, because others changed it: web/app1'
+      'Changed meanwhile, and left alone: web/app1'
     )
     expect(await farm.status('app1')).toBe('MAINT')
     expect(await farm.status('app2')).toMatch(/^UP/)
@@ -165,7 +165,7 @@ describe('on-timeout: restore', () => {
     await action.until(/app2 on \S+ is DRAIN with 1 session/)
     await byHand('set server web/app1 state maint')
     const result = await action.done
-    expectRed(result, 'Not drained within 2s', 'Left alone, because others changed it: web/app1')
+    expectRed(result, 'Not drained within 2s', 'Changed meanwhile, and left alone: web/app1')
     expect(await farm.status('app1')).toBe('MAINT')
     expect(await farm.status('app2')).toBe('UP')
   })

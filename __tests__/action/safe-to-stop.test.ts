@@ -117,7 +117,7 @@ describe('the process', () => {
     const result = await run(noOldProcess)
     expectDoubt(
       result,
-      `${farm.statsUrl} does not show which process answers`,
+      `Which process answers is not shown at ${farm.statsUrl}`,
       'let this user read the HTML page as well'
     )
     expect(result.summary).not.toContain('has been running')
@@ -169,7 +169,7 @@ describe('another server that was not named', () => {
     expectDoubt(
       result,
       `Also at the same address: api/other on ${farm.statsUrl} (no check).`,
-      'same-address is ignore'
+      'Take every server at that address out in the same step.'
     )
     expect(result.summary).toContain(`At the same address: api/other on ${farm.statsUrl}`)
   })
@@ -192,7 +192,7 @@ describe('another server that was not named', () => {
     const result = await run(noOldProcess)
     expectSafe(result)
     expect(result.summary).toContain(
-      'When the step began, no other server that could be reached was at the same address.'
+      'When the step began, no other server in rotation was at the same address.'
     )
   })
 })

@@ -23,7 +23,8 @@ interface Section {
 /** A backend of the same applications; this is what follows the address of each. */
 async function sectionOf(
   name: string,
-  server: (application: Application) => string | undefined
+  server: (application: Application) => string | undefined,
+  options: readonly string[] = []
 ): Promise<(applications: readonly Application[]) => Section> {
   const port = await freePort()
   return (applications) => ({
@@ -34,6 +35,7 @@ async function sectionOf(
       `  bind 127.0.0.1:${port}`,
       `  default_backend ${name}`,
       `backend ${name}`,
+      ...options.map((option) => `  ${option}`),
       ...applications.flatMap((application) => {
         const line = server(application)
         return line === undefined ? [] : [`  server ${line}`]
@@ -70,7 +72,7 @@ async function hold({ userUrl }: { readonly userUrl: string }): Promise<HeldConn
 }
 
 /** A session on this server of this backend. */
-async function holdOn(server: string, section: Section): Promise<HeldConnection> {
+async function holdOn(server: string, section: Pick<Section, 'userUrl'>): Promise<HeldConnection> {
   for (;;) {
     const held = await hold(section)
     if (held.application === server) {
@@ -253,6 +255,28 @@ describe('the same address in another backend', () => {
     expectSafe(await run())
   })
 
+  test('may come up during the wait where it is down, so nothing is proven', async () => {
+    const checked = (application: Application): string | undefined =>
+      application.name === 'app1'
+        ? `other ${at(application)} check inter 100ms rise 1 fall 1`
+        : undefined
+    await stage([await sectionOf('api', checked, ['option httpchk GET /health'])], showAddresses)
+    const application = farm.app('app1')
+    application.health = 503
+    await farm.until(async () => (await farm.status('other', 'api')) === 'DOWN')
+    const held = await holdOn('app1', { userUrl: farm.userUrl })
+    const action = start()
+    await action.until(/web\/app1 on \S+ is MAINT with 1 session/)
+    application.health = 200
+    await farm.until(async () => (await farm.status('other', 'api')) === 'UP')
+    await held.close()
+    const result = await action.done
+    expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'false' } })
+    expect(result.lastLine).toMatch(
+      /^Drained, but not proven safe to stop: .* Also at the same address: api\/other on \S+ \(DOWN\)\./
+    )
+  })
+
   test('is in use in drain, for pinned clients', async () => {
     await stage([await sectionOf('api', alsoAt)], showAddresses)
     expect(await farm.post('b=api&action=drain&s=other')).toBe('DONE')
@@ -288,7 +312,7 @@ describe('the same address in another backend', () => {
     const result = await action.done
     expectSafe(result)
     expect(result.summary).toContain(
-      'When the step began, no other server that could be reached was at the same address.'
+      'When the step began, no other server in rotation was at the same address.'
     )
     expect([await farm.status('app1'), await farm.status('app1', 'api')]).toEqual([
       'MAINT',

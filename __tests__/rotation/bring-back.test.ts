@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { HaproxyError } from '../../src/haproxy/errors.ts'
+import { HaproxyError } from '../../src/haproxy/errors.ts'
 import type { Backend } from '../../src/rotation/backend.ts'
 import { bringBack } from '../../src/rotation/bring-back.ts'
 import type { BringBack } from '../../src/rotation/order.ts'
@@ -350,7 +350,7 @@ describe('requests that fail', () => {
     const { problem, message } = await failure(backends)
     expect([problem, stage.short(message)]).toEqual([
       'did-not-hold',
-      'The admin state did not hold: web/x on P1 was asked for ready and is MAINT. What had changed was rolled back. Left alone, because others changed it: web/x on P1.'
+      'The admin state did not hold: web/x on P1 was asked for ready and is MAINT. What had changed was rolled back. Changed meanwhile, and left alone: web/x on P1.'
     ])
     expect(first.changes).toEqual(['drain web/a', 'hdown web/a', 'ready web/x', 'maint web/a'])
   })
@@ -376,11 +376,10 @@ describe('requests that fail', () => {
 
   test('when the run is cancelled stay as they are', async () => {
     const backends = await one()
-    const reason = new Error('cancelled')
     first.at(3, () => {
-      stage.cancel.abort(reason)
+      stage.cancel.abort(new HaproxyError('cancelled', 'Cancelled.'))
     })
-    await expect(bring(backends)).rejects.toBe(reason)
+    expect((await failure(backends)).problem).toBe('cancelled')
     expect(first.changes).toEqual(['drain web/a', 'hdown web/a'])
   })
 
@@ -458,6 +457,11 @@ describe('without a wait until up', () => {
       'GET /admin;csv;scope=web'
     ])
     expect([statuses(backends), stage.clock.sleeps]).toEqual([['DOWN 1/2'], []])
+  })
+
+  test('a server that can be released at once needs no time', async () => {
+    const wait = { ...BRING_BACK.wait, timeoutMs: 0 }
+    expect(await bring(await one(), { ...NOW, wait })).toEqual({ kind: 'requested' })
   })
 
   test('a server that is ready already costs nothing', async () => {
@@ -569,6 +573,19 @@ describe('servers that are not up in time', () => {
     expect(first.changes.slice(-2).sort()).toEqual(['drain web/b', 'maint web/a'])
     expect(second.changes.at(-1)).toBe('maint web/a')
     expect(statuses(backends)).toEqual(['MAINT', 'DOWN', 'MAINT'])
+  })
+
+  test('stay where they are up and too few others serve', async () => {
+    show(server('a', MAINT), server('b', MAINT), server('c'))
+    first.server('a').well = false
+    stage.at(19_000, () => (first.server('c').cells = { status: 'DOWN' }))
+    const backends = await one({ targets: ['web/a', 'web/b'] })
+    const { message } = await failure(backends, { onTimeout: 'restore' })
+    expect(stage.short(message)).toMatch(
+      / What had changed was rolled back\. Left in rotation: web\/b on P1\. Without a, b the backend web on P1 would have 0 serving servers, and min-up asks for 1; /
+    )
+    expect(first.changes.at(-1)).toBe('maint web/a')
+    expect(statuses(backends)).toEqual(['MAINT', 'UP'])
   })
 
   test.each(['fail', 'continue', 'shutdown'] as const)(

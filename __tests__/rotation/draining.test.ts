@@ -75,7 +75,7 @@ describe('a state that others have changed', () => {
     expect([problem, stage.short(message)]).toEqual([
       'changed-meanwhile',
       'web/a on P1 was asked for drain and is UP with 2 sessions. HAProxy was not reloaded, so somebody else changed it. ' +
-        'What had changed was rolled back. Left alone, because others changed it: web/a on P1.'
+        'What had changed was rolled back. Changed meanwhile, and left alone: web/a on P1.'
     ])
     expect(advice).toContain('What others changed was left alone.')
     expect(first.changes).toEqual(['drain web/a, web/b', 'start web/b'])

@@ -436,8 +436,8 @@ describe('others at the address of a target', () => {
   })
 
   function shown({ shared }: Found): unknown {
-    const { same, otherPort, unknown, areShown } = shared
-    const lists = [same, otherPort, unknown].map((others) =>
+    const { same, down, otherPort, unknown, areShown } = shared
+    const lists = [same, down, otherPort, unknown].map((others) =>
       others.map((other) =>
         stage.short(`${other.server.backend}/${other.server.name} on ${other.instance.name}`)
       )
@@ -453,6 +453,7 @@ describe('others at the address of a target', () => {
         server('node1', at('10.0.0.1:80')),
         server('follower', { ...at('10.0.0.1:80'), tracks: 'web/node1' }),
         server('x', { backend: 'api', ...at('10.0.0.1:80') }),
+        server('d', { backend: 'api', ...at('10.0.0.1:80'), down: true }),
         server('y', { backend: 'api', ...at('10.0.0.1:81') }),
         server('node1', { backend: 'api' })
       )
@@ -463,6 +464,7 @@ describe('others at the address of a target', () => {
     const pages = [first.page, second.page]
     expect(shown(await look({ pages, withOthers: true }))).toEqual([
       ['api/x on P1', 'api/x on P2'],
+      ['api/d on P1', 'api/d on P2'],
       ['api/y on P1', 'api/y on P2'],
       ['api/node1 on P1', 'api/node1 on P2'],
       true
@@ -474,6 +476,7 @@ describe('others at the address of a target', () => {
     const pages = [first.page, second.page]
     expect(shown(await look({ pages, withOthers: true }))).toEqual([
       ['api/x on P1'],
+      ['api/d on P1'],
       ['api/y on P1'],
       ['api/node1 on P1', 'api/node1 on P2'],
       false
@@ -483,7 +486,7 @@ describe('others at the address of a target', () => {
   test.each<Wanted['backends']>(['every', ['web']])(
     'are not looked for where they do not matter: %j',
     async (backends) => {
-      expect(shown(await look({ backends }))).toEqual([[], [], [], false])
+      expect(shown(await look({ backends }))).toEqual([[], [], [], [], false])
     }
   )
 })

@@ -14,7 +14,7 @@ export const TAKE_OUT: TakeOut = {
   maxSessions: 0,
   onTimeout: 'fail',
   hardStopAfterMs: undefined,
-  shared: { same: [], otherPort: [], unknown: [], areShown: true }
+  shared: { same: [], down: [], otherPort: [], unknown: [], areShown: true }
 }
 
 /** A return with a fresh check that is waited for, without time to settle. */

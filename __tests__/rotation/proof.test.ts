@@ -11,7 +11,7 @@ import { type Stage, stageSetter } from './stage.ts'
 const set = stageSetter()
 const HOUR = 3_600_000
 const NOW = 5_000
-const NONE = { same: [], otherPort: [], unknown: [], areShown: true }
+const NONE = { same: [], down: [], otherPort: [], unknown: [], areShown: true }
 const EVIDENCE: Evidence = {
   minUp: 1,
   maxSessions: 0,
@@ -52,7 +52,7 @@ test('what is proven of servers that are drained is put into sentences', () => {
   expect(facts()).toEqual([
     'No session for 1.2s.',
     'P1: process 100 has been running for 2h; older processes are assumed to be gone after an hour.',
-    'When the step began, no other server that could be reached was at the same address.',
+    'When the step began, no other server in rotation was at the same address.',
     'Serving in web on P1: b, d.'
   ])
   expect(doubts()).toEqual([])
@@ -129,6 +129,12 @@ describe('others at the address of a target', () => {
     expect(facts({ shared })).toContain('At the same address: web/x on P1 (UP).')
   })
 
+  test('are in doubt while they are down, for they may come up', () => {
+    const shared = { ...NONE, down: [other()] }
+    expect(doubts({ shared })).toEqual([{ kind: 'same address', others: shared.down }])
+    expect(facts({ shared })).toContain('At the same address: web/x on P1 (UP).')
+  })
+
   test('may be those of the same name whose address is not shown', () => {
     const shared = { ...NONE, unknown: [other()], areShown: false }
     expect(doubts({ shared })).toEqual([{ kind: 'same name', others: shared.unknown }])
@@ -190,7 +196,7 @@ test('several doubts are listed one after the other', async () => {
   page.server('a').cells = { agent_status: 'L7OK' }
   page.servers.splice(1)
   await backend.look({ signal: stage.cancelled })
-  const shared = { same: [other()], otherPort: [], unknown: [other()], areShown: false }
+  const shared = { same: [other()], down: [], otherPort: [], unknown: [other()], areShown: false }
   const kinds = doubts({ shared, unclear: [instance], maxSessions: 1 }).map(({ kind }) => kind)
   expect(kinds).toEqual([
     'process unclear',

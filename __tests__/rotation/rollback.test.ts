@@ -221,6 +221,17 @@ describe('a change of which nobody knows whether it was made', () => {
     expect([page.changes, seen(targets)]).toEqual([[], [['UP', true, true]]])
   })
 
+  test('is rolled back where what is seen may be that of the server that it follows', async () => {
+    page = await stage.page(server('l', { admin: 'drain' }), server('a', { tracks: 'web/l' }))
+    const targets = targetsOf(await find(stage, page))
+    page.before = () => 'done-reset'
+    await failureIn(request('drain', targets, stage))
+    page.before = () => undefined
+    page.requests.length = 0
+    await rollBack(targets, stage)
+    expect(page.changes).toEqual(['start web/a'])
+  })
+
   test('is rolled back to be sure where the status hides it', async () => {
     const targets = await asked('drain', 'reset', { down: true })
     await rollBack(targets, stage)
@@ -397,11 +408,11 @@ describe('a failure', () => {
     page.server('a').set({ drain: false }, 0)
     const some = await rolledBack(failure, targets, stage)
     expect(stage.short(some.message)).toBe(
-      'It took too long. What had changed was rolled back. Left alone, because others changed it: web/a on P1.'
+      'It took too long. What had changed was rolled back. Changed meanwhile, and left alone: web/a on P1.'
     )
     const one = await rolledBack(failure, targets, stage)
     expect(stage.short(one.message)).toBe(
-      'It took too long. Left alone, because others changed it: web/a on P1.'
+      'It took too long. Changed meanwhile, and left alone: web/a on P1.'
     )
     expect([one.problem, one.advice, one.cause]).toEqual(['not-drained', 'Wait longer.', failure])
   })

@@ -41,8 +41,8 @@ const names = (others: readonly Other[]): string[] =>
   others.map(({ server: { backend, name } }) => `${backend}/${name}`)
 
 async function found(...rows: readonly Row[]): Promise<readonly (readonly string[])[]> {
-  const { same, otherPort, unknown } = await shared([{ svname: 'a', addr: HERE }, ...rows])
-  return [names(same), names(otherPort), names(unknown)]
+  const all = await shared([{ svname: 'a', addr: HERE }, ...rows])
+  return [names(all.same), names(all.otherPort), names(all.unknown)]
 }
 
 const NOBODY = [[], [], []]
@@ -74,6 +74,29 @@ describe('a server that was not named', () => {
   ])('counts by whether anybody can reach it: it %s', async (_, cells, counts) => {
     const [same] = await found({ pxname: 'api', svname: 'x', addr: HERE, ...cells })
     expect(same).toEqual(counts ? ['api/x'] : [])
+  })
+
+  test.each<[string, Row, readonly string[]]>([
+    ['is down', { status: 'DOWN' }, ['api/x']],
+    ['is on its way up', { status: 'DOWN 1/2' }, ['api/x']],
+    ['is down with a session', { status: 'DOWN', scur: '1' }, []],
+    ['is in maint', { status: 'MAINT' }, []],
+    ['takes traffic', { status: 'UP' }, []]
+  ])('may come up or not: it %s', async (_, cells, expected) => {
+    const { down } = await shared([
+      { addr: HERE },
+      { pxname: 'api', svname: 'x', addr: HERE, ...cells },
+      { pxname: 'api', svname: 'y', addr: '10.0.0.1:9090', ...cells }
+    ])
+    expect(names(down)).toEqual(expected)
+  })
+
+  test('may come up at an address that is not shown', async () => {
+    const { down, unknown } = await shared([
+      { addr: HERE },
+      { pxname: 'api', svname: 'a', status: 'DOWN' }
+    ])
+    expect([names(down), names(unknown)]).toEqual([[], ['api/a']])
   })
 
   test('is unknown by the address of the target, too', async () => {
@@ -132,11 +155,12 @@ describe('others at the address', () => {
     ])
   })
 
-  test('are not refused on another port, nor for their name alone', async () => {
+  test('are not refused on another port, nor for their name alone, nor while they are down', async () => {
     const all = await shared([
       { addr: HERE },
       { pxname: 'api', svname: 'x', addr: '10.0.0.1:9090' },
-      { pxname: 'api', svname: 'a' }
+      { pxname: 'api', svname: 'a' },
+      { pxname: 'api', svname: 'd', addr: HERE, status: 'DOWN' }
     ])
     expect(() => {
       refuseSharedAddresses(all)

@@ -189,7 +189,7 @@ describe('a change that fails', () => {
     const { problem, message } = await failure(await both(), { state: 'maint' })
     expect([problem, stage.short(message)]).toEqual([
       'did-not-hold',
-      'The admin state did not hold: web/a on P2 was asked for maint and is UP with 2 sessions. What had changed was rolled back. Left alone, because others changed it: web/a on P2.'
+      'The admin state did not hold: web/a on P2 was asked for maint and is UP with 2 sessions. What had changed was rolled back. Changed meanwhile, and left alone: web/a on P2.'
     ])
     expect([first.changes, second.changes]).toEqual([
       ['maint web/a', 'enable web/a'],
@@ -392,6 +392,14 @@ describe('a server to which short requests keep coming', () => {
     )
   })
 
+  test('even in maint may be one of haproxy.cfg’s own making where another is busy', async () => {
+    show(server('a'), server('b', BUSY), server('c'))
+    visits(12)
+    const backends = await one({ targets: ['web/a', 'web/b'] })
+    const { advice } = await failure(backends, { state: 'maint' })
+    expect(advice).toContain('`option persist`')
+  })
+
   test('is drained where its counter was only cleared', async () => {
     first.server('a').total = 90
     stage.at(1_000, () => {
@@ -492,6 +500,19 @@ describe('servers that are not drained in time', () => {
       first.before = (_, number) => (number > 2 ? 'reset' : undefined)
       expect((await failure(backends, { onTimeout })).problem).toBe('not-drained')
       expect([first.changes, said('warning')]).toEqual([['drain web/a'], []])
+    }
+  )
+
+  test.each(['continue', 'shutdown'] as const)(
+    'fail the run all the same where it is to %s, but one is back in rotation and nobody knows why',
+    async (onTimeout) => {
+      const backends = await one()
+      stage.at(10_000, () => {
+        first.server('a').set({ drain: false }, stage.clock.now())
+        first.before = (request) => (request === 'GET process' ? 'reset' : undefined)
+      })
+      expect((await failure(backends, { onTimeout })).problem).toBe('not-drained')
+      expect(first.changes).toEqual(['drain web/a'])
     }
   )
 
@@ -606,7 +627,7 @@ describe('sessions that are left when the time is up', () => {
     })
     const { problem, message } = await failure(backends, SHUTDOWN)
     expect(problem).toBe('changed-meanwhile')
-    expect(stage.short(message)).toContain('Left alone, because others changed it: web/a on P1.')
+    expect(stage.short(message)).toContain('Changed meanwhile, and left alone: web/a on P1.')
     expect(second.changes).toEqual(['drain web/a', 'shutdown web/a', 'start web/a'])
   })
 })

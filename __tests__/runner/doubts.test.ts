@@ -20,7 +20,7 @@ function othersOf(...names: readonly string[]): Other[] {
 describe('what is not proven is explained:', () => {
   test('a process that answers is not shown', () => {
     expect(explainDoubt({ kind: 'process unknown', instances: [first, second] })).toBe(
-      'http://lb1/admin, http://lb2/admin does not show which process answers, so a reload would go unnoticed: ' +
+      'Which process answers is not shown at http://lb1/admin, http://lb2/admin, so a reload would go unnoticed: ' +
         'let this user read the HTML page as well.'
     )
   })
@@ -60,7 +60,7 @@ describe('what is not proven is explained:', () => {
 
   test('others at the same address', () => {
     expect(explainDoubt({ kind: 'same address', others: othersOf('a', 'b') })).toBe(
-      'Also at the same address: api/a on http://lb1/admin (UP), api/b on http://lb1/admin (UP). Take them out in the same step to have it proven (same-address is ignore).'
+      'Also at the same address: api/a on http://lb1/admin (UP), api/b on http://lb1/admin (UP). Take every server at that address out in the same step.'
     )
   })
 

@@ -163,7 +163,7 @@ describe('what is too much for the runner to hand over', () => {
       })
       expect([problem, message, advice]).toEqual([
         'undrivable',
-        'The step names 1 servers, more than the runner can hand to the post step that is to restore them.',
+        'The step names 1 server, more than the runner can hand to the post step that is to restore them.',
         'Name fewer servers at a time, or leave restore at never.'
       ])
     })

@@ -148,6 +148,18 @@ describe('the last line of a green step says what was achieved:', () => {
     expect(result.outputs).toMatchObject({ changed: 'true' })
   })
 
+  test('a server that was up, but had to be asked for again after a reload, is not taken as found', async () => {
+    const lb = await start(server('a', MAINT), server('b'), server('c'))
+    lb.at(10, () => {
+      lb.reload()
+      lb.server('b').set({ drain: true }, 0)
+    })
+    const { lastLine } = await runMain(inputsFor([lb], { ...ready, server: 'a b' }))
+    expect(lastLine).toMatch(
+      /^Back and taking traffic: web\/a, web\/b on LB1 are UP, waited [\d.]+s\.$/
+    )
+  })
+
   test('of two that are up the one that was not checked anew is named', async () => {
     const lb = await start(server('a', MAINT), server('b'), server('c'))
     const { lastLine } = await runMain(inputsFor([lb], { ...ready, server: 'a b' }))
@@ -183,7 +195,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         (lb) => {
           lb.before = (request) => (request === 'GET process' ? { status: 403 } : undefined)
         },
-        `${DOUBTFUL}, waited 1s. LB1 does not show which process answers, so a reload would go unnoticed: let this user read the HTML page as well.`
+        `${DOUBTFUL}, waited 1s. Which process answers is not shown at LB1, so a reload would go unnoticed: let this user read the HTML page as well.`
       ],
       [
         'another process may have answered all along',
@@ -211,7 +223,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         { ...maint, 'same-address': 'ignore' },
         [server('x', { backend: 'api', ...ADDRESS })],
         () => undefined,
-        `${DOUBTFUL}, waited 1s. Also at the same address: api/x on LB1 (UP). Take them out in the same step to have it proven (same-address is ignore).`
+        `${DOUBTFUL}, waited 1s. Also at the same address: api/x on LB1 (UP). Take every server at that address out in the same step.`
       ],
       [
         'a server of its name elsewhere may be the same',
@@ -350,6 +362,16 @@ describe('the last line of a red step says what is so now, what to do and what t
     expect(result.outputs['changed']).toBe('true')
   })
 
+  test('killed sessions of a follower are a change', async () => {
+    const follower = server('f', { backend: 'api', tracks: 'web/a', sessions: 1 })
+    const given = { ...maint, 'on-timeout': 'shutdown', ...short }
+    const result = await step(MAINT, given, [follower], (lb) => {
+      lb.before = (request) => (request.includes('shutdown') ? { code: 'DONE' } : undefined)
+    })
+    expect(result.lastLine).toMatch(/^After the sessions were killed: /)
+    expect(result.lastLine).not.toContain('Nothing was changed.')
+  })
+
   test('an old process that may hold sessions has a remedy of its own', async () => {
     const result = await step(BUSY, { ...maint, 'wait-timeout': '20s' }, [], (lb) => {
       lb.at(10, () => {
@@ -401,12 +423,43 @@ describe('the last line of a red step says what is so now, what to do and what t
   test('a server that its return has put back is not held in drain', async () => {
     const given = { ...ready, 'on-timeout': 'restore', ...short }
     const result = await step(DRAIN, given, [], (lb) => {
-      lb.server('a').well = false
+      lb.at(4, () => (lb.server('a').cells = { check_status: '* L7OK' }))
     })
     expect(result.lastLine).toMatch(
       / What had changed was rolled back\. Now web\/a on LB1 is rolled /
     )
     expect(result.lastLine).not.toContain('stays in drain')
+  })
+
+  test('a server that others have made ready is not held in drain', async () => {
+    const result = await step(MAINT, ready, [], (lb) => {
+      lb.at(5, () => {
+        lb.server('a').set({ drain: false }, 0)
+        lb.server('a').check()
+        lb.server('a').check()
+      })
+    })
+    expect(result.lastLine).toContain('Now web/a on LB1 is UP. ')
+    expect(result.lastLine).not.toContain('stays in drain')
+  })
+
+  test('a server that others have drained since is held there', async () => {
+    const result = await step(MAINT, ready, [], (lb) => {
+      lb.at(9, () => lb.server('a').set({ drain: true }, 0))
+    })
+    expect(result.lastLine).toContain('Now web/a on LB1 is DRAIN. ')
+    expect(result.lastLine).toMatch(
+      / web\/a on LB1 stays in drain until somebody asks for ready\.$/
+    )
+  })
+
+  test('a server that cannot be seen is not known to be held in drain', async () => {
+    const result = await step(MAINT, { ...ready, ...short }, [], (lb) => {
+      lb.before = (request, number) =>
+        number > 4 && !request.startsWith('POST') ? 'reset' : undefined
+    })
+    expect(result.lastLine).toContain('not known to be ')
+    expect(result.lastLine).not.toMatch(/stays? in drain/)
   })
 
   test('of two servers the one that was found in that state is not one that comes back', async () => {
@@ -434,7 +487,7 @@ describe('the last line of a red step says what is so now, what to do and what t
     })
     expect(result.lastLine).toBe(
       'web/a on LB1 was asked for drain and is UP with 1 session. HAProxy was not reloaded, so somebody else changed it. ' +
-        'Left alone, because others changed it: web/a on LB1. Now web/a on LB1 is UP with 1 session. ' +
+        'Changed meanwhile, and left alone: web/a on LB1. Now web/a on LB1 is UP with 1 session. ' +
         'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.'
     )
   })

@@ -136,6 +136,11 @@ export function isReachable({ word, sessions, queue }: Server): boolean {
   return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0
 }
 
+/** Whether only the verdict of its health check keeps a server away from users. */
+export function mayComeUp({ word }: Server): boolean {
+  return word === 'DOWN'
+}
+
 /** Whether a server gets nothing new from load balancing. */
 export function isOutOfRotation(server: Server): boolean {
   return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check'

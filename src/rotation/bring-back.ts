@@ -4,6 +4,7 @@ import { type Backend, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
+import { whyNotSpared } from './fresh-check.ts'
 import type { BringBack } from './order.ts'
 import type { Outcome } from './outcome.ts'
 import { lookAgain, refuseIfNotHeld, refuseIfOnlyHere } from './request.ts'
@@ -53,9 +54,7 @@ export async function bringBack(
     })
   }
   if (!order.isAwaited) {
-    if (isChanging) {
-      await untilReleased(backends, returning, order, context)
-    }
+    await untilReleased(backends, returning, order, context)
     return { kind: 'requested' }
   }
   const result = await waitUntil(
@@ -65,7 +64,7 @@ export async function bringBack(
   if (!result.met) {
     const failure = notUp(targetsOf(backends), returning, order, result)
     throw order.onTimeout === 'restore'
-      ? await rolledBack(failure, targetsOf(backends), context)
+      ? await outAgain(failure, backends, order, context)
       : failure
   }
   // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
@@ -92,6 +91,32 @@ async function unlessOthersActed(
     }
     throw await rolledBack(error, requested(backends), context)
   }
+}
+
+/** Puts back what others can do without: a server that is up by now may be one that they need. */
+async function outAgain(
+  failure: HaproxyError,
+  backends: readonly Backend[],
+  { minUp }: BringBack,
+  context: Context
+): Promise<HaproxyError> {
+  const targets = targetsOf(backends)
+  const needed = targets.flatMap((target) => {
+    const why = whyNotSpared(target, minUp)
+    return why === undefined ? [] : [{ target, why }]
+  })
+  const spared = targets.filter((target) => !needed.some((one) => one.target === target))
+  const result = await rolledBack(failure, spared, context)
+  if (needed.length === 0) {
+    return result
+  }
+  const reasons = [...new Set(needed.map(({ why }) => why))].join(' ')
+  const names = namesOf(needed.map(({ target }) => target))
+  const { problem, message, advice } = result
+  return new HaproxyError(problem, `${message} Left in rotation: ${names}. ${reasons}`, {
+    advice,
+    cause: result
+  })
 }
 
 function requested(backends: readonly Backend[]): Target[] {

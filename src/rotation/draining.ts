@@ -64,10 +64,9 @@ export class Draining implements Condition {
     this.#judged += 1
     this.#remember(seen)
     const lost = targetsOf(seen).filter(({ now }) => !isOut(now, this.#order.state))
-    const groups = Map.groupBy(lost, ({ backend }) => backend.instance)
-    const toAsk = new Set([...this.#reloaded.keys(), ...groups.keys()])
-    if (toAsk.size > 0) {
-      await settleAll([...toAsk], (instance) => this.#onLost(instance, groups.get(instance) ?? []))
+    if (lost.length > 0) {
+      const groups = Map.groupBy(lost, ({ backend }) => backend.instance)
+      await settleAll([...groups], ([instance, targets]) => this.#onLost(instance, targets))
       return 'acted'
     }
     this.#sayWhoVisits()

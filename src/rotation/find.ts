@@ -50,6 +50,7 @@ export async function find(wanted: Wanted, context: Context): Promise<Found> {
     backends: found.flatMap(({ backends }) => backends),
     shared: {
       same: found.flatMap(({ shared }) => shared?.same ?? []),
+      down: found.flatMap(({ shared }) => shared?.down ?? []),
       otherPort: found.flatMap(({ shared }) => shared?.otherPort ?? []),
       unknown: found.flatMap(({ shared }) => shared?.unknown ?? []),
       areShown: found.every(({ shared }) => shared?.areShown === true)

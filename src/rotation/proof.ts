@@ -3,7 +3,7 @@ import { formatDuration } from './duration.ts'
 import { backendsAtStake, servingIn } from './guard.ts'
 import type { Instance } from './instance.ts'
 import type { Doubt, Proof } from './outcome.ts'
-import { describeOthers, type SharedAddresses } from './same-address.ts'
+import { describeOthers, type Other, type SharedAddresses } from './same-address.ts'
 
 /** A HAProxy that has run for so long has no process from before its last reload any more. Milliseconds. */
 const LONG_AGO = 3_600_000
@@ -39,6 +39,7 @@ function doubtsOf(backends: readonly Backend[], evidence: Evidence): Doubt[] {
   const { shared, unclear, minUp, maxSessions } = evidence
   const instances = instancesOf(backends)
   const unknown = instances.filter(({ isShown }) => !isShown)
+  const atSame = atSameAddress(shared)
   const young = instances.filter((instance) => isYoung(instance, evidence))
   const withAgent = targetsOf(backends).filter(({ now }) => now.hasAgent)
   const short = backendsAtStake(backends).filter((backend) => servingIn(backend).length < minUp)
@@ -46,7 +47,7 @@ function doubtsOf(backends: readonly Backend[], evidence: Evidence): Doubt[] {
     ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown } as const] : []),
     ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear } as const] : []),
     ...(young.length > 0 ? [{ kind: 'young process', instances: young } as const] : []),
-    ...(shared.same.length > 0 ? [{ kind: 'same address', others: shared.same } as const] : []),
+    ...(atSame.length > 0 ? [{ kind: 'same address', others: atSame } as const] : []),
     ...(shared.unknown.length > 0 ? [{ kind: 'same name', others: shared.unknown } as const] : []),
     ...(withAgent.length > 0 ? [{ kind: 'agent check', targets: withAgent } as const] : []),
     ...(short.length > 0
@@ -86,12 +87,18 @@ function processFact(instance: Instance, evidence: Evidence): string | undefined
   return `${name}: process ${process.pid} has been running for ${age}; ${old}.`
 }
 
-function addressFact({ same, areShown }: SharedAddresses): string {
-  if (same.length > 0) {
-    return `At the same address: ${describeOthers(same)}.`
+/** Who may send users to the address of a target after this step. */
+function atSameAddress({ same, down }: SharedAddresses): Other[] {
+  return [...same, ...down]
+}
+
+function addressFact(shared: SharedAddresses): string {
+  const others = atSameAddress(shared)
+  if (others.length > 0) {
+    return `At the same address: ${describeOthers(others)}.`
   }
-  return areShown
-    ? 'When the step began, no other server that could be reached was at the same address.'
+  return shared.areShown
+    ? 'When the step began, no other server in rotation was at the same address.'
     : 'The page does not show the addresses (stats show-legends).'
 }
 

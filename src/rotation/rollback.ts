@@ -61,10 +61,7 @@ export async function rollBack(
   targets.filter(wasNeverMade).forEach((target) => {
     target.rolledBack()
   })
-  const ours = targets.filter(
-    (target) =>
-      areSeveral || (!target.change.rolledBack && (!target.isKnown || isStillOurs(target)))
-  )
+  const ours = targets.filter((target) => areSeveral || !target.isKnown || isStillOurs(target))
   // All are asked before any is judged: a server that tracks another shows that one's state.
   await attempt((backend) => rollBackIn(backend, ours, areSeveral, lasting))
   await attempt(look)
@@ -172,7 +169,7 @@ export async function rolledBack(
     )
   }
   const kept = changed.filter(({ change }) => !change.rolledBack)
-  const left = kept.length > 0 ? ` Left alone, because others changed it: ${namesOf(kept)}.` : ''
+  const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${namesOf(kept)}.` : ''
   const done = kept.length < changed.length ? ' What had changed was rolled back.' : ''
   return new HaproxyError(problem, `${message}${done}${left}`, { advice, cause: failure })
 }

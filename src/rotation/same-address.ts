@@ -1,6 +1,6 @@
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
-import { isReachable, type Server } from '../haproxy/server.ts'
+import { isReachable, mayComeUp, type Server } from '../haproxy/server.ts'
 import type { Instance } from './instance.ts'
 
 /** A server that was not named and may be the application of a target; by `backend/server` and its instance. */
@@ -13,9 +13,11 @@ export interface Other {
 export interface SharedAddresses {
   /** Servers that can be reached at the address of a target. */
   readonly same: readonly Other[]
+  /** Servers at the address of a target that are down, and may come up at any moment. */
+  readonly down: readonly Other[]
   /** Servers that can be reached on the host of a target, on another port. */
   readonly otherPort: readonly Other[]
-  /** Servers of a target's name that can be reached, of which the page does not show where. */
+  /** Servers of a target's name that can be reached or may come up, of which the page does not show where. */
   readonly unknown: readonly Other[]
   /** Whether the page shows the address of every target. */
   readonly areShown: boolean
@@ -32,24 +34,34 @@ export function sharedAddresses(
   targets: readonly Server[],
   isLeaving: (server: Server) => boolean
 ): SharedAddresses {
-  const others = servers.filter((server) => !isLeaving(server) && isReachable(server))
-  const having = (test: (other: Server, target: Server) => boolean): Other[] =>
-    others
+  const others = servers.filter((server) => !isLeaving(server))
+  const reachable = others.filter(isReachable)
+  const down = others.filter((server) => !isReachable(server) && mayComeUp(server))
+  const among = (
+    some: readonly Server[],
+    test: (other: Server, target: Server) => boolean
+  ): Other[] =>
+    some
       .filter((other) => targets.some((target) => test(other, target)))
       .map((server) => ({ instance, server }))
   return {
-    same: having(
-      (other, target) => isSameHost(other, target) && other.address?.port === target.address?.port
+    same: among(reachable, isSameAddress),
+    down: among(down, isSameAddress),
+    otherPort: among(
+      reachable,
+      (other, target) => isSameHost(other, target) && !isSameAddress(other, target)
     ),
-    otherPort: having(
-      (other, target) => isSameHost(other, target) && other.address?.port !== target.address?.port
-    ),
-    unknown: having(
+    unknown: among(
+      [...reachable, ...down],
       (other, target) =>
         other.name === target.name && (other.address === undefined || target.address === undefined)
     ),
     areShown: targets.every(({ address }) => address !== undefined)
   }
+}
+
+function isSameAddress(one: Server, other: Server): boolean {
+  return isSameHost(one, other) && one.address?.port === other.address?.port
 }
 
 function isSameHost(one: Server, other: Server): boolean {

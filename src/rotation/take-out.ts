@@ -44,9 +44,7 @@ export async function takeOut(
     }
     await refuseIfLost(asked, context)
     await refuseIfOnlyHere(targetsOf(backends), (server) => isOut(server, state), context)
-    if (asked.length > 0) {
-      guard(backendsAtStake(backends), minUp)
-    }
+    guard(backendsAtStake(backends), minUp)
   })
   return wait === undefined
     ? { kind: 'requested' }

@@ -14,15 +14,15 @@ export function explainDoubt(doubt: Doubt): string {
       )
     case 'process unknown':
       return (
-        `${urlsOf(doubt.instances)} does not show which process answers, so a reload would go unnoticed: let this ` +
-        'user read the HTML page as well.'
+        `Which process answers is not shown at ${urlsOf(doubt.instances)}, so a reload would go unnoticed: let ` +
+        'this user read the HTML page as well.'
       )
     case 'process unclear':
       return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`
     case 'agent check':
       return `An agent check may bring ${namesOf(doubt.targets)} back: ask for dagent before, and for eagent after the return.`
     case 'same address':
-      return `Also at the same address: ${describeOthers(doubt.others)}. Take them out in the same step to have it proven (same-address is ignore).`
+      return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`
     case 'same name':
       return (
         `${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +

@@ -2,6 +2,7 @@ import { getState, saveState } from '@actions/core'
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, ownAdminState } from '../haproxy/server.ts'
 import { backendsOf, instancesOf } from '../rotation/backend.ts'
+import { count } from '../rotation/describe.ts'
 import type { Instance } from '../rotation/instance.ts'
 import type { Target } from '../rotation/target.ts'
 import type { Restore } from './inputs.ts'
@@ -72,7 +73,7 @@ export function saveIntent(
   if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
     throw new HaproxyError(
       'undrivable',
-      `The step names ${targets.length} servers, more than the runner can hand to the post step that is to restore them.`,
+      `The step names ${count(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`,
       { advice: 'Name fewer servers at a time, or leave restore at never.' }
     )
   }

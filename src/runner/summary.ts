@@ -1,5 +1,6 @@
 import * as core from '@actions/core'
 import { escapeForHtml } from './escape.ts'
+import { failureSentence } from './failure.ts'
 import { log } from './log.ts'
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { formatDuration } from '../rotation/duration.ts'
@@ -83,7 +84,7 @@ export async function writeSummary(summary: Summary): Promise<void> {
       .addRaw(chart(summary.samples))
       .write()
   } catch (error) {
-    log.info(`The job summary could not be written: ${String(error)}.`)
+    log.info(`The job summary could not be written: ${failureSentence(error)}`)
   }
 }
 
