@@ -9,7 +9,7 @@ const forbid = (group, message) => ({ group, message })
 const actions = forbid(['@actions/*'], 'Only src/runner knows GitHub Actions.')
 const transportOnly = forbid(
   ['@actions/http-client*'],
-  'Only src/haproxy/transport.ts sends requests.'
+  'Only src/haproxy sends requests.'
 )
 const outsideHaproxy = forbid(['../*'], 'src/haproxy imports nothing from outside its folder.')
 const outsideRotation = forbid(
@@ -39,7 +39,10 @@ export default defineConfig(
   { files: ['src/runner/**'], rules: restrict(transportOnly, story) },
   { files: ['src/rotation/**'], rules: restrict(actions, outsideRotation) },
   { files: ['src/haproxy/**'], rules: restrict(actions, outsideHaproxy) },
-  { files: ['src/haproxy/transport.ts'], rules: restrict(outsideHaproxy) },
+  {
+    files: ['src/haproxy/{transport,request-setup,resolve-host}.ts'],
+    rules: restrict(outsideHaproxy)
+  },
   { files: ['src/**'], rules: { 'no-console': 'error' } },
   {
     files: ['**/*.js', '**/*.mjs', 'script/**'],

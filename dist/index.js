@@ -2181,27 +2181,20 @@ __webpack_unused_export__ = debug; // for test
 /* harmony export */   Q: () => (/* binding */ HaproxyError),
 /* harmony export */   u: () => (/* binding */ changedNothing)
 /* harmony export */ });
-/**
- * What can go wrong between us and HAProxy. One class, many problems: the caller that wants to tell
- * them apart looks at `problem`, the reader looks at the message (what was attempted, where, and what
- * was seen) and the advice (what to do about it).
- */
 const ADVICE = {
-    // The way there
     'host-not-found': 'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
     refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
     unreachable: 'There is no route from here to that address; check the network and its firewall.',
     reset: 'Something closed the connection; if the port speaks TLS, the URL must begin with https://, and if it does not, with http://.',
-    'timed-out': 'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn), or raise the request timeout.',
-    'tls-unknown-issuer': 'If the certificate comes from a private authority, give its certificate as the CA certificate.',
+    'timed-out': 'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
+    'tls-unknown-issuer': '',
     'tls-expired': 'Renew the certificate of the statistics page.',
     'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
-    'tls-client-certificate': 'Give a client certificate and its key that the page accepts: signed by an authority of its `ca-file`, and not expired.',
+    'tls-client-certificate': 'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
     'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
     'tls-failed': 'Check the certificates, and that the port speaks TLS.',
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
     'not-http': 'What answers there does not speak HTTP; check the address and port.',
-    // What answered
     unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
     forbidden: 'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
     redirected: 'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
@@ -2212,7 +2205,6 @@ const ADVICE = {
     oversized: 'Is this the URL of a HAProxy statistics page?',
     malformed: 'The statistics page is not as HAProxy writes it; something in between may have changed it.',
     'several-processes': 'With nbproc above 1 each process has a state of its own and a request reaches only one of them; give every process a statistics page of its own (`bind-process`), or use threads.',
-    // What HAProxy said to a change
     DENY: 'HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out.',
     ERRP: 'HAProxy did not accept the backend, the server or the action; were they removed since the page was read?',
     NONE: 'HAProxy changed nothing; the server has no such check, or its check is not enabled.',
@@ -2221,12 +2213,12 @@ const ADVICE = {
     IVAL: 'HAProxy did not accept the form of the request; something in between may have changed it.',
     UNKN: 'HAProxy gave an answer that it does not explain itself.',
     'not-haproxy': 'The change reached something that is not the statistics page; is the URL the `stats uri`, and is nothing between here and HAProxy that answers in its place?',
-    // What was found, and what came of it
     'unknown-backend': 'Check the spelling (names are case-sensitive), and that no `stats scope` hides the backend from this page.',
     'unknown-server': 'Check the spelling; names are case-sensitive.',
-    undrivable: '',
-    'guard-refused': 'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
-    'same-address': 'Name these servers too, in one step with the others, or look for every backend that has the server; stopping the application would break their requests as well.',
+    'not-returnable': '',
+    'too-many-servers': '',
+    'guard-refused': 'Bring another server back first.',
+    'same-address': 'Stopping the application would break their requests as well.',
     'several-haproxies': 'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
     'changed-meanwhile': 'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
@@ -2235,7 +2227,6 @@ const ADVICE = {
     'not-up': '',
     cancelled: ''
 };
-/** Problems that may be gone a moment later: a reload, a restart, a network that hiccups. */
 const TRANSIENT = new Set([
     'refused',
     'unreachable',
@@ -2243,13 +2234,10 @@ const TRANSIENT = new Set([
     'timed-out',
     'truncated'
 ]);
-/** A failure with a problem to branch on, a message to read and advice to follow. */
 class HaproxyError extends Error {
     name = 'HaproxyError';
     problem;
-    /** What to do about it; may be empty. */
     advice;
-    /** Whether the same request may succeed a moment later. */
     transient;
     constructor(problem, message, circumstances = {}) {
         super(message, circumstances.cause === undefined ? {} : { cause: circumstances.cause });
@@ -2258,7 +2246,6 @@ class HaproxyError extends Error {
         this.transient = circumstances.transient ?? TRANSIENT.has(problem);
     }
 }
-/** Problems after which nothing can have changed: the change did not arrive, or HAProxy declined it. */
 const DECLINED = new Set([
     'host-not-found',
     'refused',
@@ -2276,7 +2263,6 @@ const DECLINED = new Set([
     'EXCD',
     'IVAL'
 ]);
-/** Whether a change that failed with this error surely changed nothing. */
 function changedNothing(error) {
     return error instanceof HaproxyError && DECLINED.has(error.problem);
 }
@@ -2303,15 +2289,9 @@ function changedNothing(error) {
 /* harmony export */   wx: () => (/* binding */ isDrained)
 /* harmony export */ });
 const STATUS = /^(UP|DOWN|NOLB|DRAIN|MAINT|no check)(?: (?:-?\d+\/\d+|\([^)]*\)))?$/;
-/** The first word of a status; a status is never recognised by a mere prefix. */
 function statusWord(status) {
     return STATUS.exec(status)?.[1];
 }
-/**
- * Reads the column `addr`. UNIX sockets all read `unix`, a server without a port `:0`, a name that is not
- * resolved is empty, and an unspecified address leads to wherever the client asked for: none of these tells
- * whether two servers are one (docs/haproxy-facts.md, "The same server in other backends").
- */
 function parseAddress(text) {
     const [, host, digits] = /^(\[[^\]]+\]|[^:[\]]+):(\d+)$/.exec(text) ?? [];
     const port = Number(digits);
@@ -2320,10 +2300,6 @@ function parseAddress(text) {
     }
     return { host, port };
 }
-/**
- * The admin state that a server shows, or undefined where its status hides it: a server that is `DOWN`
- * or `NOLB` shows the same with and without a forced drain (docs/haproxy-facts.md, "Statuses").
- */
 function shownAdminState(server) {
     switch (server.word) {
         case 'MAINT':
@@ -2339,18 +2315,12 @@ function shownAdminState(server) {
             return undefined;
     }
 }
-/** Whether a maint comes from the server that it tracks, or from a host name that DNS has lost. */
 function isInheritedMaint(server) {
     return server.word === 'MAINT' && server.status !== 'MAINT';
 }
-/** Whether HAProxy holds a server in maint because DNS does not resolve its host name. */
 function isUnresolved(server) {
     return server.status === 'MAINT (resolution)';
 }
-/**
- * The admin state that is surely a server's own: not one that it only follows, which ends with its leader's,
- * and not one that its status hides.
- */
 function ownAdminState(server) {
     const shown = shownAdminState(server);
     if (isInheritedMaint(server)) {
@@ -2358,35 +2328,25 @@ function ownAdminState(server) {
     }
     return shown === 'drain' && server.tracked !== undefined ? undefined : shown;
 }
-/** Whether what a server shows is possible in this admin state. */
 function canBe(server, state) {
     const shown = shownAdminState(server);
     return shown === undefined ? server.word !== undefined && state !== 'maint' : shown === state;
 }
-/**
- * Whether a server is up: exactly `UP`, which is full health, or without a check; and at its full weight,
- * which it is not while slowstart lasts, nor with a weight of 0.
- */
 function isUp({ status, weight, throttle }) {
     return (status === 'UP' || status === 'no check') && weight > 0 && throttle === undefined;
 }
-/** Whether load balancing sends a server users' requests now, healthy or not (`UP 1/3` does). */
 function takesTraffic(server) {
     return (server.word === 'UP' || server.word === 'no check') && server.weight > 0;
 }
-/** Whether anybody can reach a server now: load balancing, pinned clients, or sessions that it already has. */
 function isReachable({ word, sessions, queue }) {
     return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0;
 }
-/** Whether only the verdict of its health check keeps a server away from users. */
 function mayComeUp({ word }) {
     return word === 'DOWN';
 }
-/** Whether a server gets nothing new from load balancing. */
 function isOutOfRotation(server) {
     return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check';
 }
-/** Whether a server is out of rotation with at most so many sessions and queued requests left. */
 function isDrained(server, maxSessions) {
     return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions;
 }
@@ -2394,15 +2354,14 @@ function isDrained(server, maxSessions) {
 
 /***/ }),
 
-/***/ 28:
+/***/ 89:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  Lo: () => (/* binding */ COMMANDS),
-  N1: () => (/* binding */ StatsPage),
-  aR: () => (/* binding */ basicAuthorization)
+  N: () => (/* binding */ StatsPage),
+  a: () => (/* binding */ basicAuthorization)
 });
 
 // EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
@@ -2418,8 +2377,6 @@ var server = __nccwpck_require__(30);
 
 const HEADER = '# pxname,';
 const KINDS = ['frontend', 'backend', 'server', 'listener'];
-// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). All others are read as empty where they
-// are missing.
 const NEEDED = [
     'svname',
     'qcur',
@@ -2436,12 +2393,6 @@ const NEEDED = [
     'check_status',
     'check_code'
 ];
-/**
- * Reads the page's CSV. Columns are found by name, since HAProxy appends new ones with every version.
- *
- * @param source where the text came from, for messages
- * @throws HaproxyError `not-csv`, `truncated`, `malformed`
- */
 function parseStatsCsv(text, source) {
     const doing = `Could not read ${source}`;
     if (!text.startsWith(HEADER)) {
@@ -2499,14 +2450,11 @@ function parseStatsCsv(text, source) {
                 weight: count('weight'),
                 backup: cell('bck') === '1',
                 total: count('stot'),
-                // In maint the check's own columns are empty, but `chkfail` is filled for every server whose
-                // check is switched on (docs/haproxy-facts.md, "Health checks").
                 hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
                 hasAgent: cell('agent_status') !== '',
                 tracked: cell('tracked') || undefined,
                 check: checkResult(cell),
                 checking: cell('check_status').startsWith(RUNNING),
-                // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
                 checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
                 unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
                 throttle: cell('throttle') === '' ? undefined : count('throttle'),
@@ -2517,7 +2465,6 @@ function parseStatsCsv(text, source) {
     }
     return { proxies, servers, processNumbers };
 }
-/** Stands before the status of a check while the next one runs, from 1.9 on (docs/haproxy-facts.md, "Health checks"). */
 const RUNNING = '* ';
 function checkResult(cell) {
     const running = cell('check_status').startsWith(RUNNING);
@@ -2525,7 +2472,6 @@ function checkResult(cell) {
     if (status === '') {
         return '';
     }
-    // While a check runs, these two describe nothing.
     const code = running ? '' : cell('check_code');
     const reason = cell('last_chk') || (running ? '' : cell('check_desc'));
     return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
@@ -2546,10 +2492,7 @@ function recognise(text) {
 }
 
 ;// CONCATENATED MODULE: ./src/haproxy/forms.ts
-// The whole request must fit tune.bufsize (16,384 bytes) less 1,024; 14,800 bytes of body always did
-// (docs/haproxy-facts.md, "Requests").
 const MAX_BODY = 14_000;
-/** The bodies of as few POSTs as it takes. */
 function* forms_forms(change, backend, servers) {
     let form = new URLSearchParams({ b: backend, action: change });
     let length = form.toString().length;
@@ -2567,10 +2510,7 @@ function* forms_forms(change, backend, servers) {
 }
 
 ;// CONCATENATED MODULE: ./src/haproxy/process.ts
-// `show-desc` stands before this, unescaped, so the last pid on the page is the true one; what follows it up to
-// the uptime holds nothing that a configuration can choose (docs/haproxy-facts.md, "The process").
 const PROCESS = /^.*<b>pid = <\/b> (\d+) \(process #.*?<b>uptime = <\/b> (\d+)d (\d+)h(\d+)m(\d+)s/s;
-/** Reads the process from the HTML page; undefined where the page does not show it. */
 function parseProcess(html) {
     const found = PROCESS.exec(html);
     if (found === null) {
@@ -2582,7 +2522,6 @@ function parseProcess(html) {
 
 ;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
 
-/** What an HTTP status other than the expected one means. */
 function refusal({ status, location, body }, doing) {
     const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
@@ -2602,30 +2541,20 @@ function refusal({ status, location, body }, doing) {
     }
     return fail('unexpected-status', `the answer is not a statistics page${body === '' ? ', but empty' : ''}`);
 }
-/** Where a redirect leads, without what may repeat secrets: user name, password, and the query but for HAProxy's word. */
 function destination(location) {
     const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
     const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//');
     return `${place}${verdict}`;
 }
 
-// EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
-var lib = __nccwpck_require__(857);
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
 var proxy = __nccwpck_require__(783);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(598);
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
 ;// CONCATENATED MODULE: external "node:net"
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
-// EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(311);
 ;// CONCATENATED MODULE: ./src/haproxy/network-errors.ts
 
-// Codes of Node's sockets, resolver, TLS and HTTP parser, each with what it means here.
 const MEANINGS = [
     [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
     [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
@@ -2671,13 +2600,11 @@ const MEANINGS = [
     ],
     [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
 ];
-/** Puts what Node reports of a failed exchange into words and names its problem. */
 function explainFailure(error, failure) {
     const { doing, url, phase, timedOutMs } = failure;
     const { code = '', message = '' } = error;
     const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${what}.`, {
         cause: error,
-        // The name server was away, and says nothing of the name.
         ...(code === 'EAI_AGAIN' && { transient: true })
     });
     if (timedOutMs !== undefined) {
@@ -2693,7 +2620,6 @@ function explainFailure(error, failure) {
     if (phase === 'reading the answer') {
         return seen('truncated', 'the answer broke off');
     }
-    // An alert of TLS 1.2 comes as EPROTO, and only its message names it.
     const alert = /alert [a-z ]*/.exec(message)?.[0].replaceAll(' ', '_').toUpperCase() ?? '';
     const name = code === 'EPROTO' && alert !== '' ? alert : code;
     const meaning = MEANINGS.find(([pattern]) => pattern.test(name));
@@ -2704,75 +2630,11 @@ function explainFailure(error, failure) {
     return seen(problem, put(url.host));
 }
 
-;// CONCATENATED MODULE: ./src/haproxy/transport.ts
+;// CONCATENATED MODULE: ./src/haproxy/resolve-host.ts
 
 
 
 
-
-
-
-
-/** The largest answer that is read, in bytes; a page of 10,000 servers has about 4 million. */
-const transport_MAX_BODY = 32 * 1024 * 1024;
-/**
- * Makes one request on a connection of its own and reads the answer to its last byte.
- *
- * The connection is fresh every time because a kept one can stay with the process from before a reload,
- * which answers `DONE` and changes nothing that matters (docs/haproxy-facts.md, "Reloads"). Redirects are handed to the
- * caller: HAProxy answers every change with one, and following it turns each refusal into a 200.
- *
- * @throws HaproxyError for everything that keeps a complete answer from arriving; the signal's own
- *   reason when that ended it.
- */
-async function exchange(request, settings) {
-    const { method, url, signal } = request;
-    const timeoutMs = Math.min(request.timeoutMs ?? Infinity, settings.timeoutMs);
-    const deadline = new AbortController();
-    const timer = setTimeout(() => {
-        deadline.abort();
-    }, timeoutMs);
-    const ended = AbortSignal.any([signal, deadline.signal]);
-    const taming = new Taming(ended, settings, url, request.address);
-    const client = new lib/* HttpClient */.Qq('haproxy-server-state', [taming], {
-        allowRedirects: false,
-        allowRetries: false,
-        keepAlive: false,
-        ignoreSslError: !settings.verifyTls
-    });
-    try {
-        signal.throwIfAborted();
-        const { message } = await client.request(method, url.href, request.body ?? null, {
-            ...(request.authorization !== undefined && { authorization: request.authorization }),
-            ...(request.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' })
-        });
-        taming.phase = 'reading the answer';
-        const body = await read(message, request.doing);
-        return { status: message.statusCode ?? 0, location: message.headers.location, body };
-    }
-    catch (error) {
-        if (error instanceof haproxy_errors/* HaproxyError */.Q) {
-            throw error;
-        }
-        signal.throwIfAborted();
-        throw explainFailure(error, {
-            doing: request.doing,
-            url,
-            phase: taming.phase,
-            timedOutMs: deadline.signal.aborted ? timeoutMs : undefined
-        });
-    }
-    finally {
-        clearTimeout(timer);
-        client.dispose();
-    }
-}
-/**
- * The addresses of a host, in the order in which the resolver gives them; none for an address, and none where
- * a proxy connects, because that one resolves the name.
- *
- * @throws HaproxyError `host-not-found`, `timed-out`; the signal's own reason when that ended it
- */
 async function resolveHost(request, { timeoutMs }) {
     const { url, signal, doing } = request;
     const host = url.hostname.replace(/[[\]]/g, '');
@@ -2781,7 +2643,6 @@ async function resolveHost(request, { timeoutMs }) {
     }
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
-        // A look-up cannot be aborted, only left behind.
         const found = await Promise.race([
             (0,promises_namespaceObject.lookup)(host, { all: true }),
             rejection(signal),
@@ -2795,7 +2656,6 @@ async function resolveHost(request, { timeoutMs }) {
         throw explainFailure(error, { doing, url, phase: 'looking up the host', timedOutMs });
     }
 }
-/** Rejects with the signal's reason as soon as that fires. */
 function rejection(signal) {
     return new Promise((_, reject) => {
         const fail = () => {
@@ -2809,45 +2669,20 @@ function rejection(signal) {
         }
     });
 }
-/** A resolver that knows one address for every name. */
-function alwaysAt(address) {
-    const family = (0,external_node_net_namespaceObject.isIP)(address);
-    return (_, options, callback) => {
-        if (options.all === true) {
-            callback(null, [{ address, family }]);
-        }
-        else {
-            callback(null, address, family);
-        }
-    };
-}
-async function read(message, doing) {
-    const chunks = [];
-    let size = 0;
-    for await (const chunk of message) {
-        size += chunk.length;
-        if (size > transport_MAX_BODY) {
-            throw new haproxy_errors/* HaproxyError */.Q('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
-        }
-        chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString();
-}
-/**
- * Node 24 compares no IPv6 address with a certificate as it should: it passes it through IDNA first, which
- * leaves nothing of it (measured, 24.19).
- */
-function checkIdentity(host, certificate) {
-    if ((0,external_node_net_namespaceObject.isIPv6)(host) && new external_node_crypto_.X509Certificate(certificate.raw).checkIP(host) !== undefined) {
-        return undefined;
-    }
-    return (0,external_node_tls_.checkServerIdentity)(host, certificate);
-}
-/**
- * Reaches into the options that the HTTP client has built, for what it offers no setting for: a signal,
- * certificates, and the host of an IPv6 literal, which it would look up in DNS with its brackets.
- */
-class Taming {
+
+// EXTERNAL MODULE: ./src/haproxy/stats-url.ts
+var stats_url = __nccwpck_require__(126);
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
+var lib = __nccwpck_require__(857);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(598);
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(311);
+;// CONCATENATED MODULE: ./src/haproxy/request-setup.ts
+
+
+
+class RequestSetup {
     phase = 'connecting';
     #signal;
     #settings;
@@ -2864,7 +2699,6 @@ class Taming {
         Object.assign(options, { signal: this.#signal }, tls);
         const agent = options.agent;
         if ('proxyOptions' in agent) {
-            // The tunnel opens its CONNECT with these, and without a signal waits for its answer for ever.
             Object.assign(agent.proxyOptions, { signal: this.#signal });
             Object.assign(agent.options, tls);
             this.phase = 'connecting through the proxy';
@@ -2884,11 +2718,9 @@ class Taming {
             ...(ca !== undefined && { ca: [...(0,external_node_tls_.getCACertificates)('default'), ca] }),
             cert: clientCertificate,
             key: clientKey,
-            // The host that is handed over is cut at its first colon when the connection goes through a proxy.
             checkServerIdentity: (_, certificate) => checkIdentity(this.#url.hostname.replace(/[[\]]/g, ''), certificate)
         };
     }
-    /** Notes when the connection stands, so that a time-out can say what it was waiting for. */
     #followConnection(agent) {
         const create = agent.createConnection.bind(agent);
         agent.createConnection = (options, callback) => {
@@ -2915,6 +2747,104 @@ class Taming {
         return Promise.reject(new Error('This handler does not authenticate.'));
     }
 }
+function alwaysAt(address) {
+    const family = (0,external_node_net_namespaceObject.isIP)(address);
+    return (_, options, callback) => {
+        if (options.all === true) {
+            callback(null, [{ address, family }]);
+        }
+        else {
+            callback(null, address, family);
+        }
+    };
+}
+function checkIdentity(host, certificate) {
+    if ((0,external_node_net_namespaceObject.isIPv6)(host) && new external_node_crypto_.X509Certificate(certificate.raw).checkIP(host) !== undefined) {
+        return undefined;
+    }
+    return (0,external_node_tls_.checkServerIdentity)(host, certificate);
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/transport.ts
+
+
+
+
+const transport_MAX_BODY = 32 * 1024 * 1024;
+async function exchange(request, settings) {
+    const { method, url, signal } = request;
+    const timeoutMs = Math.min(request.timeoutMs ?? Infinity, settings.timeoutMs);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => {
+        deadline.abort();
+    }, timeoutMs);
+    const ended = AbortSignal.any([signal, deadline.signal]);
+    const setup = new RequestSetup(ended, settings, url, request.address);
+    const client = new lib/* HttpClient */.Qq('haproxy-server-state', [setup], {
+        allowRedirects: false,
+        allowRetries: false,
+        keepAlive: false,
+        ignoreSslError: !settings.verifyTls
+    });
+    try {
+        signal.throwIfAborted();
+        const { message } = await client.request(method, url.href, request.body ?? null, {
+            ...(request.authorization !== undefined && { authorization: request.authorization }),
+            ...(request.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' })
+        });
+        setup.phase = 'reading the answer';
+        const body = await read(message, request.doing);
+        return { status: message.statusCode ?? 0, location: message.headers.location, body };
+    }
+    catch (error) {
+        if (error instanceof haproxy_errors/* HaproxyError */.Q) {
+            throw error;
+        }
+        signal.throwIfAborted();
+        throw explainFailure(error, {
+            doing: request.doing,
+            url,
+            phase: setup.phase,
+            timedOutMs: deadline.signal.aborted ? timeoutMs : undefined
+        });
+    }
+    finally {
+        clearTimeout(timer);
+        client.dispose();
+    }
+}
+async function read(message, doing) {
+    const chunks = [];
+    let size = 0;
+    for await (const chunk of message) {
+        size += chunk.length;
+        if (size > transport_MAX_BODY) {
+            throw new haproxy_errors/* HaproxyError */.Q('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
+        }
+        chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/verdict.ts
+
+
+const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
+function verdictOf(answer, doing) {
+    const { status, location = '' } = answer;
+    const code = status === 303 && /;st=([A-Z]{4})/.exec(location)?.[1];
+    if (typeof code === 'string') {
+        return code === 'DONE' || isRefusal(code) ? code : 'UNKN';
+    }
+    if ([200, 303, 404, 405].includes(status)) {
+        const seen = `the answer (HTTP ${status}) does not say what became of it`;
+        throw new haproxy_errors/* HaproxyError */.Q('not-haproxy', `${doing}: ${seen}.`);
+    }
+    throw refusal(answer, doing);
+}
+function isRefusal(code) {
+    return REFUSALS.includes(code);
+}
 
 ;// CONCATENATED MODULE: ./src/haproxy/stats-page.ts
 
@@ -2924,20 +2854,8 @@ class Taming {
 
 
 
-/** The commands of the page beside the admin states, by their POST values. */
-const COMMANDS = [
-    'shutdown',
-    'ehlth',
-    'dhlth',
-    'hrunn',
-    'hnolb',
-    'hdown',
-    'eagent',
-    'dagent',
-    'arunn',
-    'adown'
-];
-/** The statistics page of one HAProxy. */
+
+
 class StatsPage {
     #options;
     #authorization;
@@ -2946,23 +2864,15 @@ class StatsPage {
         this.#options = options;
         this.#authorization = options.credentials && basicAuthorization(options.credentials);
     }
-    /** The page's URL without credentials, its name for people. */
     get name() {
         return this.#options.url.href;
     }
-    /** The address at which this page is read, where it was chosen among those that its host has. */
     get address() {
         return this.#options.address;
     }
-    /** The same page, read at one of the addresses of its host. */
     at(address) {
         return new StatsPage({ ...this.#options, address });
     }
-    /**
-     * The addresses of the page's host; none where it is an address itself, or a proxy looks it up.
-     *
-     * @throws HaproxyError `host-not-found`, `timed-out`
-     */
     resolve({ signal }) {
         return resolveHost({ url: new URL(this.name), signal, doing: this.#reading }, this.#options.settings);
     }
@@ -2970,12 +2880,6 @@ class StatsPage {
         const where = this.address === undefined ? '' : ` at ${this.address}`;
         return `Could not read the statistics page ${this.name}${where}`;
     }
-    /**
-     * Reads the page, narrowed to one backend if it is given. Rows of other proxies may come along.
-     *
-     * @throws HaproxyError `several-processes` when HAProxy runs more than one (`nbproc`), or what
-     *   kept a readable page from arriving
-     */
     async look(limits, backend) {
         const body = await this.#get((0,stats_url/* csvAddress */.bH)(this.#options.url, backend), limits);
         const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`);
@@ -2986,11 +2890,6 @@ class StatsPage {
         }
         return snapshot;
     }
-    /**
-     * Asks which process answers.
-     *
-     * @returns undefined where the page does not show it
-     */
     async identify(limits) {
         return parseProcess(await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits));
     }
@@ -3002,12 +2901,6 @@ class StatsPage {
         }
         return answer.body;
     }
-    /**
-     * Asks for a change of some servers of one backend; returns when HAProxy answered that it was done for
-     * all of them. `DONE` proves only that the names were understood: look again to see what came of it.
-     *
-     * @throws HaproxyError with HAProxy's own code as its problem (`DENY`, `PART` …) or `not-haproxy`
-     */
     async ask(change, backend, servers, limits) {
         const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
         let done = 0;
@@ -3016,17 +2909,11 @@ class StatsPage {
                 await this.#postExpecting('DONE', form, doing, limits);
             }
             catch (error) {
-                throw done > 0 ? afterAPart(error) : error;
+                throw done > 0 ? asPartial(error) : error;
             }
             done += 1;
         }
     }
-    /**
-     * Asks for one half of an admin state of one server.
-     *
-     * @returns whether that changed anything; it did not where it was so already
-     * @throws HaproxyError with HAProxy's own code as its problem, or `not-haproxy`
-     */
     async switch(flag, backend, server, limits) {
         const doing = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
         const form = new URLSearchParams({ b: backend, action: flag, s: server });
@@ -3036,12 +2923,6 @@ class StatsPage {
         }
         return code === 'DONE';
     }
-    /**
-     * Checks without side effect that changes of a backend are allowed: a change that names no server is
-     * answered `NONE` where it would have been carried out.
-     *
-     * @throws HaproxyError `DENY`, or another of HAProxy's codes
-     */
     async checkAdminAccess(backend, limits) {
         const doing = `Could not check the right to change ${backend} on ${this.name}`;
         const form = new URLSearchParams({ b: backend, action: 'ready' });
@@ -3054,22 +2935,9 @@ class StatsPage {
         }
     }
     async #post(form, doing, limits) {
-        const answer = await this.#exchange({
-            method: 'POST',
-            url: new URL(this.name),
-            body: form.toString(),
-            doing,
-            ...limits
-        });
-        const code = answer.status === 303 && /;st=([A-Z]{4})/.exec(answer.location ?? '')?.[1];
-        if (typeof code === 'string') {
-            return code === 'DONE' || isRefusal(code) ? code : 'UNKN';
-        }
-        if ([200, 303, 404, 405].includes(answer.status)) {
-            const seen = `the answer (HTTP ${answer.status}) does not say what became of it`;
-            throw new haproxy_errors/* HaproxyError */.Q('not-haproxy', `${doing}: ${seen}.`);
-        }
-        throw refusal(answer, doing);
+        const url = new URL(this.name);
+        const body = form.toString();
+        return verdictOf(await this.#exchange({ method: 'POST', url, body, doing, ...limits }), doing);
     }
     async #exchange(request) {
         const { settings, trace = () => undefined } = this.#options;
@@ -3083,16 +2951,10 @@ class StatsPage {
         return answer;
     }
 }
-/** The value of the Authorization header for a user name and a password, in UTF-8. */
 function basicAuthorization({ username, password }) {
     return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
-const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
-function isRefusal(code) {
-    return REFUSALS.includes(code);
-}
-/** A failure after a part of a change was done must not be taken for a change of nothing. */
-function afterAPart(error) {
+function asPartial(error) {
     return error instanceof haproxy_errors/* HaproxyError */.Q
         ? new haproxy_errors/* HaproxyError */.Q('PART', error.message, {
             advice: error.advice,
@@ -3113,22 +2975,14 @@ function afterAPart(error) {
 /* harmony export */   bH: () => (/* binding */ csvAddress),
 /* harmony export */   wN: () => (/* binding */ parseStatsUrl)
 /* harmony export */ });
-// Options that HAProxy or its page add after the stats URI. Two of them hide servers (`;up`,
-// `;no-maint`), `;st=` is the answer to an earlier change. Manual, "stats uri"; docs/haproxy-facts.md, "The URL".
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g;
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g;
-/**
- * Understands a stats URL in any form that a person would paste.
- *
- * @throws Error that says what is wrong and never repeats the text, which may hold a password.
- */
 function parseStatsUrl(text) {
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
     if (scheme !== 'http' && scheme !== 'https') {
         throw new Error('it must begin with http:// or https://');
     }
     const url = URL.parse(text);
-    // Behind an unencoded / (or \\) in a password, the rest of it would be taken for the path, and be shown.
     if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/s.test(text)) {
         throw new Error('it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password');
     }
@@ -3154,19 +3008,9 @@ function userinfoOf(url) {
         throw new Error('its user name or password has a % that is not followed by two hexadecimal digits');
     }
 }
-/**
- * The address of the page as CSV, narrowed to one backend if it is given.
- *
- * `scope=` is a substring filter on the proxy's name, cut at 20 characters, so rows of other proxies may
- * come along; it is switched off silently by any character outside `[A-Za-z0-9._:-]` (docs/haproxy-facts.md, "The URL").
- */
 function csvAddress(url, backend) {
     return new URL(`${url.href};csv${backend === undefined ? '' : `;scope=${backend}`}`);
 }
-/**
- * The address of the page as HTML, narrowed to a proxy that cannot exist: its head alone, which shows the
- * process (docs/haproxy-facts.md, "The process").
- */
 function headAddress(url) {
     return new URL(`${url.href};norefresh;scope=..none..`);
 }
@@ -3178,7 +3022,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(232);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(28);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
@@ -3186,8 +3030,6 @@ __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __we
 
 
 
-// One bundle serves both stages. The await keeps a promise that never settles from ending the step green:
-// Node then exits with 13 instead of 0.
 await ((0,_runner_stage_js__WEBPACK_IMPORTED_MODULE_3__/* .isPostStage */ .p)() ? (0,_post_js__WEBPACK_IMPORTED_MODULE_1__/* .post */ .b)() : (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)());
 (0,_runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__/* .endIfHung */ .R)();
 
@@ -3196,7 +3038,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 232:
+/***/ 28:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3207,8 +3049,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./src/rotation/backend.ts
 var backend = __nccwpck_require__(870);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 2 modules
-var bring_back = __nccwpck_require__(959);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
+var bring_back = __nccwpck_require__(353);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
 var errors = __nccwpck_require__(202);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
@@ -3226,19 +3068,12 @@ var settle_all = __nccwpck_require__(909);
 
 
 
-/**
- * Carries out a command that is not an admin state (kill sessions, health and agent checks) on all backends
- * at once and looks at what came of it. There is nothing to roll back when one of them fails.
- */
 async function command(name, backends, context) {
     context.cancelled.throwIfAborted();
     context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
-    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, 
-    // Sessions that came since would be killed too, so `shutdown` is repeated only if it never arrived.
-    (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
+    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
     await (0,request/* lookAgain */.IK)(backends, context);
 }
-/** Checks on every backend, without changing anything, that a change would be accepted. */
 async function checkAdminAccess(backends, context) {
     const limits = { signal: context.cancelled };
     await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
@@ -3254,11 +3089,6 @@ var route = __nccwpck_require__(663);
 
 
 
-/**
- * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
- *
- * @throws HaproxyError `malformed`
- */
 function refuseUnknownStatus(targets) {
     const unknown = targets.filter(({ before }) => before.word === undefined);
     if (unknown.length > 0) {
@@ -3266,19 +3096,13 @@ function refuseUnknownStatus(targets) {
         throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
     }
 }
-/**
- * Refuses targets that cannot be brought back by naming them.
- *
- * @param canWait whether the step may wait until DNS resolves a name again
- * @throws HaproxyError `undrivable` with the reason for each of them
- */
-function refuseUndrivable(targets, canWait) {
-    const reasons = targets.flatMap((target) => undrivable(target, targets, canWait) ?? []);
+function refuseIfNotReturnable(targets, canWait) {
+    const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
     if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('undrivable', reasons.join(' '));
+        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
     }
 }
-function undrivable(target, all, canWait) {
+function whyNotReturnable(target, all, canWait) {
     const { fullName, before } = target;
     const { status, tracked } = before;
     if ((0,haproxy_server/* isUnresolved */.U4)(before)) {
@@ -3295,11 +3119,6 @@ function undrivable(target, all, canWait) {
 ;// CONCATENATED MODULE: ./src/rotation/same-address.ts
 
 
-/**
- * Finds out who else uses the addresses of the targets on one instance.
- *
- * @param isLeaving whether a server is a target or follows one, and so leaves with it
- */
 function sharedAddresses(instance, { servers }, targets, isLeaving) {
     const others = servers.filter((server) => !isLeaving(server));
     const reachable = others.filter(haproxy_server/* isReachable */.kj);
@@ -3315,20 +3134,27 @@ function sharedAddresses(instance, { servers }, targets, isLeaving) {
         areShown: targets.every(({ address }) => address !== undefined)
     };
 }
+function onAllPages(pages) {
+    return {
+        same: pages.flatMap(({ same }) => same),
+        down: pages.flatMap(({ down }) => down),
+        otherPort: pages.flatMap(({ otherPort }) => otherPort),
+        unknown: pages.flatMap(({ unknown }) => unknown),
+        areShown: pages.length > 0 && pages.every(({ areShown }) => areShown)
+    };
+}
 function isSameAddress(one, other) {
     return isSameHost(one, other) && one.address?.port === other.address?.port;
 }
 function isSameHost(one, other) {
     return one.address !== undefined && one.address.host === other.address?.host;
 }
-/** `backend/server on URL (UP)`, each once. */
 function describeOthers(others) {
     const names = others.map(({ server, instance }) => {
         return `${server.backend}/${server.name} on ${instance.name} (${server.status})`;
     });
     return [...new Set(names)].join(', ');
 }
-/** @throws HaproxyError `same-address` where the application of a target serves others as well */
 function refuseSharedAddresses({ same }) {
     if (same.length > 0) {
         throw new errors/* HaproxyError */.Q('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
@@ -3337,62 +3163,42 @@ function refuseSharedAddresses({ same }) {
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var rotation_instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
-/** A process may have started up to so long before its uptime tells. Milliseconds. */
-const ROUNDING = 1_000;
-/** How long before a new process started a look may be, to tell for certain what the old one had. ms */
+const EARLIER_START = 1_000;
 const RECENT = 2_000;
-/**
- * The processes of one instance from before its last reload. They serve their sessions to the end, and nothing
- * on the statistics page tells of them (docs/haproxy-facts.md, "Reloads").
- */
 class OldProcesses {
     instance;
     #hardStopAfterMs;
-    #glimpses = [];
+    #observations = [];
     #goneAt = -Infinity;
     #resetAt = -Infinity;
-    /** When the process that answers was first seen, and the one before it. */
     #firstSeenAt;
-    /** @param hardStopAfterMs how long an old process may live on after a reload, where that is known */
     constructor(instance, hardStopAfterMs) {
         this.instance = instance;
         this.#hardStopAfterMs = hardStopAfterMs;
         this.#firstSeenAt = [instance.process?.firstSeenAt ?? -Infinity, -Infinity];
         this.#goneAt = this.#endOfThoseBefore(-Infinity);
     }
-    /**
-     * When none can hold a session any more, in milliseconds on the run's clock: Infinity where nothing can
-     * tell, and -Infinity where nothing says that there is one.
-     */
     get goneAt() {
         return this.#goneAt;
     }
-    remember(glimpse) {
-        this.#glimpses.push(glimpse);
+    remember(observation) {
+        this.#observations.push(observation);
     }
-    /**
-     * Takes in that a look showed counters that had begun anew: it may have shown another process already, even if
-     * that one seems to have started later, as one does that was stalled.
-     */
     countersReset(at) {
         this.#resetAt = at;
     }
-    /**
-     * Takes in that another process answers now.
-     *
-     * @param isKept whether the new process has the admin states that the old one had
-     * @returns whether the old one may have sessions that nothing shows
-     */
     replaced(isKept) {
         const { startedAt = -Infinity, firstSeenAt = -Infinity } = this.instance.process ?? {};
         if (firstSeenAt !== this.#firstSeenAt[0]) {
             this.#firstSeenAt = [firstSeenAt, this.#firstSeenAt[0]];
         }
-        const start = startedAt - ROUNDING;
+        const start = startedAt - EARLIER_START;
         const from = this.#firstSeenAt[1];
         const to = this.#resetAt > from ? this.#resetAt : Infinity;
-        const last = this.#glimpses.findLast(({ at }) => at >= from && at < to && at <= start);
+        const last = this.#observations.findLast(({ at }) => at >= from && at < to && at <= start);
         const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT);
         if (!isIdle) {
             this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity));
@@ -3418,20 +3224,15 @@ var other_hands = __nccwpck_require__(911);
 
 
 
-/**
- * The condition that servers are drained: out of rotation, no more sessions left than may remain on them and on
- * those that follow them, and no old process that may hold one still.
- */
+
 class Draining {
     #backends;
     #order;
     #context;
     #old;
     #unclear = new Set();
-    /** Instances that were reloaded, until everything is asked for again. */
     #reloaded = new Map();
     #visited = new Set();
-    /** When a look last showed that a target is out, on the run's clock. */
     #heldAt = new Map();
     #judged = 0;
     #saidUntil = -Infinity;
@@ -3444,16 +3245,13 @@ class Draining {
             new OldProcesses(instance, order.hardStopAfterMs)
         ]));
     }
-    /** Instances whose process was replaced by one of which it is not clear whether it started since. */
     get unclear() {
         return [...this.#unclear];
     }
-    /** Instances of which an old process may hold sessions that nothing shows. */
     get withOldProcess() {
         const now = this.#context.clock.now();
         return [...this.#old.values()].filter(({ goneAt }) => goneAt > now).map((old) => old.instance);
     }
-    /** Targets and followers that are not drained, by what was last seen of them. */
     get left() {
         return [...(0,backend/* targetsOf */.QR)(this.#backends), ...(0,backend/* followersOf */.n$)(this.#backends)].filter((target) => !this.#hasDrained(target));
     }
@@ -3469,7 +3267,6 @@ class Draining {
         this.#sayWhoVisits();
         return this.left.length === 0 && this.#areOldOnesGone() ? 'met' : 'waiting';
     }
-    /** Asks for the process once more: a reload that kept the admin states shows in nothing else. */
     async confirm() {
         const changes = await (0,settle_all/* settleAll */.j)([...this.#old.keys()], async (instance) => {
             const change = await this.#recheck(instance);
@@ -3492,12 +3289,11 @@ class Draining {
         if (change === 'unclear') {
             this.#unclear.add(instance);
         }
-        if (change === 'newer' || change === 'unclear') {
+        if ((0,rotation_instance/* isReload */.ag)(change)) {
             this.#reloaded.set(instance, change);
         }
         return change;
     }
-    /** Asks again for what the reload made HAProxy forget, or may have where the status hides it. */
     async #onReload(instance, change) {
         const { state, minUp } = this.#order;
         const backends = this.#backends.filter((backend) => backend.instance === instance);
@@ -3510,13 +3306,11 @@ class Draining {
         }
         this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)));
         if (lost.length > 0) {
-            // What is asked for again may have become one too many meanwhile.
             (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
         }
         await (0,request/* request */.Em)(state, forgotten, this.#context);
         this.#reloaded.delete(instance);
     }
-    /** What the process that was replaced may still hold; a stalled one only seems to be another. */
     #restOn(instance, isKept) {
         if (this.#reloaded.get(instance) === 'unclear') {
             return 'whether an old process still holds sessions cannot be known';
@@ -3533,7 +3327,6 @@ class Draining {
             const backends = this.#backends.filter((backend) => backend.instance === instance);
             if (backends.every((backend) => seen.includes(backend))) {
                 const [targets, followers] = [(0,backend/* targetsOf */.QR)(backends), (0,backend/* followersOf */.n$)(backends)];
-                // In drain pinned clients may go on to come to the old process.
                 const isIdle = targets.every(({ now }) => (0,request/* isOut */.th)(now, 'maint')) &&
                     [...targets, ...followers].every(({ now }) => (0,haproxy_server/* isDrained */.wx)(now, 0));
                 const at = Math.min(...backends.map(({ seenAt }) => seenAt));
@@ -3544,7 +3337,6 @@ class Draining {
             }
         }
     }
-    /** In drain the short requests of pinned clients go on, and would fall between two looks. */
     #hasDrained({ now, newSessions }) {
         const { maxSessions } = this.#order;
         return (0,haproxy_server/* isDrained */.wx)(now, maxSessions) && (maxSessions > 0 || newSessions === 0);
@@ -3561,7 +3353,6 @@ class Draining {
         return remainingMs <= 0;
     }
     #sayWhoVisits() {
-        // What came before the first look came when the servers were in rotation.
         if (this.#judged === 1 || this.#order.maxSessions > 0) {
             return;
         }
@@ -3579,9 +3370,7 @@ class Draining {
 
 
 
-/** A HAProxy that has run for so long has no process from before its last reload any more. Milliseconds. */
 const LONG_AGO = 3_600_000;
-/** What is proven of servers that are drained, and what is not. */
 function proofOf(backends, evidence) {
     const { shared, maxSessions, settledMs } = evidence;
     const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`;
@@ -3638,7 +3427,6 @@ function processFact(instance, evidence) {
     const age = (0,duration/* formatDuration */.a)(clock.now() - process.startedAt);
     return `${name}: process ${process.pid} has been running for ${age}; ${old}.`;
 }
-/** Who may send users to the address of a target after this step. */
 function atSameAddress({ same, down }) {
     return [...same, ...down];
 }
@@ -3673,12 +3461,6 @@ var rotation_wait = __nccwpck_require__(361);
 
 
 
-/**
- * Waits until servers are drained. When their admin state does not hold on one instance, all get back what they
- * had.
- *
- * @throws HaproxyError; `not-drained`, `old-process` when the time is up
- */
 async function waitUntilDrained(backends, order, context, onLook) {
     const condition = new Draining(backends, order, context);
     const wait = { backends, options: order.wait, condition, onLook };
@@ -3691,7 +3473,6 @@ async function waitUntilDrained(backends, order, context, onLook) {
     if (onTimeout === 'restore') {
         throw await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context);
     }
-    // To go on, or to kill, takes certainty that the servers are out of rotation.
     const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,request/* isOut */.th)(now, state));
     const busy = condition.left.filter(({ now }) => !(0,haproxy_server/* isDrained */.wx)(now, order.maxSessions));
     if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
@@ -3712,19 +3493,15 @@ async function proven(backends, order, condition, { settledMs }, context) {
     const isSafe = order.state === 'maint' && proof.doubts.length === 0;
     return { kind: isSafe ? 'safe to stop' : 'drained', proof };
 }
-/** A server that was in maint already showed so at every address, whoever answers there. */
 async function refuseIfLeftElsewhere(backends, { maxSessions }, context) {
     const limits = { signal: context.cancelled };
     const isAlike = (server) => (0,haproxy_server/* isDrained */.wx)(server, maxSessions);
     await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), isAlike, context, 'the end of the sessions');
     await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(backends), (instance) => (0,retry/* retry */.L)(() => instance.refuseIfOthersAnswer(limits), context));
 }
-/** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
 const AFTER_KILL = 5_000;
-/** Kills what is left. No POST reaches what an old process holds. */
 async function waitAfterKill(backends, busy, { order, condition, result: before }, context, onLook) {
     context.log.info(`Killing the sessions of ${(0,describe/* namesOf */.eZ)(busy)}.`);
-    // Sessions that came since an attempt of unknown fate would be killed too, so there is no second one.
     await (0,request/* forEachBackend */.XS)(busy, (backend, targets) => backend.command('shutdown', targets, { signal: context.over }));
     const { settleMs, pollMs } = order.wait;
     const options = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * pollMs };
@@ -3773,22 +3550,12 @@ function notDrained(condition, { wait, state }, result) {
 
 
 
-/**
- * The targets that must be asked: not those that surely have the admin state of their own already. In `MAINT` a
- * server is further out than `drain` takes it.
- */
 function targetsToTakeOut(backends, state) {
     return (0,backend/* targetsOf */.QR)(backends).filter(({ before }) => {
         const own = (0,haproxy_server/* ownAdminState */.Jb)(before);
         return own !== state && own !== 'maint';
     });
 }
-/**
- * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
- * this; it is asked again here after the change, for two runs that took out different servers at once.
- *
- * @throws HaproxyError; `not-drained` when the time is up
- */
 async function takeOut(backends, order, context, onLook) {
     context.cancelled.throwIfAborted();
     const { state, minUp, wait } = order;
@@ -3806,7 +3573,6 @@ async function takeOut(backends, order, context, onLook) {
         ? { kind: 'requested' }
         : waitUntilDrained(backends, { ...order, wait }, context, onLook);
 }
-/** What does not show is looked into once more: it may show at another HAProxy that answers in turn. */
 async function refuseIfLost(targets, context) {
     try {
         (0,request/* refuseIfNotHeld */.aw)(targets);
@@ -3833,7 +3599,6 @@ var intent = __nccwpck_require__(718);
 
 
 
-/** Does what the action asks for, and says what was achieved. */
 async function perform(inputs, found, context, onLook) {
     const { action } = inputs;
     const { backends } = found;
@@ -3877,7 +3642,7 @@ async function performTakeOut(inputs, { backends, shared }, context, onLook) {
     }
 }
 async function performBringBack(inputs, backends, context, onLook) {
-    refuseUndrivable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
+    refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
     const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
     if (inputs.dryRun) {
         return dryRun(backends, returnPlan((0,bring_back/* routesOf */.e)(backends, order)), context);
@@ -3908,8 +3673,6 @@ function returnPlan(routes) {
 
 // EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
 var rotation_context = __nccwpck_require__(793);
-// EXTERNAL MODULE: ./src/rotation/instance.ts
-var instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
@@ -4090,7 +3853,6 @@ function closestMatch(target, candidates, options) {
 ;// CONCATENATED MODULE: ./src/rotation/unknown-names.ts
 
 
-/** The error of a backend that the page does not show, which names those that it shows. */
 function noBackend(instance, name, everything) {
     const what = `The statistics page ${instance.name} shows no backend ${name}`;
     if (everything.proxies.has(name)) {
@@ -4103,9 +3865,7 @@ function noBackend(instance, name, everything) {
         .map(([proxy]) => proxy);
     return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
-/** At most this many names are listed, lest one error fill the log. */
 const LISTED = 20;
-/** What names there are, and which one may have been meant. */
 function listOf(kind, names, wanted) {
     if (names.length === 0) {
         return `it shows no ${kind} at all.`;
@@ -4116,10 +3876,6 @@ function listOf(kind, names, wanted) {
     const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
     return `there are the ${kind}s ${listed}${more}.${meant}`;
 }
-/**
- * The one name that is most similar. Capitals do not count, for a wrong one is the likeliest mistake; another
- * number does, for it names another server.
- */
 function closestTo(wanted, names) {
     const sought = wanted.toLowerCase();
     const byDistance = Map.groupBy(names, (name) => leven(sought, name.toLowerCase()));
@@ -4133,93 +3889,18 @@ function lettersOf(name) {
     return name.replaceAll(/\d/g, '');
 }
 
-;// CONCATENATED MODULE: ./src/rotation/find.ts
+;// CONCATENATED MODULE: ./src/rotation/find-targets.ts
 
 
 
 
-
-
-
-/**
- * Looks at all instances at once and finds every target on every one of them.
- *
- * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
- *   there is instead; or the first page that could not be read, in the order of the pages
- */
-async function find(wanted, context) {
-    const found = await (0,settle_all/* settleAll */.j)(wanted.pages, (page) => findOnPage(page, wanted, context));
-    const missing = found.flatMap((page) => page.missing);
-    const [first] = missing;
-    if (first !== undefined) {
-        throw new errors/* HaproxyError */.Q(first.problem, missing.map(({ message }) => message).join(' '), {
-            advice: first.advice
-        });
-    }
-    return {
-        backends: found.flatMap(({ backends }) => backends),
-        shared: {
-            same: found.flatMap(({ shared }) => shared?.same ?? []),
-            down: found.flatMap(({ shared }) => shared?.down ?? []),
-            otherPort: found.flatMap(({ shared }) => shared?.otherPort ?? []),
-            unknown: found.flatMap(({ shared }) => shared?.unknown ?? []),
-            areShown: found.every(({ shared }) => shared?.areShown === true)
-        }
-    };
-}
-async function findOnPage(page, wanted, context) {
-    const instance = await openInstance(page, wanted, context);
-    const limits = { signal: context.cancelled };
-    const look = (backend) => (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
-    const found = wanted.withOthers || wanted.backends === 'every'
-        ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
-        : findByBackend(instance, wanted, wanted.backends, look);
-    const identified = wanted.withProcess
-        ? (0,retry/* retry */.L)(() => instance.identify(limits), context)
-        : Promise.resolve();
-    await (0,settle_all/* settleAll */.j)([found, identified], (work) => work);
-    return found;
-}
-/** A host with several addresses of one family is read at one of them, so that the others can be compared. */
-async function openInstance(page, { oneInstance }, context) {
-    const { clock, cancelled } = context;
-    if (!oneInstance) {
-        return new instance/* Instance */.c(page, clock);
-    }
-    const addresses = await (0,retry/* retry */.L)(() => page.resolve({ signal: cancelled }), context);
-    const families = Object.values(Object.groupBy(addresses, familyOf));
-    const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses;
-    return first === undefined
-        ? new instance/* Instance */.c(page, clock)
-        : new instance/* Instance */.c(page.at(first), clock, others);
-}
-function familyOf(address) {
-    return address.includes(':') ? 'IPv6' : 'IPv4';
-}
-async function findByBackend(instance, { servers }, names, look) {
+async function findInNamed(instance, names, servers, look) {
     const parts = await (0,settle_all/* settleAll */.j)(names, async (name) => {
         const snapshot = await look(name);
         return isBackend(snapshot, name)
             ? findInBackend(instance, name, servers, snapshot)
             : { backends: [], missing: [noBackend(instance, name, await look())] };
     });
-    return {
-        backends: parts.flatMap(({ backends }) => backends),
-        missing: parts.flatMap(({ missing }) => missing)
-    };
-}
-function findInSnapshot(instance, wanted, snapshot) {
-    const { backends, missing } = wanted.backends === 'every'
-        ? findInEveryBackend(instance, wanted.servers, snapshot)
-        : findInBackends(instance, wanted.backends, wanted.servers, snapshot);
-    return wanted.withOthers
-        ? { missing, ...withFollowers(instance, backends, snapshot) }
-        : { missing, backends };
-}
-function findInBackends(instance, names, servers, snapshot) {
-    const parts = names.map((name) => isBackend(snapshot, name)
-        ? findInBackend(instance, name, servers, snapshot)
-        : { backends: [], missing: [noBackend(instance, name, snapshot)] });
     return {
         backends: parts.flatMap(({ backends }) => backends),
         missing: parts.flatMap(({ missing }) => missing)
@@ -4239,7 +3920,7 @@ function findInBackend(instance, name, servers, snapshot) {
         missing
     };
 }
-function findInEveryBackend(instance, servers, snapshot) {
+function findInEvery(instance, servers, snapshot) {
     const found = snapshot.servers.filter(({ name }) => servers.includes(name));
     const all = [...new Set(snapshot.servers.map(({ name }) => name))];
     const missing = servers
@@ -4253,10 +3934,19 @@ function findInEveryBackend(instance, servers, snapshot) {
         missing
     };
 }
-/** The same backends with the servers that follow their targets, and the backends that have only such. */
+function namesIn({ servers }, backend) {
+    return servers.filter((server) => server.backend === backend).map(({ name }) => name);
+}
+function isBackend(snapshot, name) {
+    return snapshot.proxies.get(name)?.has('backend') === true || namesIn(snapshot, name).length > 0;
+}
+
+;// CONCATENATED MODULE: ./src/rotation/followers.ts
+
+
 function withFollowers(instance, backends, snapshot) {
     const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before));
-    const followers = followersOf(targets, snapshot.servers);
+    const followers = findFollowers(targets, snapshot.servers);
     const names = new Set([...targets, ...followers].map(({ backend }) => backend));
     const namesOf = (servers, name) => servers.filter(({ backend }) => backend === name).map((server) => server.name);
     return {
@@ -4267,8 +3957,7 @@ function withFollowers(instance, backends, snapshot) {
         shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
     };
 }
-/** Servers that follow some others (`track`), over as many of them as it takes, and are none of them. */
-function followersOf(leaders, all) {
+function findFollowers(leaders, all) {
     const leaving = new Set(leaders);
     for (;;) {
         const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
@@ -4279,24 +3968,71 @@ function followersOf(leaders, all) {
         more.forEach((server) => leaving.add(server));
     }
 }
-function namesIn({ servers }, backend) {
-    return servers.filter((server) => server.backend === backend).map(({ name }) => name);
+
+;// CONCATENATED MODULE: ./src/rotation/find.ts
+
+
+
+
+
+
+
+async function find(wanted, context) {
+    const found = await (0,settle_all/* settleAll */.j)(wanted.pages, (page) => findOnPage(page, wanted, context));
+    const missing = found.flatMap((page) => page.missing);
+    const [first] = missing;
+    if (first !== undefined) {
+        throw new errors/* HaproxyError */.Q(first.problem, missing.map(({ message }) => message).join(' '), {
+            advice: first.advice
+        });
+    }
+    return {
+        backends: found.flatMap(({ backends }) => backends),
+        shared: onAllPages(found.flatMap(({ shared }) => shared ?? []))
+    };
 }
-/** A backend that `stats scope` or a filter shows without its own row is one all the same. */
-function isBackend(snapshot, name) {
-    return snapshot.proxies.get(name)?.has('backend') === true || namesIn(snapshot, name).length > 0;
+async function findOnPage(page, wanted, context) {
+    const instance = await openInstance(page, wanted, context);
+    const limits = { signal: context.cancelled };
+    const look = (backend) => (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
+    const found = wanted.withOthers || wanted.backends === 'every'
+        ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
+        : findInNamed(instance, wanted.backends, wanted.servers, look);
+    const identified = wanted.withProcess
+        ? (0,retry/* retry */.L)(() => instance.identify(limits), context)
+        : Promise.resolve();
+    await (0,settle_all/* settleAll */.j)([found, identified], (work) => work);
+    return found;
+}
+async function openInstance(page, { oneInstance }, context) {
+    const { clock, cancelled } = context;
+    if (!oneInstance) {
+        return new rotation_instance/* Instance */.cw(page, clock);
+    }
+    const addresses = await (0,retry/* retry */.L)(() => page.resolve({ signal: cancelled }), context);
+    const families = Object.values(Object.groupBy(addresses, familyOf));
+    const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses;
+    return first === undefined
+        ? new rotation_instance/* Instance */.cw(page, clock)
+        : new rotation_instance/* Instance */.cw(page.at(first), clock, others);
+}
+function familyOf(address) {
+    return address.includes(':') ? 'IPv6' : 'IPv4';
+}
+async function findInSnapshot(instance, { backends: names, servers, withOthers }, snapshot) {
+    const found = names === 'every'
+        ? findInEvery(instance, servers, snapshot)
+        : await findInNamed(instance, names, servers, () => Promise.resolve(snapshot));
+    return withOthers ? { ...found, ...withFollowers(instance, found.backends, snapshot) } : found;
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/last-look.ts
 
-/** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
 const LOOK = 500;
-/** Looks once more at backends whose state is not known, so that the last word about them may be true. */
 async function lastLook(backends, { over }) {
     const unknown = backends.filter(({ targets }) => targets.some(({ isKnown }) => !isKnown));
     const looks = unknown.map((backend) => backend.look({ signal: over, timeoutMs: LOOK }));
     for (const look of await Promise.allSettled(looks)) {
-        // A page that still cannot be read leaves its targets unknown, and the report says so.
         if (look.status === 'rejected' && !(look.reason instanceof errors/* HaproxyError */.Q)) {
             throw look.reason;
         }
@@ -4305,8 +4041,8 @@ async function lastLook(backends, { over }) {
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
 var cancellation = __nccwpck_require__(323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 4 modules
-var runner_inputs = __nccwpck_require__(10);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
+var runner_inputs = __nccwpck_require__(393);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
@@ -4319,7 +4055,6 @@ var advice = __nccwpck_require__(484);
 
 
 
-/** Why a drained server is not proven safe to stop, and how to have it proven. */
 function explainDoubt(doubt) {
     switch (doubt.kind) {
         case 'young process':
@@ -4338,7 +4073,7 @@ function explainDoubt(doubt) {
             return (`${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
         case 'too few serve':
-            return `Fewer other servers serve now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`;
+            return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`;
         case 'max sessions':
             return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.';
     }
@@ -4362,16 +4097,15 @@ var failure = __nccwpck_require__(844);
 
 
 
-/** Sets all outputs, on failure too, as far as they are known. */
-function setOutputs(targets, ending) {
+function setOutputs(targets, result) {
     const distinct = (texts) => [...new Set(texts)].join(', ');
     const outputs = {
-        changed: ending.isChanged,
+        changed: result.isChanged,
         status: distinct(targets.map(({ now }) => now.status)),
         'previous-status': distinct(targets.map(({ before }) => before.status)),
         sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-        waited: (ending.waitedMs / 1_000).toFixed(1),
-        'safe-to-stop': ending.isSafeToStop,
+        waited: (result.waitedMs / 1_000).toFixed(1),
+        'safe-to-stop': result.isSafeToStop,
         result: JSON.stringify(targets.map(resultOf))
     };
     for (const [name, value] of Object.entries(outputs)) {
@@ -4412,7 +4146,6 @@ const OUTCOMES = {
     'not drained': '⚠️ {}: not drained',
     up: '✅ {}: up'
 };
-/** The title of a run that has achieved something. */
 function titleOf(outcome, targets) {
     const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0;
     const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind];
@@ -4427,21 +4160,17 @@ const FAILURES = {
     'changed-meanwhile': 'changed meanwhile',
     cancelled: 'cancelled'
 };
-/** The title of a run that failed. */
 function titleOfFailure(error, targets) {
     const what = error instanceof errors/* HaproxyError */.Q ? FAILURES[error.problem] : undefined;
     return fill(`❌ {}: ${what ?? 'failed'}`, targets);
 }
-/** So many names still make a title. */
 const NAMED = 3;
 function fill(title, targets) {
     const names = [...new Set(targets.map(({ name }) => name))];
     const all = names.length > NAMED ? `${names.length} servers` : names.join(', ');
     return title.replace('{}', () => all);
 }
-/** Writes the job summary. A report must not fail the step, so what goes wrong is only said. */
 async function writeSummary(summary) {
-    // Without this file (another runner, an old server) the toolkit throws.
     if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
         return;
     }
@@ -4478,16 +4207,13 @@ function table({ targets, waitedMs }) {
         ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
     ];
 }
-/** More points than this would not be told apart on GitHub's page. */
 const POINTS = 40;
-/** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
 function chart(samples) {
     const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
     const end = samples.at(-1)?.elapsedMs ?? 0;
     if (samples.length < 2 || highest === 0) {
         return '';
     }
-    // The chart spaces its points evenly, so it needs the sessions at even times.
     const points = Math.min(POINTS, samples.length);
     const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
     const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
@@ -4496,7 +4222,6 @@ function chart(samples) {
     return [
         '',
         '```mermaid',
-        // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
         '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
         'xychart-beta',
         '  title "Sessions left"',
@@ -4528,9 +4253,7 @@ function chart(samples) {
 
 
 
-/** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000;
-/** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
 class Report {
     #inputs;
     #said = new Map();
@@ -4541,23 +4264,19 @@ class Report {
     constructor(inputs) {
         this.#inputs = inputs;
     }
-    /** What the run is about, as far as it was found. */
     get backends() {
         return this.#backends;
     }
     get #targets() {
         return (0,backend/* targetsOf */.QR)(this.#backends);
     }
-    /** The targets and those that follow them, whose sessions may be killed as well. */
     get #affected() {
         return [...this.#targets, ...(0,backend/* followersOf */.n$)(this.#backends)];
     }
-    /** Says what the run is about. */
     found(backends) {
         this.#backends = backends;
         log/* log */.R.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
     }
-    /** Says how a wait goes: a line for every change, and a heartbeat. */
     onLook = (elapsedMs, remainingMs) => {
         this.#waitedMs = elapsedMs;
         const followers = (0,backend/* followersOf */.n$)(this.#backends);
@@ -4580,7 +4299,6 @@ class Report {
             log/* log */.R.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
-    /** Ends the run with what was achieved; a green step that leaves a doubt warns of it. */
     async succeed(outcome) {
         const sentence = this.#achievement(outcome);
         const facts = 'proof' in outcome ? outcome.proof.facts : [];
@@ -4589,7 +4307,6 @@ class Report {
         const say = hasDoubts || outcome.kind === 'not drained' ? core/* warning */.$e : core/* info */.pq;
         say((0,runner_escape/* escapeForLog */.z)(sentence));
     }
-    /** Ends the run with what went wrong, what state every server was left in, and what to do. */
     async fail(error) {
         const targets = this.#targets;
         const more = [
@@ -4602,7 +4319,6 @@ class Report {
         await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] }));
         (0,failure/* reportFailure */.x)(error, ...more);
     }
-    /** Reporting cannot undo what was done: what goes wrong with it is said before the last line. */
     async #publish(isSafeToStop, write) {
         try {
             setOutputs(this.#targets, {
@@ -4651,10 +4367,9 @@ class Report {
                 return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`;
         }
     }
-    /** What becomes of servers that a failed step leaves out of rotation. */
     #whoBringsThemBack() {
         const { action, restore } = this.#inputs;
-        const held = this.#targets.filter(isHeld);
+        const held = this.#targets.filter(isInDrain);
         if (action === 'ready' && held.length > 0) {
             const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
             return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
@@ -4673,24 +4388,20 @@ class Report {
         }
     }
 }
-/** Whether a target is, or may be, in the drain that this run asked for. */
-function isHeld(target) {
+function isInDrain(target) {
     const { change, isKnown, now } = target;
     return (isKnown &&
         !change.rolledBack &&
         (0,haproxy_server/* isOutOfRotation */.W)(now) &&
         (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
 }
-/** Whether it is not known if the drain of a target has ended, because its status hides that. */
 function mayBeReleased({ change, now }) {
     return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
 }
-/** A server that was ready already was not checked anew. */
 function takenAsFound(targets) {
     const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
     return found.length > 0 ? ` Taken as found, without a fresh check: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
 }
-/** How a target is spoken of while it is waited for; sessions count only where they are to end. */
 function phrase(target) {
     const { now } = target;
     const seen = (0,haproxy_server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
@@ -4711,7 +4422,6 @@ var stage = __nccwpck_require__(664);
 
 
 
-/** The main step: takes servers out of rotation or brings them back, and reports what became of it. */
 async function main() {
     const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
     try {
@@ -4757,8 +4467,8 @@ var describe = __nccwpck_require__(225);
 var rotation_instance = __nccwpck_require__(739);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(911);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 2 modules
-var bring_back = __nccwpck_require__(959);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
+var bring_back = __nccwpck_require__(353);
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(331);
 ;// CONCATENATED MODULE: ./src/rotation/restore.ts
@@ -4766,7 +4476,6 @@ var request = __nccwpck_require__(331);
 
 
 
-/** Puts servers back to an admin state; those that were ready pass a fresh check first, and HAProxy does the rest. */
 async function restore(state, backends, order, context) {
     const targets = (0,rotation_backend/* targetsOf */.QR)(backends);
     if (targets.length === 0) {
@@ -4794,8 +4503,8 @@ var advice = __nccwpck_require__(484);
 var cancellation = __nccwpck_require__(323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 4 modules
-var runner_inputs = __nccwpck_require__(10);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
+var runner_inputs = __nccwpck_require__(393);
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var runner_intent = __nccwpck_require__(718);
 // EXTERNAL MODULE: ./src/runner/log.ts
@@ -4818,7 +4527,6 @@ var pages = __nccwpck_require__(338);
 
 
 
-/** The post step: restores what the main step took out, if it was asked to and nobody else has changed it. */
 async function post() {
     const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
     let known = [];
@@ -4839,7 +4547,6 @@ async function post() {
         (0,failure/* reportFailure */.x)(error, byHand(known));
     }
 }
-/** What to do about servers of which it is not known whether they were restored. */
 function byHand(backends) {
     const groups = Map.groupBy(backends, ({ previous }) => previous);
     const ways = [...groups].map(([previous, those]) => `${previous.toUpperCase()} for ${namesOf(those)}`);
@@ -4861,11 +4568,10 @@ function isDue({ restore: when, backends }, { jobStatus }) {
     }
     return false;
 }
-/** Restores what was taken out on one HAProxy; what goes wrong there keeps no other from being restored. */
 async function restoreOn(url, intent, inputs, context) {
     const intended = intent.backends.filter((backend) => backend.url === url);
     try {
-        const instance = new rotation_instance/* Instance */.c((0,pages/* reopenPage */.X)(url, inputs), context.clock);
+        const instance = new rotation_instance/* Instance */.cw((0,pages/* reopenPage */.X)(url, inputs), context.clock);
         const limits = { signal: context.cancelled };
         await (0,retry/* retry */.L)(() => instance.identify(limits), context);
         const elapsedMs = (0,runner_intent/* elapsedSince */.lP)(intent, instance);
@@ -4873,7 +4579,7 @@ async function restoreOn(url, intent, inputs, context) {
             const seen = await (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
             const all = new rotation_backend/* Backend */.Zx(instance, backend, { targets: servers }, seen);
             announceMissing(servers, all);
-            const ours = leftAsTheyWere(all, intent, elapsedMs);
+            const ours = stillAsLeft(all, intent, elapsedMs);
             return { previous, backend: new rotation_backend/* Backend */.Zx(instance, backend, { targets: ours }, seen) };
         });
         for (const state of ['ready', 'drain', 'maint']) {
@@ -4894,8 +4600,7 @@ function announceMissing(names, { targets, fullName }) {
         log/* log */.R.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
     }
 }
-/** The names of servers that are as the main step left them; what others changed is theirs. */
-function leftAsTheyWere(backend, { state }, elapsedMs) {
+function stillAsLeft(backend, { state }, elapsedMs) {
     const all = (0,rotation_backend/* targetsOf */.QR)([backend]);
     const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs));
     const changed = all.filter((target) => !ours.includes(target));
@@ -4929,16 +4634,13 @@ function namesOf(backends) {
 /* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(921);
 
 
-/** One backend on one HAProxy: what one look shows and one POST changes. */
 class Backend {
     instance;
     name;
     targets;
-    /** Servers that follow a target, of this backend or another: they leave and come back with it. */
     followers;
     #servers;
     #seenAt;
-    /** @param names of servers that are in the snapshot */
     constructor(instance, name, names, seen) {
         const { targets, followers = [] } = names;
         this.instance = instance;
@@ -4948,70 +4650,51 @@ class Backend {
         this.targets = this.#pick(targets);
         this.followers = this.#pick(followers);
     }
-    /** `backend on URL`. */
     get fullName() {
         return `${this.name} on ${this.instance.name}`;
     }
-    /** Every server of the backend, as last seen. */
     get servers() {
         return this.#servers;
     }
-    /** When it was last seen, in milliseconds on the run's clock. */
     get seenAt() {
         return this.#seenAt;
     }
-    /** The servers that stay where they are when the targets leave. */
     get others() {
         const leaving = this.#watched.map(({ before }) => before.name);
         return this.#servers.filter(({ name }) => !leaving.includes(name));
     }
-    /**
-     * Looks at the backend.
-     *
-     * @throws HaproxyError; `unknown-server` when a target or a follower is no longer there
-     */
     async look(limits) {
         this.#watched.forEach((target) => {
-            target.lose();
+            target.invalidate();
         });
         const servers = serversOf(await this.instance.page.look(limits, this.name), this.name);
         for (const target of this.#watched) {
-            target.see(servers.find(({ name }) => name === target.before.name));
+            target.update(servers.find(({ name }) => name === target.before.name));
         }
         this.#servers = servers;
         this.#seenAt = this.instance.clock.now();
     }
-    /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
     async request(state, targets, limits) {
         await this.#send(state, targets, limits, (target, isUncertain) => {
             target.requested(state, this.instance.clock.now(), isUncertain);
         });
     }
-    /** Asks for a command for some of the targets; look afterwards to see what came of it. */
     async command(name, targets, limits) {
         await this.#send(name, targets, limits, (target) => {
             target.commanded();
         });
     }
-    /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
     async putBack(state, targets, limits) {
         await this.#send(state, targets, limits, (target) => {
-            target.lose();
+            target.invalidate();
         });
     }
-    /** Has the health of some targets begin at 0: HAProxy sends them nobody until their checks have passed. */
     async forceDown(targets, limits) {
         await this.#send('hdown', targets, limits, (target) => {
-            target.lose();
+            target.invalidate();
         });
     }
-    /**
-     * Ends the drain of one target.
-     *
-     * @returns whether this run did so; somebody else, or a reload, may have ended it before
-     */
     async release(target, limits) {
-        // After an attempt of unknown fate, that there is nothing left to do is a success.
         const isAgain = target.change.state === 'ready';
         const record = (isUncertain) => {
             target.requested('ready', this.instance.clock.now(), isUncertain);
@@ -5030,12 +4713,11 @@ class Backend {
             throw error;
         }
     }
-    /** Undoes one half of an admin state of one target; somebody else may have done it before. */
     async undo(flag, target, limits) {
         await this.#switch(flag, target, limits);
     }
     async #switch(flag, target, limits) {
-        target.lose();
+        target.invalidate();
         return this.instance.page.switch(flag, this.name, target.before.name, limits);
     }
     get #watched() {
@@ -5067,19 +4749,15 @@ class Backend {
 function serversOf({ servers }, backend) {
     return servers.filter((server) => server.backend === backend);
 }
-/** All targets of some backends. */
 function targetsOf(backends) {
     return backends.flatMap(({ targets }) => targets);
 }
-/** All servers of some backends that follow a target. */
 function followersOf(backends) {
     return backends.flatMap(({ followers }) => followers);
 }
-/** The backends of some targets, each once. */
 function backendsOf(targets) {
     return [...new Set(targets.map(({ backend }) => backend))];
 }
-/** The instances of some backends, each once. */
 function instancesOf(backends) {
     return [...new Set(backends.map(({ instance }) => instance))];
 }
@@ -5087,7 +4765,7 @@ function instancesOf(backends) {
 
 /***/ }),
 
-/***/ 959:
+/***/ 353:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5105,8 +4783,6 @@ var haproxy_server = __nccwpck_require__(30);
 var backend = __nccwpck_require__(870);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(807);
 // EXTERNAL MODULE: ./src/rotation/request.ts
@@ -5123,35 +4799,21 @@ var settle_all = __nccwpck_require__(909);
 
 
 
-/**
- * Has health begin at 0, in drain: HAProxy then sends a server nobody until `rise` checks in a row have passed,
- * and needs no further request than the end of the drain (docs/haproxy-facts.md, "A fresh health check").
- */
 async function forceDown(targets, context) {
-    // In drain before its health is 0 a server is open to pinned clients, so no backend waits for another.
     await (0,request/* forEachBackend */.XS)(targets, async (_, group) => {
         await (0,request/* request */.Em)('drain', group, context);
         await forceDownAgain(group, context);
     });
 }
-/** Takes back what a check has done for a server that may have begun before it was forced down. */
 async function forceDownAgain(targets, context) {
     await (0,request/* forEachBackend */.XS)(targets, (backend, group) => (0,retry/* retry */.L)(() => backend.forceDown(group, { signal: context.over }), context));
 }
-/** Whether health is 0; an agent may hold the server down besides. */
 function isForcedDown({ status }) {
     return status === 'DOWN' || status === 'DOWN (agent)';
 }
-/** Whether a server surely is in drain no more; `DOWN` hides it. */
 function hasLeftDrain({ word }) {
     return word === 'UP' || word === 'no check' || word === 'MAINT';
 }
-/**
- * Ends the drain of each target.
- *
- * @param onReleased called for each target of which it is done, even if another fails
- * @returns the targets that had none any more: a person, another job or a reload has ended it
- */
 async function release(targets, onReleased, context) {
     if (targets.length > 0) {
         context.log.info(`Ending the drain: ${(0,describe/* namesOf */.eZ)(targets)}.`);
@@ -5166,7 +4828,6 @@ async function release(targets, onReleased, context) {
     });
     return lost.flat();
 }
-/** Why a target that takes traffic cannot be taken out for its check; undefined where enough others serve. */
 function whyNotSpared({ now, backend }, minUp) {
     try {
         if ((0,haproxy_server/* takesTraffic */.CS)(now)) {
@@ -5182,10 +4843,190 @@ function whyNotSpared({ now, backend }, minUp) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
+// EXTERNAL MODULE: ./src/rotation/wait.ts
+var wait = __nccwpck_require__(361);
+;// CONCATENATED MODULE: ./src/rotation/not-up.ts
+
+
+
+
+
+function notReleased(stages, timeoutMs) {
+    const seen = stages.held.map((target) => {
+        const checking = target.now.checking ? ', and a health check of it is running' : '';
+        return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
+    });
+    const message = `Not released within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${seen.join('; ')}.`;
+    return new errors/* HaproxyError */.Q('not-up', message);
+}
+function whyBlocked(target, { blocked }) {
+    const why = blocked.get(target);
+    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
+}
+function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
+    const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
+    const seen = down.map((target) => {
+        const { check, weight, throttle } = target.now;
+        const details = [
+            ...(check === '' ? [] : [`its last check says ${check}`]),
+            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
+            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
+        ];
+        const seenWith = [`${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}`, ...details].join(', ');
+        return `${seenWith}${whyBlocked(target, stages)}`;
+    });
+    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+    const advice = released.length > 0 && onTimeout !== 'restore'
+        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
+        : 'Look at the application and its health check, then ask for ready again.';
+    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
+}
+
 // EXTERNAL MODULE: ./src/rotation/route.ts
 var route = __nccwpck_require__(663);
+;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
+
+function announceReleases(routes, { log }) {
+    for (const [target, route] of routes) {
+        if (route === 'release') {
+            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`);
+        }
+    }
+}
+function announceGaps(routes, { log }) {
+    const all = [...routes.keys()];
+    for (const target of all) {
+        const { status, tracked } = target.now;
+        if (status === 'no check') {
+            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`);
+        }
+        if (tracked !== undefined &&
+            routes.get(target) === 'ready' &&
+            (0,route/* leaderOf */.tY)(target, all) === undefined) {
+            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/return-stages.ts
+
+
+
+const CHECKED = ['fresh check', 'down'];
+class ReturnStages {
+    targets;
+    #routes;
+    #stages;
+    #blocked = new Map();
+    #explained = new Map();
+    constructor(routes) {
+        this.targets = [...routes.keys()];
+        this.#routes = routes;
+        this.#stages = new Map([...routes].map(([target, route]) => [target, firstStage(target, route)]));
+    }
+    get held() {
+        return this.targets.filter((target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target));
+    }
+    get blocked() {
+        return this.#blocked;
+    }
+    at(stage, targets) {
+        return targets.filter((target) => this.#stages.get(target) === stage);
+    }
+    on(routes, targets) {
+        return targets.filter((target) => routes.includes(this.#routes.get(target) ?? 'none'));
+    }
+    checked(targets) {
+        return this.on(CHECKED, targets);
+    }
+    enter(stage, targets) {
+        for (const target of targets) {
+            this.#stages.set(target, stage);
+            this.#explained.delete(target);
+            this.#blocked.delete(target);
+        }
+    }
+    block(target, why) {
+        this.enter('released', this.checked([target]));
+        this.#blocked.set(target, why);
+    }
+    explain(target) {
+        this.#explained.set(target, target.now.status);
+    }
+    isBack(target) {
+        const { checkFailed, unchecked } = target.now;
+        const isChecked = this.checked([target]).length > 0;
+        return (0,haproxy_server/* isUp */.ie)(target.now) && !(isChecked && (checkFailed || unchecked));
+    }
+    isLost(target) {
+        const { now, before } = target;
+        const was = (0,haproxy_server/* shownAdminState */.Yy)(before) ?? 'ready';
+        const leader = (0,route/* leaderOf */.tY)(target, this.targets);
+        if (leader !== undefined && !(0,haproxy_server/* isUp */.ie)(leader.now)) {
+            return false;
+        }
+        switch (this.#stages.get(target)) {
+            case 'forced down':
+                return hasLeftDrain(now);
+            case 'elsewhere':
+                return !(0,haproxy_server/* isUnresolved */.U4)(now) && !(0,haproxy_server/* canBe */.gF)(now, this.#blocked.has(target) ? 'ready' : was);
+            case 'released':
+                return this.isPartlyUp(target)
+                    ? this.#explained.get(target) !== now.status
+                    : !(0,haproxy_server/* canBe */.gF)(now, 'ready');
+            case 'unresolved':
+            case undefined:
+                return false;
+        }
+    }
+    isPartlyUp(target) {
+        const isChecked = this.checked(this.at('released', [target])).length > 0;
+        return isChecked && target.now.word === 'UP' && target.now.status !== 'UP';
+    }
+}
+function firstStage({ before }, route) {
+    switch (route) {
+        case 'fresh check':
+            return (0,haproxy_server/* isUnresolved */.U4)(before) ? 'unresolved' : 'forced down';
+        case 'checks elsewhere':
+            return 'elsewhere';
+        case 'none':
+        case 'ready':
+        case 'down':
+        case 'release':
+            return 'released';
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var rotation_instance = __nccwpck_require__(739);
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(911);
+;// CONCATENATED MODULE: ./src/rotation/take-out-again.ts
+
+
+
+async function takeOutAgain(targets, stages, minUp, context) {
+    const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, minUp)]));
+    const spared = targets.filter((target) => reasons.get(target) === undefined);
+    for (const [target, why] of reasons) {
+        if (why !== undefined) {
+            stages.block(target, why);
+        }
+    }
+    const elsewhere = stages.at('elsewhere', spared);
+    for (const state of ['drain', 'maint']) {
+        const mine = elsewhere.filter(({ before }) => (0,haproxy_server/* shownAdminState */.Yy)(before) === state);
+        await (0,request/* request */.Em)(state, mine, context);
+    }
+    stages.enter('elsewhere', elsewhere);
+    const checked = stages.checked(spared);
+    await forceDown(checked, context);
+    stages.enter('forced down', checked);
+}
+
 ;// CONCATENATED MODULE: ./src/rotation/returning.ts
 
 
@@ -5194,72 +5035,43 @@ var route = __nccwpck_require__(663);
 
 
 
-/** The routes on which only HAProxy's own checks bring a server up. */
-const CHECKED = ['fresh check', 'down'];
-/** The condition that servers are up, and the requests that bring them there. */
+
+
 class Returning {
-    #targets;
-    #routes;
+    #stages;
     #minUp;
     #context;
-    #stages;
-    #blocked = new Map();
-    /** Instances that were reloaded, until everything is asked for again. */
     #reloaded = new Map();
-    /** The partial health of a target for which no reload was the reason. */
-    #explained = new Map();
-    constructor(routes, minUp, context) {
-        this.#targets = [...routes.keys()];
-        this.#routes = routes;
+    constructor(stages, minUp, context) {
+        this.#stages = stages;
         this.#minUp = minUp;
         this.#context = context;
-        this.#stages = new Map([...routes].map(([target, route]) => [target, firstStage(target.before, route)]));
     }
-    /** Targets for which not everything is asked for that is to be. */
-    get held() {
-        return this.#targets.filter((target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target));
-    }
-    /** Targets that a reload has put into rotation unchecked, each with the reason why it stays there. */
-    get blocked() {
-        return this.#blocked;
-    }
-    /** Asks for all that can be asked for before anything is seen. A follower comes after its leader. */
     async begin() {
-        await forceDown(this.#at('forced down', this.#targets), this.#context);
-        await (0,request/* request */.Em)('ready', this.#by(['ready', 'down'], this.#targets), this.#context);
-        await this.#release(this.#by(['release'], this.#targets));
+        await forceDown(this.#stages.at('forced down', this.#stages.targets), this.#context);
+        await (0,request/* request */.Em)('ready', this.#stages.on(['ready', 'down'], this.#stages.targets), this.#context);
+        await this.#release(this.#stages.on(['release'], this.#stages.targets));
     }
     async judge(seen) {
-        const visible = this.#targets.filter(({ backend }) => seen.includes(backend));
-        // Each of these looks anew before another goes on with what it has changed.
+        const visible = this.#stages.targets.filter(({ backend }) => seen.includes(backend));
         const acted = (await this.#resumeReloaded()) ||
             (await this.#explainLosses(visible)) ||
             (await this.#resumeResolved(visible)) ||
             (await this.#resumeBlocked(visible)) ||
             (await this.#releaseForcedDown(visible)) ||
             (await this.#releaseElsewhere(visible));
-        // A check that began before is over soon, and the pause before the next one may be short.
-        if (acted || this.#at('forced down', visible).length > 0) {
+        if (acted || this.#stages.at('forced down', visible).length > 0) {
             return 'acted';
         }
-        return this.held.length === 0 && this.#targets.every((target) => this.isBack(target))
+        return this.#stages.held.length === 0 &&
+            this.#stages.targets.every((target) => this.#stages.isBack(target))
             ? 'met'
             : 'waiting';
     }
-    /**
-     * Whether a target is up, and its last check has passed: a name that DNS lost and found between two looks, or
-     * a reload that cannot be seen, puts it into rotation unchecked.
-     */
-    isBack(target) {
-        const { checkFailed, unchecked } = target.now;
-        const isChecked = this.#by(CHECKED, [target]).length > 0;
-        return (0,haproxy_server/* isUp */.ie)(target.now) && !(isChecked && (checkFailed || unchecked));
-    }
-    /** A reload forgets that health was forced down: what came up since may never have been checked. */
     async confirm() {
-        const kept = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(this.#targets)), async (instance) => {
+        const kept = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(this.#stages.targets)), async (instance) => {
             const change = await this.#recheck(instance);
-            if (!isReload(change)) {
+            if (!(0,rotation_instance/* isReload */.ag)(change)) {
                 return true;
             }
             await this.#beginAgain(instance, change);
@@ -5273,45 +5085,46 @@ class Returning {
         return reloaded.length > 0;
     }
     async #resumeResolved(visible) {
-        const back = this.#at('unresolved', visible).filter(({ now }) => !(0,haproxy_server/* isUnresolved */.U4)(now));
-        // An admin state other than the one that was asked for before the name was lost is to be explained.
+        const back = this.#stages.at('unresolved', visible).filter(({ now }) => !(0,haproxy_server/* isUnresolved */.U4)(now));
         const isChanged = ({ change: { state, isUncertain }, now }) => state !== undefined && isUncertain !== true && !(0,haproxy_server/* canBe */.gF)(now, state);
-        const checked = this.#by(CHECKED, back).filter((target) => !isChanged(target));
-        await this.#takeOutAgain(checked);
+        const checked = this.#stages.checked(back).filter((target) => !isChanged(target));
+        await takeOutAgain(checked, this.#stages, this.#minUp, this.#context);
         for (const target of back.filter((each) => !checked.includes(each))) {
-            this.#enter(target.change.state === 'drain' ? 'forced down' : 'released', [target]);
+            this.#stages.enter(target.change.state === 'drain' ? 'forced down' : 'released', [target]);
         }
         return back.length > 0;
     }
     async #resumeBlocked(visible) {
-        const blocked = visible.filter((target) => this.#blocked.has(target));
-        await this.#takeOutAgain(blocked);
-        return blocked.some((target) => !this.#blocked.has(target));
+        const blocked = visible.filter((target) => this.#stages.blocked.has(target));
+        await takeOutAgain(blocked, this.#stages, this.#minUp, this.#context);
+        return blocked.some((target) => !this.#stages.blocked.has(target));
     }
-    /**
-     * Releases what no check from before can bring up. Only one check of a server runs at a time: what has raised
-     * health since it was forced down may have begun before, and what runs by then began after.
-     */
     async #releaseForcedDown(visible) {
-        const due = this.#at('forced down', visible).filter(({ now }) => !now.checking || !isForcedDown(now));
+        const due = this.#stages
+            .at('forced down', visible)
+            .filter(({ now }) => !now.checking || !isForcedDown(now));
         await forceDownAgain(due.filter(({ now }) => !isForcedDown(now)), this.#context);
         await this.#release(due);
         return due.length > 0;
     }
     async #releaseElsewhere(visible) {
-        const isBack = (target) => !this.held.includes(target) && target.isKnown && this.isBack(target);
-        const ready = this.#at('elsewhere', visible).filter((target) => (0,route/* checkedElsewhere */.AU)(target, this.#targets).every(isBack));
+        const isBack = (target) => !this.#stages.held.includes(target) && target.isKnown && this.#stages.isBack(target);
+        const ready = this.#stages
+            .at('elsewhere', visible)
+            .filter((target) => (0,route/* checkedElsewhere */.AU)(target, this.#stages.targets).every(isBack));
         await (0,request/* request */.Em)('ready', ready, this.#context);
-        this.#enter('released', ready);
+        this.#stages.enter('released', ready);
         return ready.length > 0;
     }
     async #explainLosses(visible) {
-        // A request of unknown fate shows in what it has led to.
         const ready = visible.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === 'ready');
-        this.#enter('released', [...this.#at('forced down', ready), ...this.#at('elsewhere', ready)]);
-        const lost = visible.filter((target) => this.#isLost(target));
+        this.#stages.enter('released', [
+            ...this.#stages.at('forced down', ready),
+            ...this.#stages.at('elsewhere', ready)
+        ]);
+        const lost = visible.filter((target) => this.#stages.isLost(target));
         const unresolved = lost.filter(({ now }) => (0,haproxy_server/* isUnresolved */.U4)(now));
-        this.#enter('unresolved', unresolved);
+        this.#stages.enter('unresolved', unresolved);
         const rest = lost.filter((target) => !unresolved.includes(target));
         const groups = Map.groupBy(rest, ({ backend }) => backend.instance);
         const acted = await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#explain(instance, targets));
@@ -5319,91 +5132,45 @@ class Returning {
     }
     async #explain(instance, targets) {
         const change = await this.#recheck(instance);
-        if (isReload(change)) {
+        if ((0,rotation_instance/* isReload */.ag)(change)) {
             await this.#beginAgain(instance, change);
             return true;
         }
-        const lost = targets.filter((target) => !this.#isPartlyUp(target));
+        const lost = targets.filter((target) => !this.#stages.isPartlyUp(target));
         if (lost.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(lost, change);
         }
-        targets.forEach((target) => this.#explained.set(target, target.now.status));
+        targets.forEach((target) => {
+            this.#stages.explain(target);
+        });
         return false;
     }
-    /** Whether what is seen of a target cannot come of what was asked for. */
-    #isLost(target) {
-        const { now, before } = target;
-        const was = (0,haproxy_server/* shownAdminState */.Yy)(before) ?? 'ready';
-        const leader = (0,route/* leaderOf */.tY)(target, this.#targets);
-        if (leader !== undefined && !(0,haproxy_server/* isUp */.ie)(leader.now)) {
-            return false;
-        }
-        switch (this.#stages.get(target)) {
-            case 'forced down':
-                return hasLeftDrain(now);
-            case 'elsewhere':
-                return !(0,haproxy_server/* isUnresolved */.U4)(now) && !(0,haproxy_server/* canBe */.gF)(now, this.#blocked.has(target) ? 'ready' : was);
-            case 'released':
-                return this.#isPartlyUp(target)
-                    ? this.#explained.get(target) !== now.status
-                    : !(0,haproxy_server/* canBe */.gF)(now, 'ready');
-            case 'unresolved':
-            case undefined:
-                return false;
-        }
-    }
-    /** `UP n/m` after a check has passed is what a failed check leaves, or a reload. */
-    #isPartlyUp(target) {
-        const isChecked = this.#by(CHECKED, this.#at('released', [target])).length > 0;
-        return isChecked && target.now.word === 'UP' && target.now.status !== 'UP';
-    }
-    /** A reload forgets the admin states, and of every target there that its health was forced down. */
     async #beginAgain(instance, change) {
-        const mine = this.#targets.filter(({ backend }) => backend.instance === instance);
+        const mine = this.#stages.targets.filter(({ backend }) => backend.instance === instance);
         await (0,request/* lookAgain */.IK)((0,backend/* backendsOf */.dc)(mine), this.#context);
-        const lost = mine.filter((target) => this.#isLost(target));
-        // A reload brings no maint with it that this step has ended.
+        const lost = mine.filter((target) => this.#stages.isLost(target));
         const byOthers = lost.filter(({ now }) => now.word === 'MAINT' && !(0,haproxy_server/* isUnresolved */.U4)(now));
         if (byOthers.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
         }
-        const checked = this.#by(CHECKED, mine).filter((target) => this.#stages.get(target) !== 'unresolved');
+        const unresolved = this.#stages.at('unresolved', mine);
+        const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target));
         const again = mine.filter((target) => checked.includes(target) || lost.includes(target));
         this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'what brings them back begins again'));
         const others = lost.filter((target) => !checked.includes(target));
-        await (0,request/* request */.Em)('ready', this.#at('released', others), this.#context);
-        await this.#takeOutAgain([...checked, ...this.#at('elsewhere', others)]);
+        await (0,request/* request */.Em)('ready', this.#stages.at('released', others), this.#context);
+        await takeOutAgain([...checked, ...this.#stages.at('elsewhere', others)], this.#stages, this.#minUp, this.#context);
         this.#reloaded.delete(instance);
-    }
-    /** What a reload has put into rotation is taken out again only where enough others serve. */
-    async #takeOutAgain(targets) {
-        const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, this.#minUp)]));
-        const spared = targets.filter((target) => reasons.get(target) === undefined);
-        for (const [target, why] of reasons) {
-            if (why !== undefined) {
-                this.#enter('released', this.#by(CHECKED, [target]));
-                this.#blocked.set(target, why);
-            }
-        }
-        const elsewhere = this.#at('elsewhere', spared);
-        for (const state of ['drain', 'maint']) {
-            const mine = elsewhere.filter(({ before }) => (0,haproxy_server/* shownAdminState */.Yy)(before) === state);
-            await (0,request/* request */.Em)(state, mine, this.#context);
-        }
-        this.#enter('elsewhere', elsewhere);
-        const checked = this.#by(CHECKED, spared);
-        await forceDown(checked, this.#context);
-        this.#enter('forced down', checked);
     }
     async #release(targets) {
         const enter = (target) => {
-            this.#enter('released', [target]);
+            this.#stages.enter('released', [target]);
         };
         const lost = await release(targets, enter, this.#context);
         const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
         await (0,settle_all/* settleAll */.j)([...groups], async ([instance, mine]) => {
             const change = await this.#recheck(instance);
-            if (!isReload(change)) {
+            if (!(0,rotation_instance/* isReload */.ag)(change)) {
                 throw (0,other_hands/* changedByOthers */.vh)(mine, change);
             }
             await this.#beginAgain(instance, change);
@@ -5411,46 +5178,38 @@ class Returning {
     }
     async #recheck(instance) {
         const change = await instance.recheck({ signal: this.#context.cancelled });
-        if (isReload(change)) {
+        if ((0,rotation_instance/* isReload */.ag)(change)) {
             this.#reloaded.set(instance, change);
         }
         return change;
     }
-    #enter(stage, targets) {
-        for (const target of targets) {
-            this.#stages.set(target, stage);
-            this.#explained.delete(target);
-            this.#blocked.delete(target);
-        }
-    }
-    #at(stage, targets) {
-        return targets.filter((target) => this.#stages.get(target) === stage);
-    }
-    #by(routes, targets) {
-        return targets.filter((target) => routes.includes(this.#routes.get(target) ?? 'none'));
-    }
-}
-function firstStage(before, route) {
-    switch (route) {
-        case 'fresh check':
-            return (0,haproxy_server/* isUnresolved */.U4)(before) ? 'unresolved' : 'forced down';
-        case 'checks elsewhere':
-            return 'elsewhere';
-        case 'none':
-        case 'ready':
-        case 'down':
-        case 'release':
-            return 'released';
-    }
-}
-function isReload(change) {
-    return change === 'newer' || change === 'unclear';
 }
 
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
 var rollback = __nccwpck_require__(604);
-// EXTERNAL MODULE: ./src/rotation/wait.ts
-var wait = __nccwpck_require__(361);
+;// CONCATENATED MODULE: ./src/rotation/until-released.ts
+
+
+const SHORT_PAUSE = 200;
+async function untilReleased({ backends, returning, stages }, { pollMs, timeoutMs }, context) {
+    const { clock, cancelled } = context;
+    const deadline = clock.now() + timeoutMs;
+    for (;;) {
+        const verdict = await returning.judge(backends);
+        const isHeld = stages.held.length > 0;
+        if (!isHeld && verdict !== 'acted') {
+            return;
+        }
+        if (isHeld && clock.now() >= deadline) {
+            throw notReleased(stages, timeoutMs);
+        }
+        if (isHeld) {
+            await clock.sleep(Math.min(pollMs, SHORT_PAUSE), cancelled);
+        }
+        await (0,request/* lookAgain */.IK)(backends, context);
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/rotation/bring-back.ts
 
 
@@ -5463,24 +5222,21 @@ var wait = __nccwpck_require__(361);
 
 
 
-/** The route of every target. */
+
+
+
 function routesOf(backends, { freshCheck, isAwaited }) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
     const routing = { freshCheck, canWait: isAwaited };
     return new Map(targets.map((target) => [target, (0,route/* routeOf */.Lu)(target, targets, routing)]));
 }
-/**
- * Brings servers back into rotation and waits until they are up. Where the requests fail, what had changed is
- * rolled back, but for what others have changed meanwhile.
- *
- * @throws HaproxyError; `not-up` when the time is up
- */
 async function bringBack(backends, order, context, onLook) {
     context.cancelled.throwIfAborted();
     const routes = routesOf(backends, order);
-    const returning = new Returning(routes, order.minUp, context);
+    const stages = new ReturnStages(routes);
+    const returning = new Returning(stages, order.minUp, context);
     const isChanging = [...routes.values()].some((route) => route !== 'none');
-    announce(routes, context);
+    announceReleases(routes, context);
     if (isChanging) {
         await unlessOthersActed(backends, context, async () => {
             await returning.begin();
@@ -5490,22 +5246,20 @@ async function bringBack(backends, order, context, onLook) {
         });
     }
     if (!order.isAwaited) {
-        await untilReleased(backends, returning, order, context);
+        await untilReleased({ backends, returning, stages }, order.wait, context);
         return { kind: 'requested' };
     }
     const result = await (0,wait/* waitUntil */.a)({ backends, options: order.wait, condition: returning, onLook }, context);
     if (!result.met) {
-        const failure = notUp((0,backend/* targetsOf */.QR)(backends), returning, order, result);
+        const failure = notUp(stages, order, result);
         throw order.onTimeout === 'restore'
             ? await outAgain(failure, backends, order, context)
             : failure;
     }
-    // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
     await (0,request/* refuseIfOnlyHere */.U6)(requested(backends), (server) => (0,haproxy_server/* canBe */.gF)(server, 'ready'), context);
     announceGaps(routes, context);
     return { kind: 'up' };
 }
-/** What others have changed meanwhile stays as they want it, and so does all the rest of a return. */
 async function unlessOthersActed(backends, context, work) {
     try {
         await work();
@@ -5519,7 +5273,6 @@ async function unlessOthersActed(backends, context, work) {
         throw await (0,rollback/* rolledBack */.EN)(error, requested(backends), context);
     }
 }
-/** Puts back what others can do without: a server that is up by now may be one that they need. */
 async function outAgain(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
     const needed = targets.flatMap((target) => {
@@ -5542,83 +5295,11 @@ async function outAgain(failure, backends, { minUp }, context) {
 function requested(backends) {
     return (0,backend/* targetsOf */.QR)(backends).filter(({ change }) => change.state !== undefined);
 }
-/** Targets that must show at once what they were asked for, which those that wait for a leader or for DNS cannot. */
 function judgedNow(routes) {
     const all = [...routes.keys()];
     return all.filter((target) => (routes.get(target) === 'ready' || routes.get(target) === 'down') &&
         (0,route/* leaderOf */.tY)(target, all) === undefined &&
         !(0,haproxy_server/* isUnresolved */.U4)(target.now));
-}
-/** A check that still runs is over soon. Milliseconds. */
-const SHORT_PAUSE = 200;
-/** Without a wait until up: until no check from before can bring a server up, and it is released. */
-async function untilReleased(backends, returning, { wait }, context) {
-    const { clock, cancelled } = context;
-    const deadline = clock.now() + wait.timeoutMs;
-    for (;;) {
-        const verdict = await returning.judge(backends);
-        const isHeld = returning.held.length > 0;
-        // What was asked for last is judged by another look, too.
-        if (!isHeld && verdict !== 'acted') {
-            return;
-        }
-        if (isHeld && clock.now() >= deadline) {
-            const seen = returning.held.map((target) => {
-                const checking = target.now.checking ? ', and a health check of it is running' : '';
-                return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, returning)}`;
-            });
-            throw new errors/* HaproxyError */.Q('not-up', `Not released within ${(0,duration/* formatDuration */.a)(wait.timeoutMs)}: ${seen.join('; ')}.`);
-        }
-        if (isHeld) {
-            await clock.sleep(Math.min(wait.pollMs, SHORT_PAUSE), cancelled);
-        }
-        await (0,request/* lookAgain */.IK)(backends, context);
-    }
-}
-function whyBlocked(target, { blocked }) {
-    const why = blocked.get(target);
-    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
-}
-function notUp(targets, returning, { wait: { timeoutMs }, onTimeout }, result) {
-    const down = targets.filter((target) => !returning.isBack(target) || returning.blocked.has(target));
-    const seen = down.map((target) => {
-        const { check, weight, throttle } = target.now;
-        const details = [
-            ...(check === '' ? [] : [`its last check says ${check}`]),
-            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
-            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
-        ];
-        const seenWith = [`${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}`, ...details].join(', ');
-        return `${seenWith}${whyBlocked(target, returning)}`;
-    });
-    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
-    // What is put back does not come up by itself.
-    const advice = released.length > 0 && onTimeout !== 'restore'
-        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
-        : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
-}
-function announce(routes, { log }) {
-    for (const [target, route] of routes) {
-        if (route === 'release') {
-            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`);
-        }
-    }
-}
-/** What a green `ready` leaves open. */
-function announceGaps(routes, { log }) {
-    const all = [...routes.keys()];
-    for (const target of all) {
-        const { status, tracked } = target.now;
-        if (status === 'no check') {
-            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`);
-        }
-        if (tracked !== undefined &&
-            routes.get(target) === 'ready' &&
-            (0,route/* leaderOf */.tY)(target, all) === undefined) {
-            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`);
-        }
-    }
 }
 
 
@@ -5637,12 +5318,9 @@ __nccwpck_require__.d(__webpack_exports__, {
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./src/rotation/context.ts
 
-/** The clock of the machine, which no change of the date can turn back. */
 const systemClock = {
     now: () => performance.now(),
-    sleep: (ms, signal) => 
-    // Timers count whole milliseconds and may fire within the last one.
-    (0,promises_namespaceObject.setTimeout)(Math.max(0, Math.ceil(ms) + 1), undefined, { signal }).catch(() => {
+    sleep: (ms, signal) => (0,promises_namespaceObject.setTimeout)(Math.max(0, Math.ceil(ms) + 1), undefined, { signal }).catch(() => {
         signal.throwIfAborted();
     })
 };
@@ -5661,14 +5339,12 @@ const systemClock = {
 /* harmony export */ });
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
 
-/** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
 function namesOf(targets) {
     const instances = Map.groupBy(targets, ({ backend }) => backend.instance.name);
     return [...instances]
         .map(([instance, on]) => `${on.map(({ name }) => name).join(', ')} on ${instance}`)
         .join(' and ');
 }
-/** What a target was last seen to be: `MAINT with 3 sessions, 1 queued`. */
 function seenAs({ now }) {
     const sessions = now.sessions > 0 ? [count(now.sessions, 'session')] : [];
     const queue = now.queue > 0 ? [`${now.queue} queued`] : [];
@@ -5676,10 +5352,6 @@ function seenAs({ now }) {
     const status = now.status === 'no check' ? 'ready (no check)' : now.status;
     return load === '' ? status : `${status} with ${load}`;
 }
-/**
- * The state that every target is in, in as few sentences as it takes: targets in the same state are named
- * together. What is not known is said to be not known.
- */
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
         if (target.isKnown) {
@@ -5691,14 +5363,12 @@ function statesOf(targets) {
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
         .join('; ');
 }
-/** The admin state that this run asked for, where a status such as `DOWN` hides it. */
 function hidden({ change, now }) {
     if (change.state === undefined || change.rolledBack || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) !== undefined) {
         return '';
     }
     return `, ${change.isUncertain === true ? 'perhaps' : 'asked for'} ${change.state}`;
 }
-/** `1 session`, `2 sessions`. */
 function count(amount, what) {
     return `${amount} ${what}${amount === 1 ? '' : 's'}`;
 }
@@ -5715,7 +5385,6 @@ function count(amount, what) {
 /* harmony export */ });
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d)?)s)?(?:(\d+)ms)?$/;
-/** Reads `500ms`, `2.5s`, `5m`, `1h` or `1m30s` as milliseconds; undefined for anything else. */
 function parseDuration(text) {
     const match = DURATION.exec(text);
     if (match === null || text === '') {
@@ -5727,7 +5396,6 @@ function parseDuration(text) {
         Math.round((seconds ?? 0) * UNITS.s) +
         (ms ?? 0));
 }
-/** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */
 function formatDuration(ms) {
     if (Math.round(ms) < UNITS.s) {
         return `${Math.round(ms)}ms`;
@@ -5757,37 +5425,26 @@ function formatDuration(ms) {
 /* harmony export */   rj: () => (/* binding */ backendsAtStake)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
+/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
 
 
-/**
- * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one
- * that is. A target that is not serving takes nothing away.
- */
+
 function backendsAtStake(backends) {
-    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .takesTraffic */ .CS)(before)));
+    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(before)));
 }
-/**
- * Sees to it that at least `minUp` other servers of each backend serve at their full weight, backups included,
- * by what was last seen of them.
- *
- * @throws HaproxyError `guard-refused` that lists who was counted, and who was not and why
- */
 function guard(backends, minUp) {
     const refused = backends.filter((backend) => servingIn(backend).length < minUp);
     if (refused.length > 0) {
         const isPossible = refused.every(({ others }) => others.length >= minUp);
         const reasons = refused.map((backend) => refusal(backend, minUp));
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons.join(' '), {
-            ...(!isPossible && {
-                advice: 'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
-            })
+            ...(!isPossible && { advice: 'Add a server, or name fewer at a time.' })
         });
     }
 }
-/** The servers of a backend that serve at their full weight and stay where they are. */
 function servingIn(backend) {
-    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
+    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
 }
 function refusal(backend, minUp) {
     const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name);
@@ -5795,26 +5452,19 @@ function refusal(backend, minUp) {
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
     return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and min-up asks for ${minUp}; ` +
+        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${minUp}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
 }
-/** Two whole seconds, each rounded down, may differ by so much. Milliseconds. */
-const ROUNDING = 2_000;
-/**
- * After a reload every server with a check shows partial health until its first check has come to a verdict
- * (docs/haproxy-facts.md, "Reloads"). Until then it counts as it did before; one that was brought back since does
- * not.
- */
 function isYetToBeChecked(server, { instance, seenAt }) {
     const { unchecked, throttle, secondsInState } = server;
     if (instance.process === undefined || secondsInState === undefined) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= ROUNDING;
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .ROUNDING */ .fR;
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
 function whyNotServing({ name, status, weight, throttle }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
@@ -5828,31 +5478,29 @@ function whyNotServing({ name, status, weight, throttle }) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ LOADING),
-/* harmony export */   c: () => (/* binding */ Instance)
+/* harmony export */   F5: () => (/* binding */ LOADING),
+/* harmony export */   ag: () => (/* binding */ isReload),
+/* harmony export */   cw: () => (/* binding */ Instance),
+/* harmony export */   fR: () => (/* binding */ ROUNDING)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 
 
-/** Two readings of one start differ by less than this: HAProxy shows whole seconds. Milliseconds. */
-const SAME_START = 2_000;
-/** So many looks tell an instance that was replaced from two that answer in turn. */
+function isReload(change) {
+    return change === 'newer' || change === 'unclear';
+}
+const ROUNDING = 2_000;
 const LOOKS = 3;
-/** How long after its `hard-stop-after` an old process may still be seen to end, in milliseconds. */
 const AFTER_HARD_STOP = 1_000;
-/** How long before an old process gets its signal the uptime of the new one may begin, in milliseconds. */
 const LOADING = 30_000;
-/** One HAProxy, named by its stats URL, and what is known of its process. */
 class Instance {
     page;
-    /** The other addresses of its host, where that has several of one family. */
     otherAddresses;
     clock;
     #first;
     #isShown = false;
     #process;
-    /** How far its count of time is behind the clock, as far as it was noticed. */
     #lag = 0;
     #former = [];
     constructor(page, clock, otherAddresses = []) {
@@ -5860,36 +5508,22 @@ class Instance {
         this.clock = clock;
         this.otherAddresses = otherAddresses;
     }
-    /** Its stats URL, the name for people. */
     get name() {
         return this.page.name;
     }
-    /** The process that answers, as far as it is known. */
     get process() {
         return this.#process;
     }
-    /** Whether the page showed its process when it was last asked for. */
     get isShown() {
         return this.#isShown;
     }
-    /** The process that answered first. */
     get firstProcess() {
         return this.#first;
     }
-    /**
-     * Asks which process answers, before anything is changed.
-     *
-     * @throws HaproxyError if it may be known a moment later; a page that does not show it leaves it unknown
-     */
     async identify(limits) {
         this.#process = await this.#look(limits);
         this.#first = this.#process;
     }
-    /**
-     * Asks again which process answers.
-     *
-     * @throws HaproxyError `several-haproxies` when two of them answer in turn; or a failure that may pass
-     */
     async recheck(limits) {
         const before = this.#process;
         if (before === undefined) {
@@ -5898,7 +5532,6 @@ class Instance {
         for (let looks = 1;; looks += 1) {
             const seen = await this.#look(limits);
             if (seen === undefined) {
-                // What was known of it is no proof of what answers now.
                 this.#process = undefined;
                 return 'unknown';
             }
@@ -5919,11 +5552,6 @@ class Instance {
             }
         }
     }
-    /**
-     * Looks into a change that does not show: two HAProxies that answer in turn show it at every other look.
-     *
-     * @throws HaproxyError `several-haproxies`
-     */
     async refuseIfSeveral(limits) {
         if (this.#process === undefined) {
             await this.identify(limits);
@@ -5932,12 +5560,6 @@ class Instance {
             await this.recheck(limits);
         }
     }
-    /**
-     * Compares the process with those that answer at the other addresses of the host. Two that were started together
-     * look like one, and then prove the same of older ones.
-     *
-     * @throws HaproxyError `several-haproxies` that names the addresses
-     */
     async refuseIfOthersAnswer(limits) {
         const here = this.#process;
         const there = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(here === undefined ? [] : this.otherAddresses, async (address) => {
@@ -5949,25 +5571,12 @@ class Instance {
                 `${this.page.address ?? ''} is not the one at ${there.flat().join(', ')}.`);
         }
     }
-    /**
-     * How long something was ago by HAProxy's own count, in milliseconds: a process that was stalled counts less
-     * than the clock does, in `lastchg` as in its uptime.
-     *
-     * @param at when it happened, on the run's clock
-     * @param seenAt when it was looked at, on the run's clock
-     */
     elapsedSince(at, seenAt = this.clock.now()) {
         return seenAt - at - Math.max(0, this.#lag);
     }
-    /**
-     * When no process from before this one can be alive any more, on the run's clock: it ends `hardStopAfterMs`
-     * after this one was loaded, and that was at the latest when it was first seen. Its uptime may begin before it
-     * has read its configuration (docs/haproxy-facts.md, "Reloads").
-     */
     oldProcessesGoneAt({ firstSeenAt, startedAt }, hardStopAfterMs) {
         return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP, startedAt + LOADING);
     }
-    /** A page that refuses to show the process, or shows none, leaves it unknown. */
     async #look(limits, page = this.page) {
         try {
             const process = await page.identify(limits);
@@ -5992,7 +5601,7 @@ class Instance {
     }
 }
 function isSame(one, other) {
-    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= SAME_START;
+    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING;
 }
 
 
@@ -6015,20 +5624,12 @@ function isSame(one, other) {
 
 
 
-/** `lastchg` and the uptime are whole seconds, each rounded down. Milliseconds. */
-const ROUNDING = 2_000;
-/**
- * Whether a server still is in the admin state that was asked for, and nobody else put it there since: a maint
- * that is younger is somebody else's (docs/haproxy-facts.md, "Who did it").
- *
- * @param elapsedMs how long ago that state was asked for, in milliseconds
- */
 function isAsLeft(server, state, elapsedMs) {
     const { secondsInState } = server;
     return ((0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .canBe */ .gF)(server, state) &&
         (state !== 'maint' ||
             secondsInState === undefined ||
-            secondsInState * 1_000 >= elapsedMs - ROUNDING));
+            secondsInState * 1_000 >= elapsedMs - _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .ROUNDING */ .fR));
 }
 const WHO = {
     same: 'HAProxy was not reloaded, so somebody else changed it',
@@ -6036,7 +5637,6 @@ const WHO = {
     unclear: 'Another process of HAProxy answers, and somebody else changed it since',
     unknown: 'The page does not show whether HAProxy was reloaded or somebody changed it'
 };
-/** Makes an error of admin states that were lost, and not by a reload of HAProxy: somebody else acted. */
 function changedByOthers(lost, change) {
     const seen = lost.map((target) => {
         const { state } = target.change;
@@ -6047,20 +5647,13 @@ function changedByOthers(lost, change) {
     const follows = leader === undefined ? '' : ` It follows ${leader} (track).`;
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('changed-meanwhile', `${seen.join('; ')}. ${WHO[change]}.${agent}${follows}`);
 }
-/**
- * Targets whose admin state a reload cannot have taken: they had it long after the process started that answers
- * now, when a reload without a state file would have lost it at once.
- *
- * @param heldAt when a look last showed the state, in milliseconds on the run's clock
- */
 function notLostByReload(lost, heldAt) {
     return lost.filter((target) => {
         const { process } = target.backend.instance;
         const held = heldAt.get(target);
-        return process !== undefined && held !== undefined && held > process.startedAt + _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .LOADING */ .F;
+        return process !== undefined && held !== undefined && held > process.startedAt + _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .LOADING */ .F5;
     });
 }
-/** What to say of another process that answers. */
 function reloadedMessage(instanceName, change, lost, next) {
     const what = change === 'unclear'
         ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
@@ -6095,33 +5688,25 @@ function reloadedMessage(instanceName, change, lost, next) {
 
 
 
-/** Asks for an admin state of some targets: one POST for each backend, all backends at once. */
 async function request(state, targets, context) {
     if (targets.length > 0) {
         context.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(targets)}.`);
     }
-    await forEachBackend(targets, (backend, group) => 
-    // Admin states are idempotent, so a request whose fate is unknown is simply made again.
-    (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.request(state, group, { signal: context.over }), context));
+    await forEachBackend(targets, (backend, group) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.request(state, group, { signal: context.over }), context));
 }
-/** Does something for the targets of each backend, all backends at once. */
 async function forEachBackend(targets, work) {
     const groups = Map.groupBy(targets, ({ backend }) => backend);
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)([...groups], ([backend, group]) => work(backend, group));
 }
-/** Looks at backends, to see what came of a change. */
 async function lookAgain(backends, context) {
     const limits = { signal: context.cancelled };
-    // Where HAProxies answer in turn, another order than the change's shows each backend at another one of them.
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(backends.toReversed(), (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.look(limits), context));
 }
-/** Whether a server is as far out of rotation as was asked for; maint is further out than drain. */
 function isOut(server, state) {
     return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOutOfRotation */ .W)(server) && (state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(server, 'maint'));
 }
-/** @throws HaproxyError `did-not-hold` for targets that do not show the admin state that was asked for */
 function refuseIfNotHeld(targets) {
-    const broken = targets.filter(({ now, change: { state } }) => !isHeld(now, state));
+    const broken = targets.filter(({ now, change: { state } }) => !hasHeld(now, state));
     if (broken.length === 0) {
         return;
     }
@@ -6133,17 +5718,9 @@ function refuseIfNotHeld(targets) {
         })
     });
 }
-function isHeld(now, state) {
+function hasHeld(now, state) {
     return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : isOut(now, state));
 }
-/**
- * Reads a change back through every other address of its host: they may be other HAProxies, which it did not
- * reach. What they show is the only proof; two of them that were started together look alike otherwise.
- *
- * @param isAlike whether a server elsewhere shows what the change has made of it here
- * @param what what is compared
- * @throws HaproxyError `several-haproxies` that names the addresses
- */
 async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') {
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets), async ({ instance, name, targets: all }) => {
         const mine = all.filter((target) => targets.includes(target)).map(({ before }) => before.name);
@@ -6172,12 +5749,7 @@ async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') 
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-/** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
 const PAUSES = [250, 1_000, 2_500];
-/**
- * Retries work up to three times, with growing pauses, when it failed in a way that may pass. Only for work
- * that may be done twice.
- */
 async function retry(work, { clock, log, cancelled }, isRetryable = (error) => error.transient) {
     for (const pause of PAUSES) {
         try {
@@ -6221,10 +5793,8 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 function isStillOurs({ now, change, backend }) {
     const { state, at } = change;
-    // Others may have taken long to be seen: what counts is the moment at which this one was.
     return (state !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, state, backend.instance.elapsedSince(at, backend.seenAt)));
 }
-/** Whether a change of which it is not known whether HAProxy has made it turns out not to have been made. */
 function wasNeverMade({ now, change, before, isKnown }) {
     const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now);
     return (isKnown &&
@@ -6232,16 +5802,6 @@ function wasNeverMade({ now, change, before, isKnown }) {
         shown !== undefined &&
         shown === (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before));
 }
-/**
- * Puts targets back to the admin state that they were found in, each only if it still is in the one that this
- * run asked for. What counts is what is seen in the end, and one backend that fails keeps no other from being
- * rolled back. Goes on when the run is cancelled meanwhile, until it must be over. Where the state of before was
- * hidden (`DOWN`), it is taken to be `ready`.
- *
- * @param areSeveral whether several HAProxies answer in turn at one address: then no look tells which of them
- *   was changed
- * @throws HaproxyError that names everything that could not be rolled back
- */
 async function rollBack(targets, context, areSeveral = false) {
     const lasting = { ...context, cancelled: context.over };
     const failures = new Map();
@@ -6262,7 +5822,6 @@ async function rollBack(targets, context, areSeveral = false) {
         target.rolledBack();
     });
     const ours = targets.filter((target) => areSeveral || !target.isKnown || isStillOurs(target));
-    // All are asked before any is judged: a server that tracks another shows that one's state.
     await attempt((backend) => rollBackIn(backend, ours, areSeveral, lasting));
     await attempt(look);
     const broken = ours.filter((target) => !isBack(target, failures.has(target.backend)));
@@ -6288,16 +5847,13 @@ async function rollBackIn(backend, targets, areSeveral, context) {
             : (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.putBack(state, group, limits), context));
     });
 }
-/** Where several HAProxies answer in turn, so many requests reach all of them. */
 const TURNS = 4;
-/** Undoes no more than what this run did: of the two flags of an admin state, the one that it set. */
 async function backToReady(target, areSeveral, limits, context) {
     const flag = target.change.state === 'maint' ? 'enable' : 'start';
     for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
         await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
     }
 }
-/** A hidden state proves nothing by itself, so there the request must have succeeded too. */
 function isBack({ before, now, isKnown }, failed) {
     const isProven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now) !== undefined;
     return isKnown && isProven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, shownBefore(before));
@@ -6305,12 +5861,6 @@ function isBack({ before, now, isKnown }, failed) {
 function shownBefore(before) {
     return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before) ?? 'ready';
 }
-/**
- * Changes targets all or nothing: when the work fails, what had changed is rolled back. A cancelled run stops
- * where it is: nothing is rolled back.
- *
- * @throws HaproxyError of the failure, which says whether everything could be rolled back
- */
 async function allOrNothing(targets, context, work) {
     try {
         return await work();
@@ -6322,7 +5872,6 @@ async function allOrNothing(targets, context, work) {
         throw await rolledBack(error, targets, context);
     }
 }
-/** Rolls back what had changed and makes of the failure one that says what became of that. */
 async function rolledBack(failure, targets, context) {
     const changed = targets.filter(({ change }) => change.state !== undefined && !change.rolledBack);
     if (changed.length === 0) {
@@ -6355,13 +5904,6 @@ async function rolledBack(failure, targets, context) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
 
-/**
- * The route of one target.
- *
- * `hdown` of a server without a check of its own would keep it down for ever, and of one in drain that alone
- * serves would leave its pinned clients nobody (docs/haproxy-facts.md, "A fresh health check"). A server that is
- * `DOWN` must earn its way up in any case.
- */
 function routeOf(target, all, routing) {
     const { before, backend } = target;
     const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(before);
@@ -6379,15 +5921,12 @@ function routeOf(target, all, routing) {
     if (shown === undefined) {
         return 'down';
     }
-    // One that slowstart still holds back can serve the pinned clients, too.
     const isAlone = !backend.servers.some((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .isUp */ .ie)({ ...server, throttle: undefined }));
     return shown === 'drain' && isAlone ? 'release' : 'fresh check';
 }
-/** The same server in other backends, where it has a health check. */
 function checkedElsewhere({ before }, all) {
     return all.filter((other) => other.before.name === before.name && other.before.hasCheck);
 }
-/** The target that a server follows (`track`), if it is one. */
 function leaderOf(target, all) {
     const { tracked } = target.now;
     return all.find(({ name, backend }) => name === tracked && backend.instance === target.backend.instance);
@@ -6404,19 +5943,12 @@ function leaderOf(target, all) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-/**
- * Runs work for all items at once and lets all of it end, so that nothing goes on behind a failure.
- *
- * @throws the first failure in the order of the items; if it is a HaproxyError, with the messages of all, and the
- *   problem of the first that does not pass by itself
- */
 async function settleAll(items, work) {
     const settled = await Promise.allSettled(items.map(work));
     const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
     const [first] = errors;
     if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && errors.length > 1) {
         const known = errors.filter((error) => error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q);
-        // What does not pass by itself decides what is to be done.
         const { problem, advice } = known.find(({ transient }) => !transient) ?? first;
         const messages = new Set(errors.map(({ message }) => message));
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, [...messages].join(' '), {
@@ -6448,10 +5980,8 @@ async function settleAll(items, work) {
 
 
 const NONE = { state: undefined, at: 0, rolledBack: false, commanded: false };
-/** One server in one backend on one HAProxy that this run is about. */
 class Target {
     backend;
-    /** As it was before this run did anything. */
     before;
     #now;
     #newSessions = 0;
@@ -6462,35 +5992,25 @@ class Target {
         this.before = server;
         this.#now = server;
     }
-    /** As it was last seen. */
     get now() {
         return this.#now;
     }
-    /** How many sessions came to it between the last two looks; below 0 where its counter was reset. */
     get newSessions() {
         return this.#newSessions;
     }
-    /** Whether `now` is true: not after a change, or a look that failed, until the server is seen again. */
     get isKnown() {
         return this.#isKnown;
     }
     get change() {
         return this.#change;
     }
-    /** `backend/server`. */
     get name() {
         return `${this.before.backend}/${this.before.name}`;
     }
-    /** Its name with the HAProxy it is on. */
     get fullName() {
         return `${this.name} on ${this.backend.instance.name}`;
     }
-    /**
-     * Takes in what a look showed of it.
-     *
-     * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
-     */
-    see(server) {
+    update(server) {
         if (server === undefined) {
             throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${this.fullName} is no longer there.`, {
                 advice: 'Was it removed, or HAProxy reloaded without it?',
@@ -6502,38 +6022,28 @@ class Target {
             throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
         }
         this.#newSessions = server.total - this.#now.total;
-        // While a check runs, the reason of the last one is not on show, but it still holds.
         const isShort = server.checking && this.#now.check.startsWith(server.check);
         this.#now = isShort ? { ...server, check: this.#now.check } : server;
         this.#isKnown = true;
     }
-    /** Takes in that it may have changed since it was seen. */
-    lose() {
+    invalidate() {
         this.#isKnown = false;
     }
-    /** Takes in that an admin state was asked for. */
     requested(state, at, isUncertain) {
         this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false };
-        this.lose();
+        this.invalidate();
     }
-    /** Takes in that a command was carried out. */
     commanded() {
         this.#change = { ...this.#change, commanded: true };
-        this.lose();
+        this.invalidate();
     }
-    /** Takes in that it was put back to what it was before. */
     rolledBack() {
         this.#change = { ...this.#change, rolledBack: true };
     }
 }
-/** Whether this run changed anything about a target, or may have, even if it was put back since. */
 function wasTouched({ change }) {
     return change.state !== undefined || change.commanded;
 }
-/**
- * Whether the run has left a target in another admin state than it found it in. Where that is hidden or
- * not known, what was asked for counts.
- */
 function isMoved({ change, before, now, isKnown }) {
     const [was, is] = [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before), (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now)];
     if (change.state === undefined || change.rolledBack) {
@@ -6541,7 +6051,6 @@ function isMoved({ change, before, now, isKnown }) {
     }
     return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state;
 }
-/** Whether the run has changed a target for good: moved it, or carried out a command. */
 function isChanged(target) {
     return target.change.commanded || isMoved(target);
 }
@@ -6560,25 +6069,15 @@ function isChanged(target) {
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
 
 
-/** Why a wait ended without success: what was seen, or that nothing could be seen any more. */
 function whyNotMet(seen, { failure }) {
     if (failure !== undefined) {
         return `the last look failed. ${failure.message}`;
     }
     return `${seen.length > 0 ? seen.join('; ') : 'the condition held, but not for the whole settle time'}.`;
 }
-/** The first look comes after this pause, and so does the one after a change. Milliseconds. */
 const FIRST_PAUSE = 100;
-/** Then a pause is this share of the time waited, up to the poll interval. */
 const SHARE = 0.1;
-/** Pauses after failed looks grow up to this, in milliseconds. */
 const LONGEST_PAUSE = 10_000;
-/**
- * Looks at all backends at once, again and again, until a condition has held for the settle time, or the time
- * is up. One bad look is not an answer: a page that cannot be read only interrupts the condition.
- *
- * Begins by judging what the backends showed last, which costs no look.
- */
 async function waitUntil(wait, context) {
     const { backends, options, condition, onLook } = wait;
     const { clock, cancelled } = context;
@@ -6612,7 +6111,7 @@ async function waitUntil(wait, context) {
             return { met: false, elapsedMs: clock.now() - started, settledMs, failure };
         }
         const elapsed = verdict === 'acted' ? 0 : lookedAt - started;
-        const next = Math.min(lookedAt + poller.stretch(pauseAfter(elapsed, options), options), metSince === undefined ? Infinity : metSince + options.settleMs, deadline);
+        const next = Math.min(lookedAt + poller.backOff(pauseAfter(elapsed, options), options), metSince === undefined ? Infinity : metSince + options.settleMs, deadline);
         await clock.sleep(next - clock.now(), cancelled);
         lookedAt = clock.now();
         await poller.look(deadline);
@@ -6622,17 +6121,12 @@ async function waitUntil(wait, context) {
 function pauseAfter(elapsedMs, { pollMs }) {
     return Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
 }
-/** What no further look would find otherwise. */
-const HOPELESS = new Set(['several-processes', 'unauthorized', 'forbidden']);
-/** A look near the deadline still gets this long, in milliseconds. */
+const FATAL = new Set(['several-processes', 'unauthorized', 'forbidden']);
 const SHORTEST_LOOK = 1_000;
-/** Looks at backends and remembers which of them could be seen. */
 class Poller {
-    /** The backends that the last look showed. */
     get seen() {
         return this.#seen;
     }
-    /** Why the last look did not show all of them. */
     get failure() {
         return this.#failures[0];
     }
@@ -6641,7 +6135,6 @@ class Poller {
     #order;
     #seen;
     #failures = [];
-    /** How many looks have failed in a row. */
     #failed = 0;
     #said = new Set();
     constructor(backends, context) {
@@ -6650,8 +6143,7 @@ class Poller {
         this.#seen = backends;
         this.#context = context;
     }
-    /** A pause doubles with every look that fails. */
-    stretch(pauseMs, { pollMs }) {
+    backOff(pauseMs, { pollMs }) {
         return this.#failed === 0
             ? pauseMs
             : Math.min(Math.max(pauseMs, FIRST_PAUSE) * 2 ** this.#failed, Math.max(pollMs, LONGEST_PAUSE));
@@ -6660,7 +6152,6 @@ class Poller {
         const { clock, cancelled } = this.#context;
         const timeoutMs = Math.max(SHORTEST_LOOK, deadline - clock.now());
         const order = this.#order;
-        // Where HAProxies answer in turn, one order would show each backend at the same one of them every time.
         this.#order = order.toReversed();
         const looks = await Promise.allSettled(order.map((backend) => backend.look({ signal: cancelled, timeoutMs })));
         cancelled.throwIfAborted();
@@ -6670,13 +6161,12 @@ class Poller {
             if (look.status === 'fulfilled') {
                 return [];
             }
-            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || HOPELESS.has(look.reason.problem)) {
+            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || FATAL.has(look.reason.problem)) {
                 throw look.reason;
             }
             return [look.reason];
         });
     }
-    /** Asks the condition; where it fails to find out, which may pass, that is a failed look. Says what failed. */
     async ask(question, deadline) {
         try {
             const answer = await question();
@@ -6720,15 +6210,14 @@ class Poller {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-/** The inputs that help, by what went wrong; what HAProxy's own settings can do about it, the error says itself. */
 const INPUTS = {
-    'tls-unknown-issuer': 'The input for that is ca-certificate.',
-    'tls-client-certificate': 'The inputs for that are client-certificate and client-key.',
-    'timed-out': 'The input for that is request-timeout.',
-    'same-address': "To name them, list their backends in backend, or use backend: '*'; same-address: ignore lets the step go on.",
+    'tls-unknown-issuer': 'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
+    'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
+    'timed-out': 'Raise request-timeout if the page is only slow.',
+    'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
+    'same-address': "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof.",
     'old-process': 'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
 };
-/** What to do about a failure. */
 function adviceFor(error, inputs) {
     if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q)) {
         return '';
@@ -6754,9 +6243,7 @@ function forDrain({ onTimeout }) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 
-/** How long what was begun may go on after a cancel, in milliseconds; the runner sends SIGTERM after 7,500. */
 const GRACE = 4_000;
-/** Turns the signals with which the runner cancels a step into something that waits can listen to. */
 function listenForCancel() {
     const cancelled = new AbortController();
     const over = new AbortController();
@@ -6770,12 +6257,7 @@ function listenForCancel() {
     process.on('SIGTERM', onSignal);
     return { cancelled: cancelled.signal, over: over.signal };
 }
-/** How long a run that has said its last word may go on, in milliseconds. */
 const LAST_BREATH = 250;
-/**
- * Ends a failed run that something still keeps alive. A name look-up that hangs cannot be aborted, and Node waits
- * for it even in `process.exit` (docs/architecture.md, "Cancel"), so only a signal ends the process.
- */
 function endIfHung() {
     if (process.exitCode === 1) {
         setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH).unref();
@@ -6792,11 +6274,6 @@ function endIfHung() {
 /* harmony export */   U: () => (/* binding */ escapeForHtml),
 /* harmony export */   z: () => (/* binding */ escapeForLog)
 /* harmony export */ });
-/**
- * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
- * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
- * (measured), and an IPv6 address must stay one.
- */
 function escapeForLog(text) {
     return text
         .replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu, ' ')
@@ -6804,7 +6281,6 @@ function escapeForLog(text) {
         .trim()
         .replace(/^::/, ': :');
 }
-/** Makes text from outside harmless inside an element of the job summary's HTML. */
 function escapeForHtml(text) {
     const entities = {
         '&': 'amp',
@@ -6833,11 +6309,6 @@ function escapeForHtml(text) {
 
 
 
-/**
- * Says what went wrong, as the step's last line, and has the step fail.
- *
- * @param more sentences to end it with; empty ones are left out
- */
 function reportFailure(error, ...more) {
     if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
         error.problems.forEach((problem) => {
@@ -6851,7 +6322,6 @@ function reportFailure(error, ...more) {
     }
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(failureSentence(error, ...more)));
 }
-/** What went wrong, in one line. */
 function failureSentence(error, ...more) {
     return [problemOf(error), ...more].filter((part) => part !== '').join(' ');
 }
@@ -6881,7 +6351,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
 var core = __nccwpck_require__(79);
 ;// CONCATENATED MODULE: ./src/runner/defaults.ts
-/** Every input with its default as action.yml gives it; an empty value always means the default. */
 const DEFAULTS = {
     'stats-url': '',
     username: '',
@@ -6915,25 +6384,17 @@ var duration = __nccwpck_require__(676);
 
 
 
-/** Inputs that cannot be used; every one of them is named. */
 class InputError extends Error {
     name = 'InputError';
-    /** Each begins with the input's name and a colon. */
     problems;
     constructor(problems) {
         super(problems.join(' '));
         this.problems = problems;
     }
 }
-/** The likeliest cause of an input that is empty although the workflow gives it. */
 const UNAVAILABLE = 'If it comes from a secret, a variable or an input, is that available to this workflow?';
-/**
- * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
- * all can be told at once. What it returns for a bad input is of the right type and of no use.
- */
 class InputReader {
     #problems = [];
-    /** @throws InputError if anything was refused */
     finish() {
         if (this.#problems.length > 0) {
             throw new InputError(this.#problems);
@@ -6945,7 +6406,6 @@ class InputReader {
     text(name) {
         return (0,core/* getInput */.V4)(name) || DEFAULTS[name];
     }
-    /** A list of one or more: one per line, separated by commas or spaces, or as JSON. */
     list(name) {
         const text = this.text(name);
         const list = (parseJsonList(text) ?? text.split(/[\s,]/)).filter((item) => item !== '');
@@ -6962,7 +6422,6 @@ class InputReader {
         }
         return known ?? allowed[0];
     }
-    /** The words of YAML 1.2, as core.getBooleanInput takes them; that one refuses an empty value. */
     flag(name) {
         const text = this.text(name);
         if (/^(true|True|TRUE)$/.test(text)) {
@@ -6980,7 +6439,6 @@ class InputReader {
         }
         return Number(text);
     }
-    /** In milliseconds. */
     duration(name, least, most) {
         const text = this.text(name);
         const ms = (0,duration/* parseDuration */.E)(text);
@@ -6995,7 +6453,6 @@ class InputReader {
         return ms;
     }
 }
-/** A JSON list of strings, as `toJSON` and matrices give it; undefined for any other text. */
 function parseJsonList(text) {
     try {
         const value = JSON.parse(text);
@@ -7011,7 +6468,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 10:
+/***/ 393:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -7037,7 +6494,6 @@ var input_reader = __nccwpck_require__(703);
 
 
 
-/** Reads the certificates, sees that they can be used, and has the key masked. */
 function readCertificates(reader) {
     const ca = readPem(reader, 'ca-certificate');
     const clientCertificate = readPem(reader, 'client-certificate');
@@ -7082,7 +6538,6 @@ function readPem(reader, name) {
     }
     return undefined;
 }
-/** Node would leave out in silence what is not a certificate. */
 function readAll(pem) {
     const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
     if (certificates.length === 0) {
@@ -7100,8 +6555,8 @@ function check(reader, name, use) {
     }
 }
 
-// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 8 modules
-var stats_page = __nccwpck_require__(28);
+// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 11 modules
+var stats_page = __nccwpck_require__(89);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(126);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
@@ -7110,10 +6565,8 @@ var stats_url = __nccwpck_require__(126);
 
 
 const COLON = 'has a colon, which HTTP Basic authentication cannot carry.';
-/** Reads the credentials for every URL that carries none, and has them masked. */
 function readCredentials(reader) {
     const username = reader.text('username');
-    // Never trimmed: a password may begin or end with a space.
     const given = (0,core/* getInput */.V4)('password', { trimWhitespace: false });
     const password = given.replace(/\r?\n$/, '');
     if (username === '' && password === '') {
@@ -7124,7 +6577,6 @@ function readCredentials(reader) {
         (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
     }
     if (username.includes(':')) {
-        // Not shown: what follows the colon may be the password.
         reader.refuse('username', `it ${COLON}`);
     }
     if (password === '') {
@@ -7132,11 +6584,9 @@ function readCredentials(reader) {
     }
     return credentials;
 }
-/** Reads the instances, each of them once, and has the passwords in their URLs masked. */
 function readInstances(reader, fallback) {
     const instances = new Map();
     const list = reader.list('stats-url');
-    // A password alone is enough for URLs that carry a user name, and for no other.
     if (fallback?.username === '' && !list.every((text) => /\/\/[^/?#]*@/.test(text))) {
         reader.refuse('username', `it is empty although there is a password. ${input_reader/* UNAVAILABLE */.Hh}`);
     }
@@ -7148,7 +6598,6 @@ function readInstances(reader, fallback) {
         catch (error) {
             const which = list.length > 1 ? ` (number ${index + 1} of ${list.length})` : '';
             const reason = error instanceof Error ? error.message : String(error);
-            // The URL itself is not shown: it may hold a password.
             reader.refuse('stats-url', `the URL${which} cannot be used: ${reason}.`);
         }
     }
@@ -7167,7 +6616,6 @@ function credentialsFor({ userinfo }, fallback) {
     }
     return masked({ username, password });
 }
-/** Has a password masked in every form in which it may turn up somewhere. */
 function masked(credentials) {
     const { password } = credentials;
     if (password !== '') {
@@ -7177,17 +6625,30 @@ function masked(credentials) {
             new URLSearchParams({ '': password }).toString().slice(1),
             JSON.stringify(password).slice(1, -1),
             Buffer.from(password).toString('base64'),
-            (0,stats_page/* basicAuthorization */.aR)(credentials).replace('Basic ', '')
+            (0,stats_page/* basicAuthorization */.a)(credentials).replace('Basic ', '')
         ];
         new Set(forms).forEach(core/* setSecret */.Pq);
     }
     return credentials;
 }
 
+;// CONCATENATED MODULE: ./src/haproxy/commands.ts
+const COMMANDS = [
+    'shutdown',
+    'ehlth',
+    'dhlth',
+    'hrunn',
+    'hnolb',
+    'hdown',
+    'eagent',
+    'dagent',
+    'arunn',
+    'adown'
+];
+
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
 ;// CONCATENATED MODULE: ./src/rotation/order.ts
-/** What to do about servers that are not drained, or not up, in time. */
 const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 ;// CONCATENATED MODULE: ./src/runner/inputs.ts
@@ -7197,14 +6658,9 @@ const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 
 
-const ACTIONS = ['ready', 'drain', 'maint', 'status', ...stats_page/* COMMANDS */.Lo];
+const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS];
 const RESTORE = ['never', 'failure', 'always'];
 const SAME_ADDRESS = ['refuse', 'ignore'];
-/**
- * Reads and checks all inputs, and has every secret masked before anything else is printed.
- *
- * @throws InputError that names every bad input at once
- */
 function readInputs() {
     const reader = new input_reader/* InputReader */.i_();
     const credentials = readCredentials(reader);
@@ -7234,7 +6690,6 @@ function readInputs() {
     reader.finish();
     return inputs;
 }
-/** What must be found out before anything is done; each of these costs requests. */
 function wantedBy({ action, wait, dryRun, backends, servers }) {
     const isTakeOut = action === 'drain' || action === 'maint';
     const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun;
@@ -7271,7 +6726,6 @@ function readBackends(reader) {
     }
     return 'every';
 }
-// haproxy.cfg allows no other character in a name (manual, "proxy names").
 const NAME = /^[A-Za-z0-9_.:-]+$/;
 function checkNames(reader, name, list) {
     for (const text of list.filter((each) => !NAME.test(each))) {
@@ -7322,16 +6776,7 @@ function readAction(reader) {
 
 
 const KEY = 'intent';
-/**
- * The runner hands the state to the post step in an environment variable, and a process with one of 128 KiB does
- * not start; the name and some room are left for it.
- */
 const LONGEST = 128 * 1024 - 64;
-/**
- * Saves what is taken out. The last call counts: with no targets there is nothing left to restore.
- *
- * @throws HaproxyError `undrivable` where it is too much for the post step to start with
- */
 function saveIntent(restore, state, targets) {
     if (restore === 'never') {
         return;
@@ -7351,21 +6796,16 @@ function saveIntent(restore, state, targets) {
     }));
     const intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends };
     if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('undrivable', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
     }
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, intent);
 }
-/** How long ago the targets were last asked for, in milliseconds; 0 before that. */
 function ageOf(targets) {
     const ages = targets
         .filter(({ change }) => change.state !== undefined)
         .map(({ change, backend }) => backend.instance.clock.now() - change.at);
     return ages.length === 0 ? 0 : Math.min(...ages);
 }
-/**
- * How long ago the main step asked for the state, in milliseconds: by HAProxy's own count if its process is
- * still the same, for a process that was stalled counts less than the clock does; else by the clock.
- */
 function elapsedSince({ at, instances }, { name, process, clock }) {
     const before = instances.find(({ url }) => url === name)?.process;
     const uptimeMs = process === undefined ? undefined : clock.now() - process.startedAt;
@@ -7376,7 +6816,6 @@ function elapsedSince({ at, instances }, { name, process, clock }) {
         ? uptimeMs - before.uptimeMs
         : Date.now() - at;
 }
-/** What the main step saved, or undefined if it took nothing out that is to be restored. */
 function readIntent() {
     const text = (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY);
     return text === '' ? undefined : JSON.parse(text);
@@ -7396,7 +6835,6 @@ function readIntent() {
 /* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99);
 
 
-/** Everything that is said in the log passes here, and nothing of it can be a command. */
 const log = {
     info: (text) => {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
@@ -7408,7 +6846,6 @@ const log = {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
     }
 };
-/** Shown only where step debug logging is on. */
 function debug(text) {
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
 }
@@ -7423,21 +6860,19 @@ function debug(text) {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(28);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(89);
 /* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(708);
 
 
 
-/** The statistics pages of all HAProxies that the inputs name. */
 function openPages(inputs) {
     warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y }));
+    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y }));
 }
-/** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
 function reopenPage(href, inputs) {
     const known = inputs.instances.find(({ url }) => url.href === href);
-    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N1({
+    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({
         url: known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .wN)(href),
         credentials: known === undefined ? inputs.credentials : known.credentials,
         settings: inputs.transport,
@@ -7463,15 +6898,9 @@ function warnOfUnverifiedTls({ transport, instances }) {
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
 
 const KEY = 'isPost';
-/** Whether the runner is in the post stage of this step. */
 function isPostStage() {
     return (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY) !== '';
 }
-/**
- * Leaves word for the post stage that the main stage has begun; without it, that would do all of it again.
- *
- * @throws Error where the runner's state file cannot be written
- */
 function markMainStage() {
     try {
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, 'true');
@@ -9755,11 +9184,6 @@ var proxy = __nccwpck_require__(783);
 // EXTERNAL MODULE: ./node_modules/tunnel/index.js
 var tunnel = __nccwpck_require__(770);
 ;// CONCATENATED MODULE: ./src/left-out/undici.ts
-/**
- * Stands in for undici in the bundle (tsconfig.json, `paths`). The toolkit's HTTP client imports it for one
- * method that is never called here, and it would be three quarters of the bundle and a third of the time
- * that a step takes to start.
- */
 function ProxyAgent() {
     throw new Error('undici is left out of this bundle.');
 }

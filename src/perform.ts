@@ -7,7 +7,7 @@ import type { Found } from './rotation/find.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import type { BringBack } from './rotation/order.ts'
 import type { Outcome } from './rotation/outcome.ts'
-import { refuseUndrivable, refuseUnknownStatus } from './rotation/refuse.ts'
+import { refuseIfNotReturnable, refuseUnknownStatus } from './rotation/refuse.ts'
 import type { Route } from './rotation/route.ts'
 import { describeOthers, refuseSharedAddresses } from './rotation/same-address.ts'
 import { takeOut, targetsToTakeOut } from './rotation/take-out.ts'
@@ -76,7 +76,7 @@ async function performBringBack(
   context: Context,
   onLook: OnLook
 ): Promise<Outcome> {
-  refuseUndrivable(targetsOf(backends), inputs.wait)
+  refuseIfNotReturnable(targetsOf(backends), inputs.wait)
   const order: BringBack = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait }
   if (inputs.dryRun) {
     return dryRun(backends, returnPlan(routesOf(backends, order)), context)

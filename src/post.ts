@@ -80,7 +80,7 @@ async function restoreOn(
       const seen = await retry(() => instance.page.look(limits, backend), context)
       const all = new Backend(instance, backend, { targets: servers }, seen)
       announceMissing(servers, all)
-      const ours = leftAsTheyWere(all, intent, elapsedMs)
+      const ours = stillAsLeft(all, intent, elapsedMs)
       return { previous, backend: new Backend(instance, backend, { targets: ours }, seen) }
     })
     for (const state of ['ready', 'drain', 'maint'] as const) {
@@ -109,7 +109,7 @@ function announceMissing(names: readonly string[], { targets, fullName }: Backen
 }
 
 /** The names of servers that are as the main step left them; what others changed is theirs. */
-function leftAsTheyWere(backend: Backend, { state }: Intent, elapsedMs: number): string[] {
+function stillAsLeft(backend: Backend, { state }: Intent, elapsedMs: number): string[] {
   const all = targetsOf([backend])
   const ours = all.filter(({ before }) => isAsLeft(before, state, elapsedMs))
   const changed = all.filter((target) => !ours.includes(target))

@@ -123,7 +123,7 @@ test.each(['maint', 'ready', 'shutdown'])(
 
 test('of maint is refused by the guard like a real run, and nothing is posted', async () => {
   const one = await stage({ servers: ['app1'] })
-  expectRefused(await runAction(inputsFor([one], { action: 'maint' })), 'min-up asks for 1')
+  expectRefused(await runAction(inputsFor([one], { action: 'maint' })), 'needs 1')
   expect(bodies(one)).toEqual([])
 })
 

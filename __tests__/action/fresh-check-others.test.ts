@@ -261,7 +261,7 @@ describe('after a reload', () => {
     expect(await farm.status('app1')).toBe('UP')
     expect(result).toMatchObject({ exitCode: 1, outputs: { status: 'UP' } })
     expect(result.lastLine).toMatch(
-      /a reload put it into rotation unchecked \(Without app1 the backend .* min-up asks for 2/
+      /a reload put it into rotation unchecked \(Without app1 the backend .* needs 2/
     )
   })
 })

@@ -88,7 +88,7 @@ test('min-up: 2 wants two others, and names those that it counted', async () => 
   const result = await run({ 'min-up': '2' })
   expect(result.exitCode).toBe(1)
   expect(result.lastLine).toContain('1 serving server (app2)')
-  expect(result.lastLine).toContain('min-up asks for 2')
+  expect(result.lastLine).toContain('needs 2')
   expect(result.lastLine).toContain('app3 (DRAIN)')
   await farm.set('app3', 'ready')
   await farm.settled()
@@ -171,7 +171,7 @@ test.each(['false', 'true'])(
     expect(await farm.status('app1')).toBe('no check')
     expect(await farm.status('app2')).toBe('DRAIN')
     const { lastLine } = await result
-    expect(lastLine).toContain('min-up asks for 1')
+    expect(lastLine).toContain('needs 1')
     expect(lastLine).toContain('What had changed was rolled back')
     expect(lastLine).toContain('app2 (DRAIN)')
   }
@@ -186,7 +186,7 @@ test.each(['false', 'true'])(
     const red = results.filter(({ exitCode }) => exitCode !== 0)
     expect(red.length).toBeGreaterThanOrEqual(1)
     for (const { lastLine, outputs, durationMs } of red) {
-      expect(lastLine).toContain('min-up asks for 1')
+      expect(lastLine).toContain('needs 1')
       expect(outputs['changed']).toBe('false')
       expect(durationMs).toBeLessThan(15_000)
     }
@@ -202,7 +202,7 @@ test('after twenty runs at once for one of three servers each, two still serve',
   )
   expect([2, 3]).toContain(await serving())
   for (const { exitCode, lastLine } of results) {
-    if (exitCode !== 0) expect(lastLine).toMatch(/min-up asks for 2|did not hold/)
+    if (exitCode !== 0) expect(lastLine).toMatch(/needs 2|did not hold/)
     else expect(lastLine).toMatch(/^Out of rotation: web\/app\d .* DRAIN/)
   }
 })

@@ -487,7 +487,7 @@ describe('of two HAProxies', () => {
     const result = await action.done
     await held.close()
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
-    expect(result.lastLine).toContain('min-up asks for 1')
+    expect(result.lastLine).toContain('needs 1')
     expect(result.lastLine).toContain('What had changed was rolled back.')
     expect(await farm.status(server)).toBe('no check')
     expect(await second.status(server)).toBe('no check')
@@ -527,7 +527,7 @@ describe('where checks are slow', () => {
     await farm.until(async () => (await farm.row('web', 'app2'))['check_status'] === 'L7STS')
     const result = await runAction(inputsFor({ 'min-up': '1' }))
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
-    expect(result.lastLine).toContain('min-up asks for 1')
+    expect(result.lastLine).toContain('needs 1')
     expect(posts()).toEqual([])
   })
 })

@@ -140,7 +140,7 @@ describe("the runner's files", () => {
       env: { GITHUB_STEP_SUMMARY: missing }
     })
     expect(result.exitCode).toBe(1)
-    expect(result.lastLine).toContain('min-up asks for 2')
+    expect(result.lastLine).toContain('needs 2')
     expect(result.log).toContain('The job summary could not be written: ')
   })
 

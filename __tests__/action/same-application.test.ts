@@ -138,7 +138,7 @@ describe('servers that follow one', () => {
     ])
     const result = await run()
     expectRefusal(result, `Without app1 the backend api on ${wire.through(farm.statsUrl)} would`)
-    expect(result.lastLine).toContain('have 0 serving servers, and min-up asks for 1')
+    expect(result.lastLine).toContain('have 0 serving servers, and needs 1')
     expect(await farm.status('app1')).toBe('UP')
     expect(await farm.status('app1', 'api')).toBe('UP')
   })

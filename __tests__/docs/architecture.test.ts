@@ -57,7 +57,7 @@ describe('the diagrams', () => {
 
     test.each([
       ['route', 'src/rotation/route.ts', 'Route'],
-      ['stage', 'src/rotation/returning.ts', 'Stage']
+      ['stage', 'src/rotation/return-stages.ts', 'Stage']
     ])('of a return, every %s', (_, path, type) => {
       const words = wordsOf(path, type)
       expect(words.length).toBeGreaterThan(3)

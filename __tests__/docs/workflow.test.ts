@@ -201,7 +201,7 @@ describe('the reusable workflow', () => {
   test('touches nothing where the guard refuses, which is given how many must serve', async () => {
     const run = await deploy({ servers: '["node1"]', 'min-up': '3', 'wait-timeout': '20s' })
     expect(outcomes(run)).toEqual(['node1 failure success failure skipped skipped'])
-    expect(run.jobs[0]?.steps[1]?.log).toContain('min-up asks for 3')
+    expect(run.jobs[0]?.steps[1]?.log).toContain('needs 3')
   })
 
   test('runs where its caller says: on one label or on several', async () => {

@@ -40,7 +40,8 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'not-haproxy': { transient: false, declined: false },
   'unknown-backend': { transient: false, declined: false },
   'unknown-server': { transient: false, declined: false },
-  undrivable: { transient: false, declined: false },
+  'not-returnable': { transient: false, declined: false },
+  'too-many-servers': { transient: false, declined: false },
   'guard-refused': { transient: false, declined: false },
   'same-address': { transient: false, declined: false },
   'several-haproxies': { transient: false, declined: false },
@@ -52,7 +53,14 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   cancelled: { transient: false, declined: false }
 }
 /** Those whose advice depends on what was found, so that each place gives its own. */
-const WITHOUT_ADVICE = ['undrivable', 'not-drained', 'not-up', 'cancelled']
+const WITHOUT_ADVICE = [
+  'tls-unknown-issuer',
+  'not-returnable',
+  'too-many-servers',
+  'not-drained',
+  'not-up',
+  'cancelled'
+]
 const problems = Object.entries(RULES) as [Problem, Rule][]
 
 describe.each(problems)('the problem %s', (problem, { transient, declined }) => {
@@ -97,14 +105,13 @@ describe('an error', () => {
     ['DENY', 'stats scope'],
     ['unauthorized', 'stats auth'],
     ['wrong-path', 'stats uri'],
-    ['tls-unknown-issuer', 'CA certificate'],
-    ['tls-client-certificate', 'client certificate and its key'],
+    ['tls-client-certificate', 'ca-file'],
     ['tls-not-spoken', 'http://'],
     ['reset', 'https://'],
     ['several-processes', 'nbproc'],
     ['EXCD', 'tune.bufsize'],
-    ['guard-refused', 'min-up'],
-    ['same-address', 'every backend that has the server'],
+    ['guard-refused', 'another server'],
+    ['same-address', 'break their requests'],
     ['several-haproxies', 'an address of its own'],
     ['did-not-hold', 'dagent'],
     ['changed-meanwhile', 'left alone'],

@@ -6,7 +6,7 @@ type Found = readonly { readonly address: string; readonly family: number }[]
 // A resolver that fails, or hangs, on demand.
 const lookup = jest.fn<(host: string, options: object) => Promise<Found>>()
 jest.unstable_mockModule('node:dns/promises', () => ({ lookup }))
-const { resolveHost } = await import('../../src/haproxy/transport.ts')
+const { resolveHost } = await import('../../src/haproxy/resolve-host.ts')
 
 const PROXY_VARIABLES = [
   'http_proxy',

@@ -11,12 +11,8 @@ import {
 import { fileURLToPath } from 'node:url'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  type Answer,
-  exchange,
-  type Request,
-  type TransportSettings
-} from '../../src/haproxy/transport.ts'
+import type { TransportSettings } from '../../src/haproxy/request-setup.ts'
+import { type Answer, exchange, type Request } from '../../src/haproxy/transport.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { freePort } from '../support/ports.ts'
 import { httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'

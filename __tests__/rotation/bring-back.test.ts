@@ -582,7 +582,7 @@ describe('servers that are not up in time', () => {
     const backends = await one({ targets: ['web/a', 'web/b'] })
     const { message } = await failure(backends, { onTimeout: 'restore' })
     expect(stage.short(message)).toMatch(
-      / What had changed was rolled back\. Left in rotation: web\/b on P1\. Without a, b the backend web on P1 would have 0 serving servers, and min-up asks for 1; /
+      / What had changed was rolled back\. Left in rotation: web\/b on P1\. Without a, b the backend web on P1 would have 0 serving servers, and needs 1; /
     )
     expect(first.changes.at(-1)).toBe('maint web/a')
     expect(statuses(backends)).toEqual(['MAINT', 'UP'])

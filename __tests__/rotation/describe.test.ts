@@ -69,7 +69,7 @@ describe('what a target is seen as', () => {
 
   test('is its present state, not the one before', async () => {
     const one = await target()
-    one.see({ ...one.before, status: 'MAINT', sessions: 2 })
+    one.update({ ...one.before, status: 'MAINT', sessions: 2 })
     expect(seenAs(one)).toBe('MAINT with 2 sessions')
   })
 })
@@ -98,7 +98,7 @@ describe('states', () => {
 
   test('that are not known and were not asked for are said to be not known to be as before', async () => {
     const one = await target()
-    one.lose()
+    one.invalidate()
     expect(states([one])).toBe('web/a on P1 is not known to be as before (last seen UP)')
   })
 
@@ -114,7 +114,7 @@ describe('states', () => {
     async (state, status, rolledBack, expected) => {
       const one = await target({ status })
       one.requested(state, 0)
-      one.see(one.before)
+      one.update(one.before)
       if (rolledBack) one.rolledBack()
       expect(states([one])).toBe(expected)
     }
@@ -123,7 +123,7 @@ describe('states', () => {
   test('of which nobody knows whether a request arrived say so where the status hides it', async () => {
     const one = await target({ status: 'DOWN' })
     one.requested('drain', 0, true)
-    one.see(one.before)
+    one.update(one.before)
     expect(states([one])).toBe('web/a on P1 is DOWN, perhaps drain')
   })
 

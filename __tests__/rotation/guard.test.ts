@@ -77,7 +77,7 @@ describe('the guard', () => {
     'UNHEARD-OF'
   ])('does not count a server that is %s', async (status) => {
     expect(await verdict([{ svname: 'b', status }], 1)).toBe(
-      `Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (${status}).`
+      `Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (${status}).`
     )
   })
 
@@ -87,31 +87,31 @@ describe('the guard', () => {
     ['in its slowstart, without weight', { weight: '0', throttle: '1' }, 'UP, weight 0']
   ])('does not count a server %s, and says so', async (_, cells, why) => {
     expect(await verdict([{ svname: 'b', ...cells }], 1)).toBe(
-      `Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (${why}).`
+      `Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (${why}).`
     )
   })
 
   test('does not count the servers that are taken out', async () => {
     expect(await verdict([], 1, ['a', 'b'])).toBe(
-      'Without a, b the backend web on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+      'Without a, b the backend web on P1 would have 0 serving servers, and needs 1; it has no other servers.'
     )
   })
 
   test('does not count the servers that follow one that is taken out', async () => {
     expect(await verdict([], 1, ['a'], ['b'])).toBe(
-      'Without a, b the backend web on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+      'Without a, b the backend web on P1 would have 0 serving servers, and needs 1; it has no other servers.'
     )
   })
 
   test('does not count servers of another backend', async () => {
     expect(await verdict([{ pxname: 'web2', svname: 'b' }], 1)).toBe(
-      'Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+      'Without a the backend web on P1 would have 0 serving servers, and needs 1; it has no other servers.'
     )
   })
 
   test('says that there are no further servers where all others serve', async () => {
     expect(await verdict([{ svname: 'b' }], 2)).toBe(
-      'Without a the backend web on P1 would have 1 serving server (b), and min-up asks for 2; it has no further servers.'
+      'Without a the backend web on P1 would have 1 serving server (b), and needs 2; it has no further servers.'
     )
   })
 
@@ -121,7 +121,7 @@ describe('the guard', () => {
     [2, undefined],
     [
       3,
-      'Without a the backend web on P1 would have 2 serving servers (b, c), and min-up asks for 3; not counted: d (DOWN), e (MAINT).'
+      'Without a the backend web on P1 would have 2 serving servers (b, c), and needs 3; not counted: d (DOWN), e (MAINT).'
     ]
   ])('that asks for %i of two serving servers says "%s"', async (minUp, expected) => {
     const rows = [
@@ -135,7 +135,7 @@ describe('the guard', () => {
 
   test('names the one server that it counted in the singular', async () => {
     expect(await verdict([{ svname: 'b' }, { svname: 'c', status: 'DRAIN' }], 2)).toBe(
-      'Without a the backend web on P1 would have 1 serving server (b), and min-up asks for 2; not counted: c (DRAIN).'
+      'Without a the backend web on P1 would have 1 serving server (b), and needs 2; not counted: c (DRAIN).'
     )
   })
 
@@ -150,8 +150,8 @@ describe('the guard', () => {
       await showing([{ svname: 'a' }])
     ]
     expect(refusal([poor, rich, none], 1)).toBe(
-      'Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (DOWN). ' +
-        'Without a the backend web on P3 would have 0 serving servers, and min-up asks for 1; it has no other servers.'
+      'Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (DOWN). ' +
+        'Without a the backend web on P3 would have 0 serving servers, and needs 1; it has no other servers.'
     )
   })
 
@@ -165,10 +165,8 @@ describe('the guard', () => {
 
   describe('advises', () => {
     const DOWN = { status: 'DOWN' }
-    const ADD =
-      'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
-    const BRING_BACK =
-      'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
+    const ADD = 'Add a server, or name fewer at a time.'
+    const BRING_BACK = 'Bring another server back first.'
 
     test.each<[string, readonly Row[], number, string]>([
       [

@@ -17,7 +17,7 @@ beforeEach(async () => {
   page = await stage.page(server('a'), server('b'), server('a', { backend: 'web2' }))
   unknown = await backendOf(stage, page, { targets: ['a', 'b'] })
   known = await backendOf(stage, page, { name: 'web2' })
-  targetIn(unknown, 'b').lose()
+  targetIn(unknown, 'b').invalidate()
   page.requests.length = 0
 })
 

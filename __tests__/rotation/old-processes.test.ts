@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Instance } from '../../src/rotation/instance.ts'
-import { type Glimpse, OldProcesses } from '../../src/rotation/old-processes.ts'
+import { type Observation, OldProcesses } from '../../src/rotation/old-processes.ts'
 import type { ImitatedPage } from '../support/imitated-page.ts'
 import { type Stage, stageSetter } from './stage.ts'
 
@@ -44,10 +44,10 @@ describe('at the beginning', () => {
 })
 
 describe('a process that is replaced', () => {
-  const at = (ms: number, isIdle: boolean): Glimpse => ({ at: ms, isIdle })
+  const at = (ms: number, isIdle: boolean): Observation => ({ at: ms, isIdle })
 
   // The new one started between 19 and 20 s.
-  test.each<[string, Glimpse[], boolean, boolean]>([
+  test.each<[string, Observation[], boolean, boolean]>([
     ['it was never looked at', [], true, true],
     ['it was idle the moment before', [at(19_000, true)], false, false],
     ['it was idle the moment before, and its states are kept', [at(19_000, true)], true, false],
@@ -60,10 +60,10 @@ describe('a process that is replaced', () => {
     ['it was idle once and busy later', [at(17_500, true), at(19_000, false)], true, true],
     ['it was busy once and idle later', [at(17_500, false), at(19_000, true)], false, false],
     ['only the new one was busy', [at(19_000, true), at(19_500, false)], true, false]
-  ])('where %s', async (_, glimpses, isKept, mayHold) => {
+  ])('where %s', async (_, observations, isKept, mayHold) => {
     const old = new OldProcesses(instance, undefined)
-    glimpses.forEach((glimpse) => {
-      old.remember(glimpse)
+    observations.forEach((observation) => {
+      old.remember(observation)
     })
     expect(await replace(RELOAD)).toBe('newer')
     expect(old.replaced(isKept)).toBe(mayHold)

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Instance } from '../../src/rotation/instance.ts'
-import { refuseUndrivable, refuseUnknownStatus } from '../../src/rotation/refuse.ts'
+import { refuseIfNotReturnable, refuseUnknownStatus } from '../../src/rotation/refuse.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import { failureOf } from '../haproxy/failure.ts'
 import { server } from '../support/imitated-page.ts'
@@ -32,12 +32,12 @@ describe('a target that cannot be brought back', () => {
 
   function refusal(all: readonly Target[], canWait = false): string | undefined {
     try {
-      refuseUndrivable(all, canWait)
+      refuseIfNotReturnable(all, canWait)
     } catch {
       const { problem, message, advice } = failureOf(() => {
-        refuseUndrivable(all, canWait)
+        refuseIfNotReturnable(all, canWait)
       })
-      expect([problem, advice]).toEqual(['undrivable', ''])
+      expect([problem, advice]).toEqual(['not-returnable', ''])
       return stage.short(message)
     }
     return undefined

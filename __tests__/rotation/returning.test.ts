@@ -624,7 +624,7 @@ describe('a reload', () => {
 
   describe('that puts a server into rotation where too few others serve', () => {
     const REFUSED =
-      'and a reload put it into rotation unchecked (Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (DOWN).)'
+      'and a reload put it into rotation unchecked (Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (DOWN).)'
     const loseB = (): void => {
       first.server('b').cells = { status: 'DOWN' }
     }

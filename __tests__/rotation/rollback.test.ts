@@ -132,7 +132,7 @@ describe('a roll-back', () => {
 
   test('ends when the run must be over, and says what is not back', async () => {
     const targets = await changed('drain', [server('a')])
-    targets[0]?.lose()
+    targets[0]?.invalidate()
     stage.end.abort(new HaproxyError('cancelled', 'Out of time.'))
     expect(await failureOfRollBack(targets)).toEqual([
       'did-not-hold',

@@ -276,7 +276,7 @@ describe('the guard after the change', () => {
     const { problem, message } = await failure(await both())
     expect([problem, stage.short(message)]).toEqual([
       'guard-refused',
-      'Without a the backend web on P1 would have 0 serving servers, and min-up asks for 1; not counted: b (DOWN). What had changed was rolled back.'
+      'Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (DOWN). What had changed was rolled back.'
     ])
     expect([first.changes, second.changes]).toEqual([
       ['drain web/a', 'start web/a'],
@@ -309,7 +309,7 @@ describe('the guard after the change', () => {
     const { problem, message } = await failure(backends, { state: 'maint' })
     expect([problem, stage.short(message)]).toEqual([
       'guard-refused',
-      'Without f the backend api on P1 would have 0 serving servers, and min-up asks for 1; it has no other servers. What had changed was rolled back.'
+      'Without f the backend api on P1 would have 0 serving servers, and needs 1; it has no other servers. What had changed was rolled back.'
     ])
   })
 })

@@ -75,9 +75,9 @@ describe('a target', () => {
   })
 
   test('that is gone says so, and that it may come back', () => {
-    target.lose()
+    target.invalidate()
     const { problem, message, advice, transient } = failureOf(() => {
-      target.see(undefined)
+      target.update(undefined)
     })
     expect([problem, message, advice, transient]).toEqual([
       'unknown-server',
@@ -89,9 +89,9 @@ describe('a target', () => {
   })
 
   test('with a status that nobody knows says so, and is not taken in', () => {
-    target.lose()
+    target.invalidate()
     const { problem, message, transient } = failureOf(() => {
-      target.see({ ...target.before, status: 'UPSIDE', word: undefined })
+      target.update({ ...target.before, status: 'UPSIDE', word: undefined })
     })
     expect([problem, message, transient]).toEqual([
       'malformed',

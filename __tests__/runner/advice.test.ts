@@ -15,12 +15,16 @@ async function advice(error: unknown, given: Given = {}): Promise<string> {
 
 describe('the advice', () => {
   test.each<[Problem, string]>([
-    ['tls-unknown-issuer', 'The input for that is ca-certificate.'],
-    ['tls-client-certificate', 'The inputs for that are client-certificate and client-key.'],
-    ['timed-out', 'The input for that is request-timeout.'],
+    [
+      'tls-unknown-issuer',
+      'If it comes from a private authority, give the certificate of that authority as ca-certificate.'
+    ],
+    ['tls-client-certificate', 'Give it as client-certificate, and its key as client-key.'],
+    ['timed-out', 'Raise request-timeout if the page is only slow.'],
+    ['guard-refused', 'If the backend may run with fewer, lower min-up (0 turns the guard off).'],
     [
       'same-address',
-      "To name them, list their backends in backend, or use backend: '*'; same-address: ignore lets the step go on."
+      "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof."
     ],
     [
       'old-process',
@@ -31,7 +35,7 @@ describe('the advice', () => {
     expect(await advice(error)).toBe(`Do this. ${expected}`)
   })
 
-  test.each<Problem>(['DENY', 'unauthorized', 'guard-refused', 'did-not-hold', 'not-up'])(
+  test.each<Problem>(['DENY', 'unauthorized', 'did-not-hold', 'not-up'])(
     'on %s is that of the failure alone',
     async (problem) => {
       const error = new HaproxyError(problem, 'No.')

@@ -73,7 +73,7 @@ describe('what is not proven is explained:', () => {
 
   test('too few that serve', () => {
     expect(explainDoubt({ kind: 'too few serve', backends: ['web on A', 'api on B'] })).toBe(
-      'Fewer other servers serve now than min-up asks for: bring another one back in web on A, api on B.'
+      'Fewer other servers serve now than needs: bring another one back in web on A, api on B.'
     )
   })
 

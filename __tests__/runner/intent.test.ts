@@ -162,7 +162,7 @@ describe('what is too much for the runner to hand over', () => {
         saveIntent('always', 'maint', targets)
       })
       expect([problem, message, advice]).toEqual([
-        'undrivable',
+        'too-many-servers',
         'The step names 1 server, more than the runner can hand to the post step that is to restore them.',
         'Name fewer servers at a time, or leave restore at never.'
       ])

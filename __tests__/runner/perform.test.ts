@@ -153,21 +153,21 @@ describe('what is refused, before anything is asked for:', () => {
       {},
       MAINT,
       { action: 'drain' },
-      'Without a the backend web on LB1 would have 0 serving servers, and min-up asks for 1; not counted: b (MAINT).'
+      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT).'
     ],
     [
       'the last server that serves, in a dry run too',
       {},
       MAINT,
       { action: 'maint', 'dry-run': 'true' },
-      'Without a the backend web on LB1 would have 0 serving servers, and min-up asks for 1; not counted: b (MAINT).'
+      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT).'
     ],
     [
       'one server too many',
       {},
       {},
       { action: 'drain', 'min-up': '2' },
-      'Without a the backend web on LB1 would have 1 serving server (b), and min-up asks for 2; it has no further servers.'
+      'Without a the backend web on LB1 would have 1 serving server (b), and needs 2; it has no further servers.'
     ],
     [
       'a server whose address another one has, in drain',

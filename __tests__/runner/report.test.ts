@@ -242,7 +242,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         (lb) => {
           lb.at(6, () => (lb.server('b').cells = { status: 'DOWN' }))
         },
-        `${DOUBTFUL}, waited 1s. Fewer other servers serve now than min-up asks for: bring another one back in web on LB1.`
+        `${DOUBTFUL}, waited 1s. Fewer other servers serve now than needs: bring another one back in web on LB1.`
       ],
       [
         'sessions may be left',

@@ -119,7 +119,7 @@ describe('the summary', () => {
   test('shows the status of before and of now', async () => {
     const { targets: changed } = backendSeen([{ svname: 'a' }])
     changed.forEach((target: Target) => {
-      target.see({ ...target.before, status: 'MAINT', word: 'MAINT' })
+      target.update({ ...target.before, status: 'MAINT', word: 'MAINT' })
     })
     const { summary } = await written({ targets: changed })
     expect(summary).toContain(row('http://lb/admin', 'web', 'a', 'UP', 'MAINT', '0', '2.5s'))

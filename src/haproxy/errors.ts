@@ -13,13 +13,12 @@ const ADVICE = {
   reset:
     'Something closed the connection; if the port speaks TLS, the URL must begin with https://, and if it does not, with http://.',
   'timed-out':
-    'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn), or raise the request timeout.',
-  'tls-unknown-issuer':
-    'If the certificate comes from a private authority, give its certificate as the CA certificate.',
+    'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
+  'tls-unknown-issuer': '',
   'tls-expired': 'Renew the certificate of the statistics page.',
   'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
   'tls-client-certificate':
-    'Give a client certificate and its key that the page accepts: signed by an authority of its `ca-file`, and not expired.',
+    'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
   'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
   'tls-failed': 'Check the certificates, and that the port speaks TLS.',
   'proxy-refused':
@@ -56,11 +55,10 @@ const ADVICE = {
   'unknown-backend':
     'Check the spelling (names are case-sensitive), and that no `stats scope` hides the backend from this page.',
   'unknown-server': 'Check the spelling; names are case-sensitive.',
-  undrivable: '',
-  'guard-refused':
-    'Bring another server back first, or lower min-up (0 turns the guard off) if the backend may run with fewer.',
-  'same-address':
-    'Name these servers too, in one step with the others, or look for every backend that has the server; stopping the application would break their requests as well.',
+  'not-returnable': '',
+  'too-many-servers': '',
+  'guard-refused': 'Bring another server back first.',
+  'same-address': 'Stopping the application would break their requests as well.',
   'several-haproxies':
     'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
   'did-not-hold':

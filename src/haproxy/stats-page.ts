@@ -1,41 +1,15 @@
+import type { Command, FlagChange } from './commands.ts'
 import { parseStatsCsv, type Snapshot } from './csv.ts'
 import { HaproxyError } from './errors.ts'
 import { forms } from './forms.ts'
 import { parseProcess, type Process } from './process.ts'
 import { destination, refusal } from './refusal.ts'
+import type { TransportSettings } from './request-setup.ts'
+import { resolveHost } from './resolve-host.ts'
 import type { AdminState } from './server.ts'
 import { csvAddress, type Credentials, headAddress, type StatsUrl } from './stats-url.ts'
-import {
-  type Answer,
-  exchange,
-  type Request,
-  resolveHost,
-  type TransportSettings
-} from './transport.ts'
-
-/** The commands of the page beside the admin states, by their POST values. */
-export const COMMANDS = [
-  'shutdown',
-  'ehlth',
-  'dhlth',
-  'hrunn',
-  'hnolb',
-  'hdown',
-  'eagent',
-  'dagent',
-  'arunn',
-  'adown'
-] as const
-
-/** A command of the page that is not an admin state. */
-export type Command = (typeof COMMANDS)[number]
-
-/**
- * The page's older words, of which each ends one half of an admin state: `enable` ends maint, `start` ends drain.
- * Of one server they are answered `DONE` only if they changed something, and `NONE` if it was so already
- * (docs/haproxy-facts.md, "Requests").
- */
-export type FlagChange = 'enable' | 'start'
+import { type Answer, exchange, type Request } from './transport.ts'
+import { type Verdict, verdictOf } from './verdict.ts'
 
 /** What it takes to reach a statistics page. */
 export interface PageOptions {
@@ -154,7 +128,7 @@ export class StatsPage {
       try {
         await this.#postExpecting('DONE', form, doing, limits)
       } catch (error) {
-        throw done > 0 ? afterAPart(error) : error
+        throw done > 0 ? asPartial(error) : error
       }
       done += 1
     }
@@ -205,23 +179,10 @@ export class StatsPage {
     }
   }
 
-  async #post(form: URLSearchParams, doing: string, limits: Limits): Promise<'DONE' | Refusal> {
-    const answer = await this.#exchange({
-      method: 'POST',
-      url: new URL(this.name),
-      body: form.toString(),
-      doing,
-      ...limits
-    })
-    const code = answer.status === 303 && /;st=([A-Z]{4})/.exec(answer.location ?? '')?.[1]
-    if (typeof code === 'string') {
-      return code === 'DONE' || isRefusal(code) ? code : 'UNKN'
-    }
-    if ([200, 303, 404, 405].includes(answer.status)) {
-      const seen = `the answer (HTTP ${answer.status}) does not say what became of it`
-      throw new HaproxyError('not-haproxy', `${doing}: ${seen}.`)
-    }
-    throw refusal(answer, doing)
+  async #post(form: URLSearchParams, doing: string, limits: Limits): Promise<Verdict> {
+    const url = new URL(this.name)
+    const body = form.toString()
+    return verdictOf(await this.#exchange({ method: 'POST', url, body, doing, ...limits }), doing)
   }
 
   async #exchange(request: Omit<Request, 'authorization' | 'address'>): Promise<Answer> {
@@ -245,15 +206,8 @@ export function basicAuthorization({ username, password }: Credentials): string 
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'] as const
-type Refusal = (typeof REFUSALS)[number]
-
-function isRefusal(code: string): code is Refusal {
-  return (REFUSALS as readonly string[]).includes(code)
-}
-
 /** A failure after a part of a change was done must not be taken for a change of nothing. */
-function afterAPart(error: unknown): unknown {
+function asPartial(error: unknown): unknown {
   return error instanceof HaproxyError
     ? new HaproxyError('PART', error.message, {
         advice: error.advice,

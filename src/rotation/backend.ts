@@ -1,7 +1,8 @@
 import type { Snapshot } from '../haproxy/csv.ts'
 import { changedNothing } from '../haproxy/errors.ts'
 import type { AdminState, Server } from '../haproxy/server.ts'
-import type { Command, FlagChange, Limits } from '../haproxy/stats-page.ts'
+import type { Command, FlagChange } from '../haproxy/commands.ts'
+import type { Limits } from '../haproxy/stats-page.ts'
 import type { Instance } from './instance.ts'
 import { Target } from './target.ts'
 
@@ -62,11 +63,11 @@ export class Backend {
    */
   async look(limits: Limits): Promise<void> {
     this.#watched.forEach((target) => {
-      target.lose()
+      target.invalidate()
     })
     const servers = serversOf(await this.instance.page.look(limits, this.name), this.name)
     for (const target of this.#watched) {
-      target.see(servers.find(({ name }) => name === target.before.name))
+      target.update(servers.find(({ name }) => name === target.before.name))
     }
     this.#servers = servers
     this.#seenAt = this.instance.clock.now()
@@ -89,14 +90,14 @@ export class Backend {
   /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
   async putBack(state: AdminState, targets: readonly Target[], limits: Limits): Promise<void> {
     await this.#send(state, targets, limits, (target) => {
-      target.lose()
+      target.invalidate()
     })
   }
 
   /** Has the health of some targets begin at 0: HAProxy sends them nobody until their checks have passed. */
   async forceDown(targets: readonly Target[], limits: Limits): Promise<void> {
     await this.#send('hdown', targets, limits, (target) => {
-      target.lose()
+      target.invalidate()
     })
   }
 
@@ -131,7 +132,7 @@ export class Backend {
   }
 
   async #switch(flag: FlagChange, target: Target, limits: Limits): Promise<boolean> {
-    target.lose()
+    target.invalidate()
     return this.instance.page.switch(flag, this.name, target.before.name, limits)
   }
 

@@ -1,18 +1,21 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import { canBe, isUnresolved, shownAdminState } from '../haproxy/server.ts'
+import { canBe, isUnresolved } from '../haproxy/server.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
-import { namesOf, seenAs } from './describe.ts'
-import { formatDuration } from './duration.ts'
+import { namesOf } from './describe.ts'
 import { whyNotSpared } from './fresh-check.ts'
+import { notUp } from './not-up.ts'
 import type { BringBack } from './order.ts'
 import type { Outcome } from './outcome.ts'
 import { lookAgain, refuseIfNotHeld, refuseIfOnlyHere } from './request.ts'
+import { announceGaps, announceReleases } from './return-notices.ts'
+import { ReturnStages } from './return-stages.ts'
 import { Returning } from './returning.ts'
 import { rolledBack } from './rollback.ts'
 import { leaderOf, type Route, routeOf } from './route.ts'
 import type { Target } from './target.ts'
-import { type OnLook, type WaitResult, waitUntil, whyNotMet } from './wait.ts'
+import { untilReleased } from './until-released.ts'
+import { type OnLook, waitUntil } from './wait.ts'
 
 /** The route of every target. */
 export function routesOf(
@@ -38,9 +41,10 @@ export async function bringBack(
 ): Promise<Outcome> {
   context.cancelled.throwIfAborted()
   const routes = routesOf(backends, order)
-  const returning = new Returning(routes, order.minUp, context)
+  const stages = new ReturnStages(routes)
+  const returning = new Returning(stages, order.minUp, context)
   const isChanging = [...routes.values()].some((route) => route !== 'none')
-  announce(routes, context)
+  announceReleases(routes, context)
   if (isChanging) {
     await unlessOthersActed(backends, context, async () => {
       await returning.begin()
@@ -54,7 +58,7 @@ export async function bringBack(
     })
   }
   if (!order.isAwaited) {
-    await untilReleased(backends, returning, order, context)
+    await untilReleased({ backends, returning, stages }, order.wait, context)
     return { kind: 'requested' }
   }
   const result = await waitUntil(
@@ -62,7 +66,7 @@ export async function bringBack(
     context
   )
   if (!result.met) {
-    const failure = notUp(targetsOf(backends), returning, order, result)
+    const failure = notUp(stages, order, result)
     throw order.onTimeout === 'restore'
       ? await outAgain(failure, backends, order, context)
       : failure
@@ -132,111 +136,4 @@ function judgedNow(routes: ReadonlyMap<Target, Route>): Target[] {
       leaderOf(target, all) === undefined &&
       !isUnresolved(target.now)
   )
-}
-
-/** A check that still runs is over soon. Milliseconds. */
-const SHORT_PAUSE = 200
-
-/** Without a wait until up: until no check from before can bring a server up, and it is released. */
-async function untilReleased(
-  backends: readonly Backend[],
-  returning: Returning,
-  { wait }: BringBack,
-  context: Context
-): Promise<void> {
-  const { clock, cancelled } = context
-  const deadline = clock.now() + wait.timeoutMs
-  for (;;) {
-    const verdict = await returning.judge(backends)
-    const isHeld = returning.held.length > 0
-    // What was asked for last is judged by another look, too.
-    if (!isHeld && verdict !== 'acted') {
-      return
-    }
-    if (isHeld && clock.now() >= deadline) {
-      const seen = returning.held.map((target) => {
-        const checking = target.now.checking ? ', and a health check of it is running' : ''
-        return `${target.fullName} is ${seenAs(target)}${checking}${whyBlocked(target, returning)}`
-      })
-      throw new HaproxyError(
-        'not-up',
-        `Not released within ${formatDuration(wait.timeoutMs)}: ${seen.join('; ')}.`
-      )
-    }
-    if (isHeld) {
-      await clock.sleep(Math.min(wait.pollMs, SHORT_PAUSE), cancelled)
-    }
-    await lookAgain(backends, context)
-  }
-}
-
-function whyBlocked(target: Target, { blocked }: Returning): string {
-  const why = blocked.get(target)
-  return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`
-}
-
-function notUp(
-  targets: readonly Target[],
-  returning: Returning,
-  { wait: { timeoutMs }, onTimeout }: BringBack,
-  result: WaitResult
-): HaproxyError {
-  const down = targets.filter(
-    (target) => !returning.isBack(target) || returning.blocked.has(target)
-  )
-  const seen = down.map((target) => {
-    const { check, weight, throttle } = target.now
-    const details = [
-      ...(check === '' ? [] : [`its last check says ${check}`]),
-      ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
-      ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
-    ]
-    const seenWith = [`${target.fullName} is ${seenAs(target)}`, ...details].join(', ')
-    return `${seenWith}${whyBlocked(target, returning)}`
-  })
-  const released = down.filter(
-    ({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined
-  )
-  // What is put back does not come up by itself.
-  const advice =
-    released.length > 0 && onTimeout !== 'restore'
-      ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; maint keeps it out.`
-      : 'Look at the application and its health check, then ask for ready again.'
-  return new HaproxyError(
-    'not-up',
-    `Not up within ${formatDuration(timeoutMs)}: ${whyNotMet(seen, result)}`,
-    { advice: result.failure?.advice ?? advice, cause: result.failure }
-  )
-}
-
-function announce(routes: ReadonlyMap<Target, Route>, { log }: Context): void {
-  for (const [target, route] of routes) {
-    if (route === 'release') {
-      log.notice(
-        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`
-      )
-    }
-  }
-}
-
-/** What a green `ready` leaves open. */
-function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Context): void {
-  const all = [...routes.keys()]
-  for (const target of all) {
-    const { status, tracked } = target.now
-    if (status === 'no check') {
-      log.notice(
-        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`
-      )
-    }
-    if (
-      tracked !== undefined &&
-      routes.get(target) === 'ready' &&
-      leaderOf(target, all) === undefined
-    ) {
-      log.notice(
-        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`
-      )
-    }
-  }
 }

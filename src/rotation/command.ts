@@ -1,5 +1,5 @@
 import { changedNothing } from '../haproxy/errors.ts'
-import type { Command } from '../haproxy/stats-page.ts'
+import type { Command } from '../haproxy/commands.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'

@@ -3,7 +3,7 @@ import { type Backend, followersOf, instancesOf, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
 import { backendsAtStake, guard } from './guard.ts'
-import type { Instance, ProcessChange } from './instance.ts'
+import { type Instance, isReload, type ProcessChange } from './instance.ts'
 import { OldProcesses } from './old-processes.ts'
 import { changedByOthers, notLostByReload, reloadedMessage } from './other-hands.ts'
 import { isOut, lookAgain, request } from './request.ts'
@@ -98,7 +98,7 @@ export class Draining implements Condition {
     if (change === 'unclear') {
       this.#unclear.add(instance)
     }
-    if (change === 'newer' || change === 'unclear') {
+    if (isReload(change)) {
       this.#reloaded.set(instance, change)
     }
     return change

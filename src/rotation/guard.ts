@@ -1,6 +1,7 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { isUp, type Server, takesTraffic } from '../haproxy/server.ts'
 import type { Backend } from './backend.ts'
+import { ROUNDING } from './instance.ts'
 
 /**
  * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one
@@ -24,10 +25,7 @@ export function guard(backends: readonly Backend[], minUp: number): void {
     const isPossible = refused.every(({ others }) => others.length >= minUp)
     const reasons = refused.map((backend) => refusal(backend, minUp))
     throw new HaproxyError('guard-refused', reasons.join(' '), {
-      ...(!isPossible && {
-        advice:
-          'Add a server, name fewer at a time, or lower min-up (0 turns the guard off) if the backend may run with fewer.'
-      })
+      ...(!isPossible && { advice: 'Add a server, or name fewer at a time.' })
     })
   }
 }
@@ -44,15 +42,12 @@ function refusal(backend: Backend, minUp: number): string {
   const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing)
   return (
     `Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-    `${serving.length === 1 ? 'server' : 'servers'}${counted}, and min-up asks for ${minUp}; ` +
+    `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${minUp}; ` +
     (not.length > 0
       ? `not counted: ${not.join(', ')}.`
       : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`)
   )
 }
-
-/** Two whole seconds, each rounded down, may differ by so much. Milliseconds. */
-const ROUNDING = 2_000
 
 /**
  * After a reload every server with a check shows partial health until its first check has come to a verdict

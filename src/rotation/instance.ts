@@ -18,8 +18,13 @@ export interface SeenProcess {
  */
 export type ProcessChange = 'same' | 'newer' | 'unclear' | 'unknown'
 
-/** Two readings of one start differ by less than this: HAProxy shows whole seconds. Milliseconds. */
-const SAME_START = 2_000
+/** Whether another process answers, of which it is not certain that it knows what was asked of the one before. */
+export function isReload(change: ProcessChange): boolean {
+  return change === 'newer' || change === 'unclear'
+}
+
+/** HAProxy shows whole seconds, rounded down: two readings of one moment differ by less than this. Milliseconds. */
+export const ROUNDING = 2_000
 /** So many looks tell an instance that was replaced from two that answer in turn. */
 const LOOKS = 3
 /** How long after its `hard-stop-after` an old process may still be seen to end, in milliseconds. */
@@ -199,5 +204,5 @@ export class Instance {
 }
 
 function isSame(one: SeenProcess, other: SeenProcess): boolean {
-  return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= SAME_START
+  return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING
 }

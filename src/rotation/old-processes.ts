@@ -1,12 +1,12 @@
 import type { Instance } from './instance.ts'
 
 /** A process may have started up to so long before its uptime tells. Milliseconds. */
-const ROUNDING = 1_000
+const EARLIER_START = 1_000
 /** How long before a new process started a look may be, to tell for certain what the old one had. ms */
 const RECENT = 2_000
 
 /** What one look showed of all targets on an instance. */
-export interface Glimpse {
+export interface Observation {
   /** When, on the run's clock, in milliseconds. */
   readonly at: number
   /** Whether all were in maint, and they and their followers had no session: nothing new could come. */
@@ -20,7 +20,7 @@ export interface Glimpse {
 export class OldProcesses {
   readonly instance: Instance
   readonly #hardStopAfterMs: number | undefined
-  readonly #glimpses: Glimpse[] = []
+  readonly #observations: Observation[] = []
   #goneAt = -Infinity
   #resetAt = -Infinity
   /** When the process that answers was first seen, and the one before it. */
@@ -42,8 +42,8 @@ export class OldProcesses {
     return this.#goneAt
   }
 
-  remember(glimpse: Glimpse): void {
-    this.#glimpses.push(glimpse)
+  remember(observation: Observation): void {
+    this.#observations.push(observation)
   }
 
   /**
@@ -65,10 +65,10 @@ export class OldProcesses {
     if (firstSeenAt !== this.#firstSeenAt[0]) {
       this.#firstSeenAt = [firstSeenAt, this.#firstSeenAt[0]]
     }
-    const start = startedAt - ROUNDING
+    const start = startedAt - EARLIER_START
     const from = this.#firstSeenAt[1]
     const to = this.#resetAt > from ? this.#resetAt : Infinity
-    const last = this.#glimpses.findLast(({ at }) => at >= from && at < to && at <= start)
+    const last = this.#observations.findLast(({ at }) => at >= from && at < to && at <= start)
     const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT)
     if (!isIdle) {
       this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity))

@@ -1,11 +1,8 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, type Server } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
-import { LOADING, type ProcessChange } from './instance.ts'
+import { LOADING, type ProcessChange, ROUNDING } from './instance.ts'
 import type { Target } from './target.ts'
-
-/** `lastchg` and the uptime are whole seconds, each rounded down. Milliseconds. */
-const ROUNDING = 2_000
 
 /**
  * Whether a server still is in the admin state that was asked for, and nobody else put it there since: a maint

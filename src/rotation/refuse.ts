@@ -23,16 +23,20 @@ export function refuseUnknownStatus(targets: readonly Target[]): void {
  * Refuses targets that cannot be brought back by naming them.
  *
  * @param canWait whether the step may wait until DNS resolves a name again
- * @throws HaproxyError `undrivable` with the reason for each of them
+ * @throws HaproxyError `not-returnable` with the reason for each of them
  */
-export function refuseUndrivable(targets: readonly Target[], canWait: boolean): void {
-  const reasons = targets.flatMap((target) => undrivable(target, targets, canWait) ?? [])
+export function refuseIfNotReturnable(targets: readonly Target[], canWait: boolean): void {
+  const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? [])
   if (reasons.length > 0) {
-    throw new HaproxyError('undrivable', reasons.join(' '))
+    throw new HaproxyError('not-returnable', reasons.join(' '))
   }
 }
 
-function undrivable(target: Target, all: readonly Target[], canWait: boolean): string | undefined {
+function whyNotReturnable(
+  target: Target,
+  all: readonly Target[],
+  canWait: boolean
+): string | undefined {
   const { fullName, before } = target
   const { status, tracked } = before
   if (isUnresolved(before)) {

@@ -45,7 +45,7 @@ export function isOut(server: Server, state: 'drain' | 'maint'): boolean {
 
 /** @throws HaproxyError `did-not-hold` for targets that do not show the admin state that was asked for */
 export function refuseIfNotHeld(targets: readonly Target[]): void {
-  const broken = targets.filter(({ now, change: { state } }) => !isHeld(now, state))
+  const broken = targets.filter(({ now, change: { state } }) => !hasHeld(now, state))
   if (broken.length === 0) {
     return
   }
@@ -61,7 +61,7 @@ export function refuseIfNotHeld(targets: readonly Target[]): void {
   })
 }
 
-function isHeld(now: Server, state: AdminState | undefined): boolean {
+function hasHeld(now: Server, state: AdminState | undefined): boolean {
   return state === undefined || (state === 'ready' ? canBe(now, state) : isOut(now, state))
 }
 

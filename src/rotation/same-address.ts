@@ -60,6 +60,17 @@ export function sharedAddresses(
   }
 }
 
+/** What was found on several pages, as one. */
+export function onAllPages(pages: readonly SharedAddresses[]): SharedAddresses {
+  return {
+    same: pages.flatMap(({ same }) => same),
+    down: pages.flatMap(({ down }) => down),
+    otherPort: pages.flatMap(({ otherPort }) => otherPort),
+    unknown: pages.flatMap(({ unknown }) => unknown),
+    areShown: pages.length > 0 && pages.every(({ areShown }) => areShown)
+  }
+}
+
 function isSameAddress(one: Server, other: Server): boolean {
   return isSameHost(one, other) && one.address?.port === other.address?.port
 }

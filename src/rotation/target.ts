@@ -68,7 +68,7 @@ export class Target {
    *
    * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
    */
-  see(server: Server | undefined): void {
+  update(server: Server | undefined): void {
     if (server === undefined) {
       throw new HaproxyError('unknown-server', `${this.fullName} is no longer there.`, {
         advice: 'Was it removed, or HAProxy reloaded without it?',
@@ -87,20 +87,20 @@ export class Target {
   }
 
   /** Takes in that it may have changed since it was seen. */
-  lose(): void {
+  invalidate(): void {
     this.#isKnown = false
   }
 
   /** Takes in that an admin state was asked for. */
   requested(state: AdminState, at: number, isUncertain?: true): void {
     this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false }
-    this.lose()
+    this.invalidate()
   }
 
   /** Takes in that a command was carried out. */
   commanded(): void {
     this.#change = { ...this.#change, commanded: true }
-    this.lose()
+    this.invalidate()
   }
 
   /** Takes in that it was put back to what it was before. */

@@ -102,7 +102,7 @@ export async function waitUntil(wait: Wait, context: Context): Promise<WaitResul
     }
     const elapsed = verdict === 'acted' ? 0 : lookedAt - started
     const next = Math.min(
-      lookedAt + poller.stretch(pauseAfter(elapsed, options), options),
+      lookedAt + poller.backOff(pauseAfter(elapsed, options), options),
       metSince === undefined ? Infinity : metSince + options.settleMs,
       deadline
     )
@@ -118,7 +118,7 @@ function pauseAfter(elapsedMs: number, { pollMs }: WaitOptions): number {
 }
 
 /** What no further look would find otherwise. */
-const HOPELESS: ReadonlySet<Problem> = new Set(['several-processes', 'unauthorized', 'forbidden'])
+const FATAL: ReadonlySet<Problem> = new Set(['several-processes', 'unauthorized', 'forbidden'])
 /** A look near the deadline still gets this long, in milliseconds. */
 const SHORTEST_LOOK = 1_000
 
@@ -151,7 +151,7 @@ class Poller {
   }
 
   /** A pause doubles with every look that fails. */
-  stretch(pauseMs: number, { pollMs }: WaitOptions): number {
+  backOff(pauseMs: number, { pollMs }: WaitOptions): number {
     return this.#failed === 0
       ? pauseMs
       : Math.min(
@@ -176,7 +176,7 @@ class Poller {
       if (look.status === 'fulfilled') {
         return []
       }
-      if (!(look.reason instanceof HaproxyError) || HOPELESS.has(look.reason.problem)) {
+      if (!(look.reason instanceof HaproxyError) || FATAL.has(look.reason.problem)) {
         throw look.reason as Error
       }
       return [look.reason]

@@ -3,11 +3,13 @@ import type { Inputs } from './inputs.ts'
 
 /** The inputs that help, by what went wrong; what HAProxy's own settings can do about it, the error says itself. */
 const INPUTS: Partial<Record<Problem, string>> = {
-  'tls-unknown-issuer': 'The input for that is ca-certificate.',
-  'tls-client-certificate': 'The inputs for that are client-certificate and client-key.',
-  'timed-out': 'The input for that is request-timeout.',
+  'tls-unknown-issuer':
+    'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
+  'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
+  'timed-out': 'Raise request-timeout if the page is only slow.',
+  'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
   'same-address':
-    "To name them, list their backends in backend, or use backend: '*'; same-address: ignore lets the step go on.",
+    "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof.",
   'old-process':
     'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
 }

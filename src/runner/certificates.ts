@@ -2,7 +2,7 @@ import { setSecret } from '@actions/core'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import type { TransportSettings } from '../haproxy/transport.ts'
+import type { TransportSettings } from '../haproxy/request-setup.ts'
 import type { InputName } from './defaults.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
 

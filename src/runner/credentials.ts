@@ -4,7 +4,7 @@ import { type Credentials, parseStatsUrl, type StatsUrl } from '../haproxy/stats
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
 
 /** One HAProxy and how to log in there. */
-export interface Instance {
+export interface InstanceInput {
   readonly url: StatsUrl
   readonly credentials: Credentials | undefined
 }
@@ -35,8 +35,11 @@ export function readCredentials(reader: InputReader): Credentials | undefined {
 }
 
 /** Reads the instances, each of them once, and has the passwords in their URLs masked. */
-export function readInstances(reader: InputReader, fallback: Credentials | undefined): Instance[] {
-  const instances = new Map<string, Instance>()
+export function readInstances(
+  reader: InputReader,
+  fallback: Credentials | undefined
+): InstanceInput[] {
+  const instances = new Map<string, InstanceInput>()
   const list = reader.list('stats-url')
   // A password alone is enough for URLs that carry a user name, and for no other.
   if (fallback?.username === '' && !list.every((text) => /\/\/[^/?#]*@/.test(text))) {

@@ -29,7 +29,7 @@ export function explainDoubt(doubt: Doubt): string {
         "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg."
       )
     case 'too few serve':
-      return `Fewer other servers serve now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`
+      return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`
     case 'max sessions':
       return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.'
   }

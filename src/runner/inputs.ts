@@ -1,9 +1,9 @@
 import { readCertificates } from './certificates.ts'
-import { type Instance, readCredentials, readInstances } from './credentials.ts'
+import { type InstanceInput, readCredentials, readInstances } from './credentials.ts'
 import type { AdminState } from '../haproxy/server.ts'
-import { COMMANDS, type Command } from '../haproxy/stats-page.ts'
+import { COMMANDS, type Command } from '../haproxy/commands.ts'
 import type { Credentials } from '../haproxy/stats-url.ts'
-import type { TransportSettings } from '../haproxy/transport.ts'
+import type { TransportSettings } from '../haproxy/request-setup.ts'
 import { InputReader, UNAVAILABLE } from './input-reader.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { ON_TIMEOUT, type OnTimeout } from '../rotation/order.ts'
@@ -23,7 +23,7 @@ export type SameAddress = (typeof SAME_ADDRESS)[number]
 
 /** Everything that a user can say, checked and complete. */
 export interface Inputs {
-  readonly instances: readonly Instance[]
+  readonly instances: readonly InstanceInput[]
   /** For instances that a later step knows only by their URL. */
   readonly credentials: Credentials | undefined
   readonly backends: readonly string[] | 'every'

@@ -44,7 +44,7 @@ const LONGEST = 128 * 1024 - 64
 /**
  * Saves what is taken out. The last call counts: with no targets there is nothing left to restore.
  *
- * @throws HaproxyError `undrivable` where it is too much for the post step to start with
+ * @throws HaproxyError `too-many-servers` where it is too much for the post step to start with
  */
 export function saveIntent(
   restore: Restore,
@@ -72,7 +72,7 @@ export function saveIntent(
   const intent: Intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends }
   if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
     throw new HaproxyError(
-      'undrivable',
+      'too-many-servers',
       `The step names ${count(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`,
       { advice: 'Name fewer servers at a time, or leave restore at never.' }
     )

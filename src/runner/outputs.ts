@@ -18,7 +18,7 @@ interface Result {
 }
 
 /** What the outputs say besides the state of the targets. */
-export interface Ending {
+export interface RunResult {
   readonly waitedMs: number
   /** Whether anything was changed, be it of a server that only follows a target. */
   readonly isChanged: boolean
@@ -26,15 +26,15 @@ export interface Ending {
 }
 
 /** Sets all outputs, on failure too, as far as they are known. */
-export function setOutputs(targets: readonly Target[], ending: Ending): void {
+export function setOutputs(targets: readonly Target[], result: RunResult): void {
   const distinct = (texts: readonly string[]): string => [...new Set(texts)].join(', ')
   const outputs = {
-    changed: ending.isChanged,
+    changed: result.isChanged,
     status: distinct(targets.map(({ now }) => now.status)),
     'previous-status': distinct(targets.map(({ before }) => before.status)),
     sessions: targets.reduce((sum, { now }) => sum + now.sessions, 0),
-    waited: (ending.waitedMs / 1_000).toFixed(1),
-    'safe-to-stop': ending.isSafeToStop,
+    waited: (result.waitedMs / 1_000).toFixed(1),
+    'safe-to-stop': result.isSafeToStop,
     result: JSON.stringify(targets.map(resultOf))
   }
   for (const [name, value] of Object.entries(outputs)) {

@@ -161,7 +161,7 @@ export class Report {
   /** What becomes of servers that a failed step leaves out of rotation. */
   #whoBringsThemBack(): string {
     const { action, restore } = this.#inputs
-    const held = this.#targets.filter(isHeld)
+    const held = this.#targets.filter(isInDrain)
     if (action === 'ready' && held.length > 0) {
       const stays = held.some(mayBeReleased) ? 'may stay' : 'stays'
       return `${namesOf(held)} ${stays} in drain until somebody asks for ready.`
@@ -182,7 +182,7 @@ export class Report {
 }
 
 /** Whether a target is, or may be, in the drain that this run asked for. */
-function isHeld(target: Target): boolean {
+function isInDrain(target: Target): boolean {
   const { change, isKnown, now } = target
   return (
     isKnown &&

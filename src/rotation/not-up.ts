@@ -1,0 +1,57 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import { shownAdminState } from '../haproxy/server.ts'
+import { namesOf, seenAs } from './describe.ts'
+import { formatDuration } from './duration.ts'
+import type { BringBack } from './order.ts'
+import type { ReturnStages } from './return-stages.ts'
+import type { Target } from './target.ts'
+import { type WaitResult, whyNotMet } from './wait.ts'
+
+/** The error of servers that could not be released in time. */
+export function notReleased(stages: ReturnStages, timeoutMs: number): HaproxyError {
+  const seen = stages.held.map((target) => {
+    const checking = target.now.checking ? ', and a health check of it is running' : ''
+    return `${target.fullName} is ${seenAs(target)}${checking}${whyBlocked(target, stages)}`
+  })
+  const message = `Not released within ${formatDuration(timeoutMs)}: ${seen.join('; ')}.`
+  return new HaproxyError('not-up', message)
+}
+
+function whyBlocked(target: Target, { blocked }: ReturnStages): string {
+  const why = blocked.get(target)
+  return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`
+}
+
+/** The error of servers that are not up in time. */
+export function notUp(
+  stages: ReturnStages,
+  { wait: { timeoutMs }, onTimeout }: BringBack,
+  result: WaitResult
+): HaproxyError {
+  const down = stages.targets.filter(
+    (target) => !stages.isBack(target) || stages.blocked.has(target)
+  )
+  const seen = down.map((target) => {
+    const { check, weight, throttle } = target.now
+    const details = [
+      ...(check === '' ? [] : [`its last check says ${check}`]),
+      ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
+      ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
+    ]
+    const seenWith = [`${target.fullName} is ${seenAs(target)}`, ...details].join(', ')
+    return `${seenWith}${whyBlocked(target, stages)}`
+  })
+  const released = down.filter(
+    ({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined
+  )
+  // What is put back does not come up by itself.
+  const advice =
+    released.length > 0 && onTimeout !== 'restore'
+      ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; maint keeps it out.`
+      : 'Look at the application and its health check, then ask for ready again.'
+  return new HaproxyError(
+    'not-up',
+    `Not up within ${formatDuration(timeoutMs)}: ${whyNotMet(seen, result)}`,
+    { advice: result.failure?.advice ?? advice, cause: result.failure }
+  )
+}

@@ -1,0 +1,31 @@
+import { shownAdminState } from '../haproxy/server.ts'
+import type { Context } from './context.ts'
+import { forceDown, whyNotSpared } from './fresh-check.ts'
+import { request } from './request.ts'
+import type { ReturnStages } from './return-stages.ts'
+import type { Target } from './target.ts'
+
+/** What a reload has put into rotation is taken out again only where enough others serve. */
+export async function takeOutAgain(
+  targets: readonly Target[],
+  stages: ReturnStages,
+  minUp: number,
+  context: Context
+): Promise<void> {
+  const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, minUp)]))
+  const spared = targets.filter((target) => reasons.get(target) === undefined)
+  for (const [target, why] of reasons) {
+    if (why !== undefined) {
+      stages.block(target, why)
+    }
+  }
+  const elsewhere = stages.at('elsewhere', spared)
+  for (const state of ['drain', 'maint'] as const) {
+    const mine = elsewhere.filter(({ before }) => shownAdminState(before) === state)
+    await request(state, mine, context)
+  }
+  stages.enter('elsewhere', elsewhere)
+  const checked = stages.checked(spared)
+  await forceDown(checked, context)
+  stages.enter('forced down', checked)
+}
