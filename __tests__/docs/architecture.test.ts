@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { type Page, showMarkdown, type Theme } from './page.ts'
 import { blocksOf, documents, filesIn, read } from './repository.ts'
 
@@ -81,6 +81,27 @@ describe('docs/architecture.md', () => {
     const own = calls.filter((name) => !ofNode.includes(name))
     expect(own.filter((name) => !new RegExp(`\\b${name}[(<]`).test(code))).toEqual([])
   })
+})
+
+test('no file of src imports itself, over however many others, when it runs', () => {
+  const isForTypesOnly = (names: string): boolean =>
+    names.split(/[{},]/).every((name) => name.trim() === '' || name.trim().startsWith('type '))
+  const imports = new Map(
+    sources.map((path) => [
+      path,
+      [...read(path).matchAll(/^import (?!type )([^']*?) ?from '(\.[^']+)'/gm)]
+        .filter(([, names = '']) => !isForTypesOnly(names))
+        .map(([, , to = '']) => normalize(join(dirname(path), to)))
+    ])
+  )
+  const reach = (path: string, seen = new Set<string>()): Set<string> => {
+    for (const next of imports.get(path) ?? []) {
+      if (!seen.has(next)) reach(next, seen.add(next))
+    }
+    return seen
+  }
+  expect(reach('src/index.ts').size).toBeGreaterThan(40)
+  expect(sources.filter((path) => reach(path).has(path))).toEqual([])
 })
 
 describe('what a comment names as its source is a heading of', () => {
