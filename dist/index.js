@@ -3022,7 +3022,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(28);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(838);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
@@ -3038,7 +3038,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 28:
+/***/ 838:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3159,6 +3159,71 @@ function refuseSharedAddresses({ same }) {
     if (same.length > 0) {
         throw new errors/* HaproxyError */.Q('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
     }
+}
+
+// EXTERNAL MODULE: ./src/rotation/min-up.ts
+var min_up = __nccwpck_require__(610);
+// EXTERNAL MODULE: ./src/rotation/rollback.ts
+var rollback = __nccwpck_require__(604);
+;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
+
+
+function targetsToTakeOut(backends, state) {
+    return (0,backend/* targetsOf */.QR)(backends).filter(({ before }) => {
+        const own = (0,haproxy_server/* ownAdminState */.Jb)(before);
+        return own !== state && own !== 'maint';
+    });
+}
+
+;// CONCATENATED MODULE: ./src/rotation/claim.ts
+
+
+
+
+
+
+async function claim(backends, minUp, context) {
+    const targets = targetsToTakeOut(backends, 'drain');
+    try {
+        await (0,request/* request */.Em)('drain', targets, context);
+        await (0,request/* lookAgain */.IK)(backends, context);
+        await (0,request/* refuseIfLost */.m0)(targets, context);
+        if (await areEnough(backends, minUp, context, isFirst)) {
+            return true;
+        }
+    }
+    catch (error) {
+        throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
+    }
+    await (0,rollback/* rollBack */.Fu)(targets, context);
+    return false;
+}
+async function othersWithdraw(backends, minUp, context) {
+    await areEnough(backends, minUp, context, () => true);
+}
+const WITHDRAWAL = 3_000;
+const PAUSE = 100;
+async function areEnough(backends, minUp, context, mayWait) {
+    const { clock, cancelled } = context;
+    const deadline = clock.now() + WITHDRAWAL;
+    for (;;) {
+        const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        const isHopeful = short.every((backend) => {
+            const claimed = backend.others.filter(({ word }) => word === 'DRAIN');
+            const wouldServe = (0,guard/* servingIn */.m8)(backend).length + claimed.length;
+            return wouldServe >= (0,min_up/* requiredIn */.rY)(backend, minUp) && mayWait(claimed, backend);
+        });
+        if (short.length === 0 || !isHopeful || clock.now() >= deadline) {
+            return short.length === 0;
+        }
+        await clock.sleep(PAUSE, cancelled);
+        await (0,request/* lookAgain */.IK)(backends, context);
+    }
+}
+function isFirst(claimed, { targets, followers }) {
+    const ours = [...targets, ...followers].map(({ before }) => before.name);
+    const [first = ''] = [...ours, ...claimed.map(({ name }) => name)].sort();
+    return ours.includes(first);
 }
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
@@ -3391,7 +3456,7 @@ function doubtsOf(backends, evidence) {
     const atSame = atSameAddress(shared);
     const young = instances.filter((instance) => isYoung(instance, evidence));
     const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
-    const short = (0,guard/* backendsAtStake */.rj)(backends).filter((backend) => (0,guard/* servingIn */.m8)(backend).length < minUp);
+    const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     return [
         ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown }] : []),
         ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear }] : []),
@@ -3444,8 +3509,6 @@ function servingFact(backend) {
     return `Serving in ${backend.fullName}: ${names.length > 0 ? names.join(', ') : 'none'}.`;
 }
 
-// EXTERNAL MODULE: ./src/rotation/rollback.ts
-var rollback = __nccwpck_require__(604);
 // EXTERNAL MODULE: ./src/rotation/wait.ts
 var rotation_wait = __nccwpck_require__(361);
 ;// CONCATENATED MODULE: ./src/rotation/drained.ts
@@ -3550,42 +3613,124 @@ function notDrained(condition, { wait, state }, result) {
 
 
 
-function targetsToTakeOut(backends, state) {
-    return (0,backend/* targetsOf */.QR)(backends).filter(({ before }) => {
-        const own = (0,haproxy_server/* ownAdminState */.Jb)(before);
-        return own !== state && own !== 'maint';
-    });
-}
 async function takeOut(backends, order, context, onLook) {
     context.cancelled.throwIfAborted();
     const { state, minUp, wait } = order;
-    const asked = targetsToTakeOut(backends, state);
-    await (0,rollback/* allOrNothing */.G3)(asked, context, async () => {
+    const targets = targetsToTakeOut(backends, state);
+    await (0,rollback/* allOrNothing */.G3)(targets, context, async () => {
+        const asked = targets.filter(({ change }) => change.state !== state);
         await (0,request/* request */.Em)(state, asked, context);
         if (asked.length > 0) {
             await (0,request/* lookAgain */.IK)(backends, context);
         }
-        await refuseIfLost(asked, context);
+        await (0,request/* refuseIfLost */.m0)(targets, context);
         await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,request/* isOut */.th)(server, state), context);
+        if (order.isClaimed) {
+            await othersWithdraw(backends, minUp, context);
+        }
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     });
     return wait === undefined
         ? { kind: 'requested' }
         : waitUntilDrained(backends, { ...order, wait }, context, onLook);
 }
-async function refuseIfLost(targets, context) {
-    try {
-        (0,request/* refuseIfNotHeld */.aw)(targets);
-    }
-    catch (error) {
-        const lost = targets.filter(({ now, change }) => !(0,haproxy_server/* canBe */.gF)(now, change.state ?? 'ready'));
-        await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
-        throw error;
-    }
-}
 
 // EXTERNAL MODULE: ./src/rotation/target.ts
 var rotation_target = __nccwpck_require__(921);
+;// CONCATENATED MODULE: ./src/rotation/turn.ts
+
+
+
+
+
+
+
+const SPREAD = 1_000;
+async function takeTurn(search, options, context) {
+    const { minUp, timeoutMs, onClaim } = options;
+    const { clock, cancelled } = context;
+    const deadline = clock.now() + timeoutMs;
+    let found = await search();
+    for (;;) {
+        const never = (0,guard/* backendsAtStake */.rj)(found.backends).filter((backend) => !(0,min_up/* canBeMet */.Mk)(backend, minUp));
+        if (never.length > 0) {
+            throw (0,guard/* refusal */.x5)(never, minUp);
+        }
+        await untilEnough(found.backends, options, deadline, context);
+        await clock.sleep(Math.random() * SPREAD, cancelled);
+        found = await search();
+        const atStake = (0,guard/* backendsAtStake */.rj)(found.backends);
+        if (atStake.length === 0) {
+            return { found, isClaimed: false };
+        }
+        if ((0,guard/* shortOf */.IX)(atStake, minUp).length === 0) {
+            onClaim(targetsToTakeOut(found.backends, 'drain'));
+            if (await claim(found.backends, minUp, context)) {
+                return { found, isClaimed: true };
+            }
+            context.log.info('Another run was first, and this one has withdrawn.');
+        }
+    }
+}
+async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, context) {
+    const condition = new EnoughServe(backends, minUp);
+    if (condition.isMet && context.clock.now() < deadline) {
+        return;
+    }
+    const wait = {
+        backends,
+        options: { timeoutMs: Math.max(0, deadline - context.clock.now()), pollMs, settleMs: 0 },
+        condition,
+        onLook: (_, remainingMs) => {
+            condition.say(remainingMs, context);
+        }
+    };
+    const { met, failure } = await (0,rotation_wait/* waitUntil */.a)(wait, context);
+    if (!met) {
+        const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
+        const why = failure?.message ?? (message || 'other runs were first each time.');
+        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${why}`, {
+            advice: failure?.advice ?? advice,
+            cause: failure
+        });
+    }
+}
+const HEARTBEAT = 30_000;
+class EnoughServe {
+    #backends;
+    #minUp;
+    #said = '';
+    #saidAt = -Infinity;
+    constructor(backends, minUp) {
+        this.#backends = backends;
+        this.#minUp = minUp;
+    }
+    get short() {
+        return (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(this.#backends), this.#minUp);
+    }
+    get isMet() {
+        return this.short.length === 0;
+    }
+    judge() {
+        return Promise.resolve(this.isMet ? 'met' : 'waiting');
+    }
+    confirm() {
+        return Promise.resolve(true);
+    }
+    say(remainingMs, { clock, log }) {
+        const { short } = this;
+        const missing = short
+            .flatMap(({ fullName, others }) => others.map(({ name, status }) => [fullName, name, status]))
+            .join();
+        const isNew = missing !== this.#said;
+        if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
+            this.#said = missing;
+            this.#saidAt = clock.now();
+            log.info(`Waiting for a turn, for up to ${(0,duration/* formatDuration */.a)(remainingMs)}: ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
+        }
+    }
+}
+
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var intent = __nccwpck_require__(718);
 ;// CONCATENATED MODULE: ./src/perform.ts
@@ -3599,49 +3744,85 @@ var intent = __nccwpck_require__(718);
 
 
 
-async function perform(inputs, found, context, onLook) {
+
+
+async function perform(inputs, search, context, onLook) {
     const { action } = inputs;
-    const { backends } = found;
-    refuseUnknownStatus((0,backend/* targetsOf */.QR)(backends));
+    const find = async () => {
+        const found = await search();
+        refuseUnknownStatus((0,backend/* targetsOf */.QR)(found.backends));
+        return found;
+    };
     switch (action) {
-        case 'status':
-            return { kind: 'observed' };
         case 'drain':
         case 'maint':
-            return performTakeOut({ ...inputs, action }, found, context, onLook);
+            return performTakeOut({ ...inputs, action }, find, context, onLook);
         case 'ready':
-            return performBringBack(inputs, backends, context, onLook);
+            return performBringBack(inputs, await find(), context, onLook);
+        case 'status':
+            await find();
+            return { kind: 'observed' };
         default:
-            if (inputs.dryRun) {
-                return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
-            }
-            await command(action, backends, context);
-            return { kind: 'commanded' };
+            return performCommand(action, inputs, await find(), context);
     }
 }
-async function performTakeOut(inputs, { backends, shared }, context, onLook) {
-    const { action, minUp, restore } = inputs;
-    if (inputs.sameAddress === 'refuse') {
-        refuseSharedAddresses(shared);
+async function performCommand(action, { dryRun: isDryRun }, { backends }, context) {
+    if (isDryRun) {
+        return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
     }
+    await command(action, backends, context);
+    return { kind: 'commanded' };
+}
+async function performTakeOut(inputs, search, context, onLook) {
+    const { action, minUp, restore } = inputs;
+    const { found, isClaimed } = await turnOf(inputs, search, context);
+    const { backends, shared } = found;
     if (shared.otherPort.length > 0) {
         context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`);
     }
     const targets = targetsToTakeOut(backends, action);
-    (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    if (!isClaimed) {
+        (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    }
     if (inputs.dryRun) {
         return dryRun(backends, plan(targets, action), context);
     }
     (0,intent/* saveIntent */.Cf)(restore, action, targets);
     try {
         const wait = inputs.wait ? inputs.waitOptions : undefined;
-        return await takeOut(backends, { ...inputs, state: action, wait, shared }, context, onLook);
+        const order = { ...inputs, state: action, isClaimed, wait, shared };
+        return await takeOut(backends, order, context, onLook);
     }
     finally {
         (0,intent/* saveIntent */.Cf)(restore, action, targets.filter(rotation_target/* isMoved */.yu));
     }
 }
-async function performBringBack(inputs, backends, context, onLook) {
+async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }, search, context) {
+    const find = async () => {
+        const found = await search();
+        if (sameAddress === 'refuse') {
+            refuseSharedAddresses(found.shared);
+        }
+        return found;
+    };
+    if (isDryRun || minUpTimeoutMs === 0) {
+        return { found: await find(), isClaimed: false };
+    }
+    const { pollMs } = waitOptions;
+    let claimed = [];
+    const onClaim = (targets) => {
+        claimed = targets;
+        (0,intent/* saveIntent */.Cf)(restore, 'drain', targets);
+    };
+    try {
+        return await takeTurn(find, { minUp, timeoutMs: minUpTimeoutMs, pollMs, onClaim }, context);
+    }
+    catch (error) {
+        (0,intent/* saveIntent */.Cf)(restore, 'drain', claimed.filter(rotation_target/* isMoved */.yu));
+        throw error;
+    }
+}
+async function performBringBack(inputs, { backends }, context, onLook) {
     refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
     const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
     if (inputs.dryRun) {
@@ -4253,7 +4434,7 @@ function chart(samples) {
 
 
 
-const HEARTBEAT = 30_000;
+const report_HEARTBEAT = 30_000;
 class Report {
     #inputs;
     #said = new Map();
@@ -4294,7 +4475,7 @@ class Report {
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
-        else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
+        else if (elapsedMs - this.#lastLineMs >= report_HEARTBEAT) {
             this.#lastLineMs = elapsedMs;
             log/* log */.R.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
@@ -4435,9 +4616,13 @@ async function main() {
 async function run(inputs, context) {
     const report = new Report(inputs);
     try {
-        const found = await find({ ...(0,runner_inputs/* wantedBy */.f)(inputs), pages: (0,pages/* openPages */.l)(inputs) }, context);
-        report.found(found.backends);
-        await report.succeed(await perform(inputs, found, context, report.onLook));
+        const wanted = { ...(0,runner_inputs/* wantedBy */.f)(inputs), pages: (0,pages/* openPages */.l)(inputs) };
+        const search = async () => {
+            const found = await find(wanted, context);
+            report.found(found.backends);
+            return found;
+        };
+        await report.succeed(await perform(inputs, search, context, report.onLook));
     }
     catch (error) {
         await lastLook(report.backends, context);
@@ -5420,39 +5605,52 @@ function formatDuration(ms) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IX: () => (/* binding */ shortOf),
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
-/* harmony export */   rj: () => (/* binding */ backendsAtStake)
+/* harmony export */   rj: () => (/* binding */ backendsAtStake),
+/* harmony export */   x5: () => (/* binding */ refusal)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
-/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(30);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
+/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(739);
+/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(610);
+
+
 
 
 
 function backendsAtStake(backends) {
-    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(before)));
+    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .takesTraffic */ .CS)(before)));
+}
+function shortOf(backends, minUp) {
+    return backends.filter((backend) => servingIn(backend).length < (0,_min_up_js__WEBPACK_IMPORTED_MODULE_4__/* .requiredIn */ .rY)(backend, minUp));
 }
 function guard(backends, minUp) {
-    const refused = backends.filter((backend) => servingIn(backend).length < minUp);
-    if (refused.length > 0) {
-        const isPossible = refused.every(({ others }) => others.length >= minUp);
-        const reasons = refused.map((backend) => refusal(backend, minUp));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons.join(' '), {
-            ...(!isPossible && { advice: 'Add a server, or name fewer at a time.' })
-        });
+    const short = shortOf(backends, minUp);
+    if (short.length > 0) {
+        throw refusal(short, minUp);
     }
 }
-function servingIn(backend) {
-    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
+function refusal(short, minUp) {
+    const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ');
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons, {
+        ...(!short.every((backend) => (0,_min_up_js__WEBPACK_IMPORTED_MODULE_4__/* .canBeMet */ .Mk)(backend, minUp)) && {
+            advice: 'Add a server, or name fewer at a time.'
+        })
+    });
 }
-function refusal(backend, minUp) {
+function servingIn(backend) {
+    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
+}
+function whyRefused(backend, minUp) {
     const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name);
     const serving = servingIn(backend);
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
     return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${minUp}; ` +
+        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_4__/* .requirementOf */ .h2)(backend, minUp)}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
@@ -5463,12 +5661,14 @@ function isYetToBeChecked(server, { instance, seenAt }) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .ROUNDING */ .fR;
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _instance_js__WEBPACK_IMPORTED_MODULE_2__/* .ROUNDING */ .fR;
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
-function whyNotServing({ name, status, weight, throttle }) {
+function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
-    return `${name} (${status}${weightNow})`;
+    const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT');
+    const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(secondsInState * 1_000)}` : '';
+    return `${name} (${status}${time}${weightNow})`;
 }
 
 
@@ -5607,6 +5807,47 @@ function isSame(one, other) {
 
 /***/ }),
 
+/***/ 610:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Mk: () => (/* binding */ canBeMet),
+/* harmony export */   h2: () => (/* binding */ requirementOf),
+/* harmony export */   rY: () => (/* binding */ requiredIn)
+/* harmony export */ });
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+
+function requiredIn(backend, minUp) {
+    switch (minUp) {
+        case 'all':
+            return Math.max(1, countOf(backend.others));
+        default:
+            return typeof minUp === 'number'
+                ? minUp
+                : Math.ceil((countOf(backend.servers) * Number.parseInt(minUp)) / 100);
+    }
+}
+function canBeMet(backend, minUp) {
+    return countOf(backend.others) >= requiredIn(backend, minUp);
+}
+function requirementOf(backend, minUp) {
+    const required = String(requiredIn(backend, minUp));
+    switch (minUp) {
+        case 'all':
+            return `${required} (all others)`;
+        default:
+            return typeof minUp === 'number'
+                ? required
+                : `${required} (${minUp} of ${countOf(backend.servers)})`;
+    }
+}
+function countOf(servers) {
+    return servers.filter((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .isUnresolved */ .U4)(server)).length;
+}
+
+
+/***/ }),
+
 /***/ 911:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -5674,6 +5915,7 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   U6: () => (/* binding */ refuseIfOnlyHere),
 /* harmony export */   XS: () => (/* binding */ forEachBackend),
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
+/* harmony export */   m0: () => (/* binding */ refuseIfLost),
 /* harmony export */   th: () => (/* binding */ isOut)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
@@ -5737,6 +5979,16 @@ async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') 
         }
     });
 }
+async function refuseIfLost(targets, context) {
+    try {
+        refuseIfNotHeld(targets);
+    }
+    catch (error) {
+        const lost = targets.filter(({ now, change }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, change.state ?? 'ready'));
+        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .instancesOf */ .sG)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
+        throw error;
+    }
+}
 
 
 /***/ }),
@@ -5774,9 +6026,9 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EN: () => (/* binding */ rolledBack),
+/* harmony export */   Fu: () => (/* binding */ rollBack),
 /* harmony export */   G3: () => (/* binding */ allOrNothing)
 /* harmony export */ });
-/* unused harmony export rollBack */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
 /* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
@@ -6367,6 +6619,7 @@ const DEFAULTS = {
     'hard-stop-after': '',
     'same-address': 'refuse',
     'min-up': '1',
+    'min-up-timeout': '0s',
     'fresh-check': 'true',
     restore: 'never',
     'dry-run': 'false',
@@ -6676,7 +6929,8 @@ function readInputs() {
         onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
         hardStopAfterMs: readHardStopAfter(reader),
         sameAddress: reader.choice('same-address', SAME_ADDRESS),
-        minUp: reader.amount('min-up'),
+        minUp: readMinUp(reader),
+        minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
         freshCheck: reader.flag('fresh-check'),
         restore: reader.choice('restore', RESTORE),
         dryRun: reader.flag('dry-run'),
@@ -6715,6 +6969,20 @@ function readHardStopAfter(reader) {
     return reader.text('hard-stop-after') === ''
         ? undefined
         : reader.duration('hard-stop-after', '0s', '24h');
+}
+function readMinUp(reader) {
+    const text = reader.text('min-up');
+    const [, number, percent] = /^(?:(\d{1,9})|(\d{1,3})%)$/.exec(text) ?? [];
+    if (text === 'all') {
+        return text;
+    }
+    if (number === undefined && percent === undefined) {
+        reader.refuse('min-up', `"${text}" is not a number such as 2, a percentage such as 50%, or all.`);
+    }
+    if (Number(percent) > 99) {
+        reader.refuse('min-up', `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`);
+    }
+    return percent === undefined ? Number(number) : `${Number(percent)}%`;
 }
 function readBackends(reader) {
     const list = reader.list('backend');

@@ -153,14 +153,14 @@ describe('what is refused, before anything is asked for:', () => {
       {},
       MAINT,
       { action: 'drain' },
-      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT).'
+      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT for '
     ],
     [
       'the last server that serves, in a dry run too',
       {},
       MAINT,
       { action: 'maint', 'dry-run': 'true' },
-      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT).'
+      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT for '
     ],
     [
       'one server too many',

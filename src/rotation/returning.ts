@@ -3,6 +3,7 @@ import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { forceDown, forceDownAgain, isForcedDown, release } from './fresh-check.ts'
 import { type Instance, isReload, type ProcessChange } from './instance.ts'
+import type { MinUp } from './min-up.ts'
 import { changedByOthers, reloadedMessage } from './other-hands.ts'
 import { lookAgain, request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'
@@ -15,12 +16,12 @@ import type { Condition, Verdict } from './wait.ts'
 /** The condition that servers are up, and the requests that bring them there. */
 export class Returning implements Condition {
   readonly #stages: ReturnStages
-  readonly #minUp: number
+  readonly #minUp: MinUp
   readonly #context: Context
   /** Instances that were reloaded, until everything is asked for again. */
   readonly #reloaded = new Map<Instance, ProcessChange>()
 
-  constructor(stages: ReturnStages, minUp: number, context: Context) {
+  constructor(stages: ReturnStages, minUp: MinUp, context: Context) {
     this.#stages = stages
     this.#minUp = minUp
     this.#context = context

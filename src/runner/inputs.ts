@@ -8,6 +8,7 @@ import { InputReader, UNAVAILABLE } from './input-reader.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { ON_TIMEOUT, type OnTimeout } from '../rotation/order.ts'
 import type { Wanted } from '../rotation/find.ts'
+import type { MinUp } from '../rotation/min-up.ts'
 import type { WaitOptions } from '../rotation/wait.ts'
 
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
@@ -36,7 +37,9 @@ export interface Inputs {
   /** How long a process of HAProxy may live on after a reload, in milliseconds; undefined where not given. */
   readonly hardStopAfterMs: number | undefined
   readonly sameAddress: SameAddress
-  readonly minUp: number
+  readonly minUp: MinUp
+  /** How long to wait until so many others serve, in milliseconds; 0 to refuse at once. */
+  readonly minUpTimeoutMs: number
   readonly freshCheck: boolean
   readonly restore: Restore
   readonly dryRun: boolean
@@ -65,7 +68,8 @@ export function readInputs(): Inputs {
     onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
     hardStopAfterMs: readHardStopAfter(reader),
     sameAddress: reader.choice('same-address', SAME_ADDRESS),
-    minUp: reader.amount('min-up'),
+    minUp: readMinUp(reader),
+    minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
     freshCheck: reader.flag('fresh-check'),
     restore: reader.choice('restore', RESTORE),
     dryRun: reader.flag('dry-run'),
@@ -117,6 +121,27 @@ function readHardStopAfter(reader: InputReader): number | undefined {
   return reader.text('hard-stop-after') === ''
     ? undefined
     : reader.duration('hard-stop-after', '0s', '24h')
+}
+
+function readMinUp(reader: InputReader): MinUp {
+  const text = reader.text('min-up')
+  const [, number, percent] = /^(?:(\d{1,9})|(\d{1,3})%)$/.exec(text) ?? []
+  if (text === 'all') {
+    return text
+  }
+  if (number === undefined && percent === undefined) {
+    reader.refuse(
+      'min-up',
+      `"${text}" is not a number such as 2, a percentage such as 50%, or all.`
+    )
+  }
+  if (Number(percent) > 99) {
+    reader.refuse(
+      'min-up',
+      `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+    )
+  }
+  return percent === undefined ? Number(number) : `${Number(percent)}%`
 }
 
 function readBackends(reader: InputReader): string[] | 'every' {
