@@ -2298,7 +2298,8 @@ function parseAddress(text) {
     if (host === undefined || host === '0.0.0.0' || host === '[::]' || port === 0) {
         return undefined;
     }
-    return { host, port };
+    const mapped = /^\[::ffff:(\d+\.\d+\.\d+\.\d+)\]$/.exec(host)?.[1];
+    return { host: mapped ?? host, port };
 }
 function shownAdminState(server) {
     switch (server.word) {
@@ -2341,8 +2342,8 @@ function takesTraffic(server) {
 function isReachable({ word, sessions, queue }) {
     return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0;
 }
-function mayComeUp({ word }) {
-    return word === 'DOWN';
+function mayComeUp(server) {
+    return server.word === 'DOWN' || isUnresolved(server);
 }
 function isOutOfRotation(server) {
     return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check';
@@ -3182,21 +3183,29 @@ function targetsToTakeOut(backends, state) {
 
 
 
+
+
 async function claim(backends, minUp, context) {
     const targets = targetsToTakeOut(backends, 'drain');
     try {
         await (0,request/* request */.Em)('drain', targets, context);
         await (0,request/* lookAgain */.IK)(backends, context);
         await (0,request/* refuseIfLost */.m0)(targets, context);
-        if (await areEnough(backends, minUp, context, isFirst)) {
-            return true;
+        const isMine = await areEnough(backends, minUp, context, isFirst);
+        if (!isMine) {
+            await withdraw(targets, context);
         }
+        return isMine;
     }
     catch (error) {
         throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
     }
-    await (0,rollback/* rollBack */.Fu)(targets, context);
-    return false;
+}
+async function withdraw(targets, context) {
+    await (0,settle_all/* settleAll */.j)(targets, async (target) => {
+        await (0,retry/* retry */.L)(() => target.backend.undo('start', target, { signal: context.over }), context);
+        target.rolledBack();
+    });
 }
 async function othersWithdraw(backends, minUp, context) {
     await areEnough(backends, minUp, context, () => true);
@@ -3228,11 +3237,10 @@ function isFirst(claimed, { targets, followers }) {
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
 const EARLIER_START = 1_000;
 const RECENT = 2_000;
+const BETWEEN_ATTEMPTS = 1_000;
 class OldProcesses {
     instance;
     #hardStopAfterMs;
@@ -3263,8 +3271,10 @@ class OldProcesses {
         const start = startedAt - EARLIER_START;
         const from = this.#firstSeenAt[1];
         const to = this.#resetAt > from ? this.#resetAt : Infinity;
-        const last = this.#observations.findLast(({ at }) => at >= from && at < to && at <= start);
-        const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT);
+        const seen = this.#observations.filter(({ at }) => at >= from && at < to && at <= start);
+        const last = seen.at(-1);
+        const isRecent = last !== undefined && (isKept || last.at >= start - RECENT);
+        const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS;
         if (!isIdle) {
             this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity));
         }
@@ -3277,9 +3287,15 @@ class OldProcesses {
             : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs);
     }
 }
+function idleFor(observations) {
+    const idle = observations.slice(observations.findLastIndex(({ isIdle }) => !isIdle) + 1);
+    return (idle.at(-1)?.at ?? 0) - (idle[0]?.at ?? Infinity);
+}
 
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(419);
 ;// CONCATENATED MODULE: ./src/rotation/draining.ts
 
 
@@ -3354,7 +3370,7 @@ class Draining {
         if (change === 'unclear') {
             this.#unclear.add(instance);
         }
-        if ((0,rotation_instance/* isReload */.ag)(change)) {
+        if ((0,seen_process/* isReload */.ag)(change)) {
             this.#reloaded.set(instance, change);
         }
         return change;
@@ -3393,7 +3409,7 @@ class Draining {
             if (backends.every((backend) => seen.includes(backend))) {
                 const [targets, followers] = [(0,backend/* targetsOf */.QR)(backends), (0,backend/* followersOf */.n$)(backends)];
                 const isIdle = targets.every(({ now }) => (0,request/* isOut */.th)(now, 'maint')) &&
-                    [...targets, ...followers].every(({ now }) => (0,haproxy_server/* isDrained */.wx)(now, 0));
+                    [...targets, ...followers].every(({ now, newSessions }) => (0,haproxy_server/* isDrained */.wx)(now, 0) && newSessions <= 0);
                 const at = Math.min(...backends.map(({ seenAt }) => seenAt));
                 old.remember({ at, isIdle });
                 if ([...targets, ...followers].some(({ newSessions }) => newSessions < 0)) {
@@ -4150,6 +4166,8 @@ function findFollowers(leaders, all) {
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./src/rotation/find.ts
 
 
@@ -4179,8 +4197,9 @@ async function findOnPage(page, wanted, context) {
     const found = wanted.withOthers || wanted.backends === 'every'
         ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
         : findInNamed(instance, wanted.backends, wanted.servers, look);
-    const identified = wanted.withProcess
-        ? (0,retry/* retry */.L)(() => instance.identify(limits), context)
+    const { processLooks } = wanted;
+    const identified = processLooks > 0
+        ? (0,retry/* retry */.L)(() => instance.identify(limits, processLooks), context)
         : Promise.resolve();
     await (0,settle_all/* settleAll */.j)([found, identified], (work) => work);
     return found;
@@ -4188,14 +4207,14 @@ async function findOnPage(page, wanted, context) {
 async function openInstance(page, { oneInstance }, context) {
     const { clock, cancelled } = context;
     if (!oneInstance) {
-        return new rotation_instance/* Instance */.cw(page, clock);
+        return new instance/* Instance */.cw(page, clock);
     }
     const addresses = await (0,retry/* retry */.L)(() => page.resolve({ signal: cancelled }), context);
     const families = Object.values(Object.groupBy(addresses, familyOf));
     const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses;
     return first === undefined
-        ? new rotation_instance/* Instance */.cw(page, clock)
-        : new rotation_instance/* Instance */.cw(page.at(first), clock, others);
+        ? new instance/* Instance */.cw(page, clock)
+        : new instance/* Instance */.cw(page.at(first), clock, others);
 }
 function familyOf(address) {
     return address.includes(':') ? 'IPv6' : 'IPv4';
@@ -4251,7 +4270,7 @@ function explainDoubt(doubt) {
         case 'same address':
             return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`;
         case 'same name':
-            return (`${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
+            return (`${describeOthers(doubt.others)} may be the same application, and the page does not show its address: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
         case 'too few serve':
             return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`;
@@ -4555,7 +4574,7 @@ class Report {
             const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
             return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
         }
-        const out = this.#targets.filter(rotation_target/* isMoved */.yu);
+        const out = this.#targets.filter((target) => (0,rotation_target/* isMoved */.yu)(target) && isAsAsked(target));
         if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
             return '';
         }
@@ -4574,7 +4593,11 @@ function isInDrain(target) {
     return (isKnown &&
         !change.rolledBack &&
         (0,haproxy_server/* isOutOfRotation */.W)(now) &&
+        now.word !== 'MAINT' &&
         (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
+}
+function isAsAsked({ change, now, isKnown }) {
+    return !isKnown || change.state === undefined || (0,haproxy_server/* canBe */.gF)(now, change.state);
 }
 function mayBeReleased({ change, now }) {
     return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
@@ -4758,7 +4781,7 @@ async function restoreOn(url, intent, inputs, context) {
     try {
         const instance = new rotation_instance/* Instance */.cw((0,pages/* reopenPage */.X)(url, inputs), context.clock);
         const limits = { signal: context.cancelled };
-        await (0,retry/* retry */.L)(() => instance.identify(limits), context);
+        await (0,retry/* retry */.L)(() => instance.identify(limits, 2), context);
         const elapsedMs = (0,runner_intent/* elapsedSince */.lP)(intent, instance);
         const left = await (0,settle_all/* settleAll */.j)(intended, async ({ backend, previous, servers }) => {
             const seen = await (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
@@ -5095,7 +5118,10 @@ function announceGaps(routes, { log }) {
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var rotation_instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./src/rotation/return-stages.ts
+
 
 
 
@@ -5166,6 +5192,9 @@ class ReturnStages {
                 return false;
         }
     }
+    isReleasedElsewhere({ name, backend: { instance } }) {
+        return this.at('released', this.targets).some(({ name: other, backend }) => other === name && backend.instance !== instance && (0,rotation_instance/* areOne */.RV)(backend.instance, instance));
+    }
     isPartlyUp(target) {
         const isChecked = this.checked(this.at('released', [target])).length > 0;
         return isChecked && target.now.word === 'UP' && target.now.status !== 'UP';
@@ -5185,10 +5214,10 @@ function firstStage({ before }, route) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(419);
 ;// CONCATENATED MODULE: ./src/rotation/take-out-again.ts
 
 
@@ -5256,7 +5285,7 @@ class Returning {
     async confirm() {
         const kept = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(this.#stages.targets)), async (instance) => {
             const change = await this.#recheck(instance);
-            if (!(0,rotation_instance/* isReload */.ag)(change)) {
+            if (!(0,seen_process/* isReload */.ag)(change)) {
                 return true;
             }
             await this.#beginAgain(instance, change);
@@ -5317,7 +5346,7 @@ class Returning {
     }
     async #explain(instance, targets) {
         const change = await this.#recheck(instance);
-        if ((0,rotation_instance/* isReload */.ag)(change)) {
+        if ((0,seen_process/* isReload */.ag)(change)) {
             await this.#beginAgain(instance, change);
             return true;
         }
@@ -5351,11 +5380,14 @@ class Returning {
         const enter = (target) => {
             this.#stages.enter('released', [target]);
         };
-        const lost = await release(targets, enter, this.#context);
+        const ended = await release(targets, enter, this.#context);
+        const twice = ended.filter((target) => this.#stages.isReleasedElsewhere(target));
+        this.#stages.enter('released', twice);
+        const lost = ended.filter((target) => !twice.includes(target));
         const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
         await (0,settle_all/* settleAll */.j)([...groups], async ([instance, mine]) => {
             const change = await this.#recheck(instance);
-            if (!(0,rotation_instance/* isReload */.ag)(change)) {
+            if (!(0,seen_process/* isReload */.ag)(change)) {
                 throw (0,other_hands/* changedByOthers */.vh)(mine, change);
             }
             await this.#beginAgain(instance, change);
@@ -5363,7 +5395,7 @@ class Returning {
     }
     async #recheck(instance) {
         const change = await instance.recheck({ signal: this.#context.cancelled });
-        if ((0,rotation_instance/* isReload */.ag)(change)) {
+        if ((0,seen_process/* isReload */.ag)(change)) {
             this.#reloaded.set(instance, change);
         }
         return change;
@@ -5460,6 +5492,7 @@ async function unlessOthersActed(backends, context, work) {
 }
 async function outAgain(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
+    await (0,request/* lookAgain */.IK)(backends, { ...context, cancelled: context.over }).catch(() => undefined);
     const needed = targets.flatMap((target) => {
         const why = whyNotSpared(target, minUp);
         return why === undefined ? [] : [{ target, why }];
@@ -5612,20 +5645,20 @@ function formatDuration(ms) {
 /* harmony export */   x5: () => (/* binding */ refusal)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
-/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(739);
-/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(610);
+/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(610);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(419);
 
 
 
 
 
 function backendsAtStake(backends) {
-    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .takesTraffic */ .CS)(before)));
+    return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(before)));
 }
 function shortOf(backends, minUp) {
-    return backends.filter((backend) => servingIn(backend).length < (0,_min_up_js__WEBPACK_IMPORTED_MODULE_4__/* .requiredIn */ .rY)(backend, minUp));
+    return backends.filter((backend) => servingIn(backend).length < (0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredIn */ .rY)(backend, minUp));
 }
 function guard(backends, minUp) {
     const short = shortOf(backends, minUp);
@@ -5636,13 +5669,13 @@ function guard(backends, minUp) {
 function refusal(short, minUp) {
     const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ');
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons, {
-        ...(!short.every((backend) => (0,_min_up_js__WEBPACK_IMPORTED_MODULE_4__/* .canBeMet */ .Mk)(backend, minUp)) && {
+        ...(!short.every((backend) => (0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .canBeMet */ .Mk)(backend, minUp)) && {
             advice: 'Add a server, or name fewer at a time.'
         })
     });
 }
 function servingIn(backend) {
-    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
+    return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
 }
 function whyRefused(backend, minUp) {
     const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name);
@@ -5650,7 +5683,7 @@ function whyRefused(backend, minUp) {
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
     return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_4__/* .requirementOf */ .h2)(backend, minUp)}; ` +
+        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
@@ -5661,8 +5694,8 @@ function isYetToBeChecked(server, { instance, seenAt }) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= _instance_js__WEBPACK_IMPORTED_MODULE_2__/* .ROUNDING */ .fR;
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_4__/* .ROUNDING */ .fR;
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
 function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
@@ -5679,18 +5712,15 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F5: () => (/* binding */ LOADING),
-/* harmony export */   ag: () => (/* binding */ isReload),
-/* harmony export */   cw: () => (/* binding */ Instance),
-/* harmony export */   fR: () => (/* binding */ ROUNDING)
+/* harmony export */   RV: () => (/* binding */ areOne),
+/* harmony export */   cw: () => (/* binding */ Instance)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(419);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 
 
-function isReload(change) {
-    return change === 'newer' || change === 'unclear';
-}
-const ROUNDING = 2_000;
+
 const LOOKS = 3;
 const AFTER_HARD_STOP = 1_000;
 const LOADING = 30_000;
@@ -5720,8 +5750,12 @@ class Instance {
     get firstProcess() {
         return this.#first;
     }
-    async identify(limits) {
-        this.#process = await this.#look(limits);
+    async identify(limits, looks = 1) {
+        const [seen, ...others] = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(Array.from({ length: looks }), () => this.#look(limits));
+        this.#process = seen;
+        if (seen && others.some((other) => other && !(0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(seen, other))) {
+            await this.refuseIfSeveral(limits);
+        }
         this.#first = this.#process;
     }
     async recheck(limits) {
@@ -5735,11 +5769,11 @@ class Instance {
                 this.#process = undefined;
                 return 'unknown';
             }
-            if (isSame(before, seen) && looks === 1) {
+            if ((0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(before, seen) && looks === 1) {
                 this.#process = { ...before, lastSeenAt: seen.lastSeenAt };
                 return 'same';
             }
-            if ([before, ...this.#former].some((former) => isSame(former, seen))) {
+            if ([before, ...this.#former].some((former) => (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(former, seen))) {
                 throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
             }
             const isNewer = seen.startedAt >= before.lastSeenAt;
@@ -5764,7 +5798,7 @@ class Instance {
         const here = this.#process;
         const there = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(here === undefined ? [] : this.otherAddresses, async (address) => {
             const seen = await this.#look(limits, this.page.at(address));
-            return here !== undefined && seen !== undefined && isSame(here, seen) ? [] : [address];
+            return here !== undefined && seen !== undefined && (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(here, seen) ? [] : [address];
         });
         if (there.flat().length > 0) {
             throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
@@ -5800,8 +5834,8 @@ class Instance {
         }
     }
 }
-function isSame(one, other) {
-    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING;
+function areOne(one, other) {
+    return (one.process !== undefined && other.process !== undefined && (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(one.process, other.process));
 }
 
 
@@ -5859,8 +5893,10 @@ function countOf(servers) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 /* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(419);
+
 
 
 
@@ -5870,7 +5906,7 @@ function isAsLeft(server, state, elapsedMs) {
     return ((0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .canBe */ .gF)(server, state) &&
         (state !== 'maint' ||
             secondsInState === undefined ||
-            secondsInState * 1_000 >= elapsedMs - _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .ROUNDING */ .fR));
+            secondsInState * 1_000 >= elapsedMs - _seen_process_js__WEBPACK_IMPORTED_MODULE_3__/* .ROUNDING */ .fR));
 }
 const WHO = {
     same: 'HAProxy was not reloaded, so somebody else changed it',
@@ -5881,7 +5917,7 @@ const WHO = {
 function changedByOthers(lost, change) {
     const seen = lost.map((target) => {
         const { state } = target.change;
-        return `${target.fullName} ${state === undefined ? '' : `was asked for ${state} and `}is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`;
+        return `${target.fullName} ${state === undefined ? '' : `was asked for ${state} and `}is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`;
     });
     const agent = lost.some(({ now }) => now.hasAgent) ? ' An agent check is enabled there.' : '';
     const leader = lost.find(({ now }) => now.tracked !== undefined)?.now.tracked;
@@ -5899,7 +5935,7 @@ function reloadedMessage(instanceName, change, lost, next) {
     const what = change === 'unclear'
         ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
         : `HAProxy was reloaded or restarted at ${instanceName}`;
-    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
+    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
     return `${what}${again}: ${next}.`;
 }
 
@@ -6026,9 +6062,9 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EN: () => (/* binding */ rolledBack),
-/* harmony export */   Fu: () => (/* binding */ rollBack),
 /* harmony export */   G3: () => (/* binding */ allOrNothing)
 /* harmony export */ });
+/* unused harmony export rollBack */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
 /* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
@@ -6182,6 +6218,25 @@ function checkedElsewhere({ before }, all) {
 function leaderOf(target, all) {
     const { tracked } = target.now;
     return all.find(({ name, backend }) => name === tracked && backend.instance === target.backend.instance);
+}
+
+
+/***/ }),
+
+/***/ 419:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ft: () => (/* binding */ isSame),
+/* harmony export */   ag: () => (/* binding */ isReload),
+/* harmony export */   fR: () => (/* binding */ ROUNDING)
+/* harmony export */ });
+function isReload(change) {
+    return change === 'newer' || change === 'unclear';
+}
+const ROUNDING = 2_000;
+function isSame(one, other) {
+    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING;
 }
 
 
@@ -6946,13 +7001,13 @@ function readInputs() {
 }
 function wantedBy({ action, wait, dryRun, backends, servers }) {
     const isTakeOut = action === 'drain' || action === 'maint';
-    const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun;
+    const isChanging = isTakeOut || action === 'ready';
     return {
         backends,
         servers,
         withOthers: isTakeOut,
-        withProcess: isWaiting,
-        oneInstance: isTakeOut || action === 'ready'
+        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : wait ? 1 : 0,
+        oneInstance: isChanging
     };
 }
 function readWaitOptions(reader) {

@@ -556,29 +556,32 @@ describe('hard-stop-after', () => {
 
 describe('what must be found out', () => {
   const wanted = (given: Given): object => {
-    const { withOthers, withProcess, oneInstance } = wantedBy(read(given))
-    return [withOthers, withProcess, oneInstance]
+    const { withOthers, processLooks, oneInstance } = wantedBy(read(given))
+    return [withOthers, processLooks, oneInstance]
   }
 
   test.each([
-    ['drain', [true, true, true]],
-    ['maint', [true, true, true]],
-    ['ready', [false, true, true]],
-    ['status', [false, false, false]],
-    ['shutdown', [false, false, false]],
-    ['hdown', [false, false, false]]
+    ['drain', [true, 1, true]],
+    ['maint', [true, 1, true]],
+    ['ready', [false, 2, true]],
+    ['status', [false, 0, false]],
+    ['shutdown', [false, 0, false]],
+    ['hdown', [false, 0, false]]
   ])('for %s: others, process, one instance %j', (action, expected) => {
     expect(wanted({ action })).toEqual(expected)
   })
 
-  // The process is asked for only where there is a wait in which it could change.
+  // Of a take-out the process is asked for only where there is a wait in which it could change.
   test.each([
-    ['drain', [true, false, true]],
-    ['maint', [true, false, true]],
-    ['ready', [false, false, true]]
+    ['drain', [true, 0, true]],
+    ['maint', [true, 0, true]],
+    ['ready', [false, 2, true]]
   ])('for %s that does not wait: others, process, one instance %j', (action, expected) => {
     expect(wanted({ action, wait: 'false' })).toEqual(expected)
-    expect(wanted({ action, 'dry-run': 'true' })).toEqual(expected)
+  })
+
+  test.each(['drain', 'maint', 'ready'])('a dry run of %s asks for no process', (action) => {
+    expect(wanted({ action, 'dry-run': 'true' })).toMatchObject({ 1: 0 })
   })
 
   test('is about the servers and backends that were named', () => {

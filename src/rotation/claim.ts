@@ -5,7 +5,10 @@ import type { Context } from './context.ts'
 import { backendsAtStake, servingIn, shortOf } from './guard.ts'
 import { type MinUp, requiredIn } from './min-up.ts'
 import { lookAgain, refuseIfLost, request } from './request.ts'
-import { rollBack, rolledBack } from './rollback.ts'
+import { retry } from './retry.ts'
+import { rolledBack } from './rollback.ts'
+import { settleAll } from './settle-all.ts'
+import type { Target } from './target.ts'
 import { targetsToTakeOut } from './targets-to-take-out.ts'
 
 /**
@@ -26,14 +29,22 @@ export async function claim(
     await request('drain', targets, context)
     await lookAgain(backends, context)
     await refuseIfLost(targets, context)
-    if (await areEnough(backends, minUp, context, isFirst)) {
-      return true
+    const isMine = await areEnough(backends, minUp, context, isFirst)
+    if (!isMine) {
+      await withdraw(targets, context)
     }
+    return isMine
   } catch (error) {
     throw error instanceof HaproxyError ? await rolledBack(error, targets, context) : error
   }
-  await rollBack(targets, context)
-  return false
+}
+
+/** Ends the drain without another look: until then users may have no server at all. */
+async function withdraw(targets: readonly Target[], context: Context): Promise<void> {
+  await settleAll(targets, async (target) => {
+    await retry(() => target.backend.undo('start', target, { signal: context.over }), context)
+    target.rolledBack()
+  })
 }
 
 /** Waits until other runs have withdrawn the claims that they made before they could see this one's. */

@@ -2,8 +2,8 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { isUp, type Server, takesTraffic } from '../haproxy/server.ts'
 import type { Backend } from './backend.ts'
 import { formatDuration } from './duration.ts'
-import { ROUNDING } from './instance.ts'
 import { canBeMet, type MinUp, requiredIn, requirementOf } from './min-up.ts'
+import { ROUNDING } from './seen-process.ts'
 
 /**
  * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one

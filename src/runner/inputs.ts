@@ -93,13 +93,14 @@ export function wantedBy({
   servers
 }: Inputs): Omit<Wanted, 'pages'> {
   const isTakeOut = action === 'drain' || action === 'maint'
-  const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun
+  const isChanging = isTakeOut || action === 'ready'
   return {
     backends,
     servers,
     withOthers: isTakeOut,
-    withProcess: isWaiting,
-    oneInstance: isTakeOut || action === 'ready'
+    // What a take-out has done is read back at the end; of a return `DOWN` hides it.
+    processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : wait ? 1 : 0,
+    oneInstance: isChanging
   }
 }
 
