@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, runAction, type RunningAction, startAction } from '../support/runner.ts'
 import { makeStateFile, type StateFile } from '../support/state-file.ts'
 
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
@@ -34,7 +34,7 @@ async function stage({ stateFile, hardStopAfter, ...options }: Setup = {}): Prom
     ].join('\n')
   })
   stops.push(() => farm.stop())
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => wire.stop())
 }
 

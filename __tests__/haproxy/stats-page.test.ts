@@ -5,7 +5,7 @@ import { COMMANDS } from '../../src/haproxy/commands.ts'
 import { basicAuthorization, StatsPage } from '../../src/haproxy/stats-page.ts'
 import { type Credentials, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
-import { httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { httpAnswer, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { until } from '../support/until.ts'
 import { failureIn } from './failure.ts'
 import { listen, type Listener } from '../support/listener.ts'
@@ -26,7 +26,7 @@ function pageAt(url: string, credentials?: Credentials): StatsPage {
 
 describe('the page of a real HAProxy', () => {
   let farm: Farm
-  let middleman: Middleman
+  let faultProxy: FaultProxy
   let page: StatsPage
 
   beforeAll(async () => {
@@ -36,15 +36,15 @@ describe('the page of a real HAProxy', () => {
       settle: false,
       extra: 'backend other-web\n  server c 127.0.0.1:1\nbackend lone\n  server d 127.0.0.1:1'
     })
-    middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-    page = pageAt(middleman.through(farm.statsUrl))
+    faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    page = pageAt(faultProxy.through(farm.statsUrl))
   })
   beforeEach(() => {
-    middleman.reset()
-    middleman.fault = undefined
+    faultProxy.reset()
+    faultProxy.fault = undefined
   })
   afterAll(async () => {
-    await middleman.stop()
+    await faultProxy.stop()
     await farm.stop()
   })
 
@@ -60,7 +60,7 @@ describe('the page of a real HAProxy', () => {
       servers.map(({ backend, name }) => `${backend}/${name}`)
     expect(names(all.servers)).toEqual(['web/a', 'web/b', 'other-web/c', 'lone/d'])
     expect(names(narrow.servers)).toEqual(['web/a', 'web/b', 'other-web/c'])
-    expect(middleman.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect(faultProxy.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /admin;csv',
       'GET /admin;csv;scope=web'
     ])
@@ -73,7 +73,7 @@ describe('the page of a real HAProxy', () => {
   ] as const)('does what it is asked: %s', async (state, status) => {
     await page.ask(state, 'web', ['a', 'b'], LIMITS)
     expect([await farm.status('a'), await farm.status('b')]).toEqual([status, status])
-    expect(middleman.requests.map(({ path, body }) => [path, body])).toEqual([
+    expect(faultProxy.requests.map(({ path, body }) => [path, body])).toEqual([
       ['/admin', `b=web&action=${state}&s=a&s=b`]
     ])
   })
@@ -82,7 +82,7 @@ describe('the page of a real HAProxy', () => {
     for (const command of ['shutdown', 'hrunn'] as const) {
       await page.ask(command, 'web', ['a'], LIMITS)
     }
-    expect(middleman.requests.map(({ body }) => body)).toEqual([
+    expect(faultProxy.requests.map(({ body }) => body)).toEqual([
       'b=web&action=shutdown&s=a',
       'b=web&action=hrunn&s=a'
     ])
@@ -117,7 +117,7 @@ describe('the page of a real HAProxy', () => {
     await farm.set('b', 'maint')
     await page.checkAdminAccess('web', LIMITS)
     expect([await farm.status('a'), await farm.status('b')]).toEqual(['no check', 'MAINT'])
-    expect(middleman.requests.map(({ method, body }) => [method, body])).toEqual([
+    expect(faultProxy.requests.map(({ method, body }) => [method, body])).toEqual([
       ['POST', 'b=web&action=ready']
     ])
     await farm.set('b', 'ready')
@@ -126,7 +126,7 @@ describe('the page of a real HAProxy', () => {
   test('is asked for many servers in as few bodies as it takes', async () => {
     const names = Array.from({ length: 4_000 }, (_, index) => (index % 2 === 0 ? 'a' : 'b'))
     await page.ask('drain', 'web', names, LIMITS)
-    const bodies = middleman.requests.map(({ body }) => body)
+    const bodies = faultProxy.requests.map(({ body }) => body)
     expect(bodies).toHaveLength(2)
     expect(bodies.map((body) => body.startsWith('b=web&action=drain&s='))).toEqual([true, true])
     expect(bodies.flatMap((body) => new URLSearchParams(body).getAll('s'))).toEqual(names)
@@ -139,16 +139,16 @@ describe('the page of a real HAProxy', () => {
     [10, [13_988, 31]]
   ])('is asked in one body up to its 14,000th byte (a last name of %i)', async (last, lengths) => {
     const bytes = httpAnswer(303, '', { Location: '/admin;st=DONE' })
-    middleman.fault = () => ({ kind: 'answer', bytes })
+    faultProxy.fault = () => ({ kind: 'answer', bytes })
     const names = Array.from({ length: 1_397 }, () => 'seven77')
     await page.ask('drain', 'web', [...names, 'x'.repeat(last)], LIMITS)
-    expect(middleman.requests.map(({ body }) => body.length)).toEqual(lengths)
+    expect(faultProxy.requests.map(({ body }) => body.length)).toEqual(lengths)
   })
 
   test('is asked for a name of every allowed character, written as a form writes it', async () => {
     const error = await failureIn(page.ask('maint', 'web', ['A_z-0.9:x'], LIMITS))
     expect(error.problem).toBe('ERRP')
-    expect(middleman.requests[0]?.body).toBe('b=web&action=maint&s=A_z-0.9%3Ax')
+    expect(faultProxy.requests[0]?.body).toBe('b=web&action=maint&s=A_z-0.9%3Ax')
   })
 
   describe('asked in two parts, of which the second fails', () => {
@@ -160,15 +160,15 @@ describe('the page of a real HAProxy', () => {
       ['a prohibition', httpAnswer(403)],
       ['no HAProxy', httpAnswer(200, 'hm')]
     ])('by %s, is not taken to be unchanged', async (_, bytes) => {
-      middleman.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
+      faultProxy.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
       const error = await failureIn(page.ask('drain', 'web', names, LIMITS))
-      expect(middleman.requests).toHaveLength(2)
+      expect(faultProxy.requests).toHaveLength(2)
       expect(changedNothing(error)).toBe(false)
     })
 
     test('by a refusal, tells of a part, of what HAProxy said and what to do about that', async () => {
       const bytes = httpAnswer(303, '', { Location: '/admin;st=DENY' })
-      middleman.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
+      faultProxy.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
       const { problem, message, advice, cause } = await failureIn(
         page.ask('drain', 'web', names, LIMITS)
       )
@@ -182,7 +182,7 @@ describe('the page of a real HAProxy', () => {
       [503, true],
       [403, false]
     ])('by HTTP %i, may succeed a moment later or not: %s', async (status, expected) => {
-      middleman.fault = ({ number }) =>
+      faultProxy.fault = ({ number }) =>
         number === 2 ? { kind: 'answer', bytes: httpAnswer(status) } : undefined
       const { problem, transient } = await failureIn(page.ask('drain', 'web', names, LIMITS))
       expect([problem, transient]).toEqual(['PART', expected])
@@ -191,25 +191,25 @@ describe('the page of a real HAProxy', () => {
     test('by the end of its signal, ends with the reason of the signal', async () => {
       const controller = new AbortController()
       const reason = new Error('the reason')
-      middleman.fault = ({ number }) => (number === 2 ? { kind: 'silence' } : undefined)
+      faultProxy.fault = ({ number }) => (number === 2 ? { kind: 'silence' } : undefined)
       const change = expect(
         page.ask('drain', 'web', names, { signal: controller.signal })
       ).rejects.toBe(reason)
-      await until(() => middleman.requests.length === 2)
+      await until(() => faultProxy.requests.length === 2)
       controller.abort(reason)
       await change
     })
 
     test('is not asked for the rest after the first was refused', async () => {
       const bytes = httpAnswer(303, '', { Location: '/admin;st=DENY' })
-      middleman.fault = () => ({ kind: 'answer', bytes })
+      faultProxy.fault = () => ({ kind: 'answer', bytes })
       expect((await failureIn(page.ask('drain', 'web', names, LIMITS))).problem).toBe('DENY')
-      expect(middleman.requests).toHaveLength(1)
+      expect(faultProxy.requests).toHaveLength(1)
     })
   })
 
   test('ends a look at the deadline of that look', async () => {
-    middleman.fault = () => ({ kind: 'silence' })
+    faultProxy.fault = () => ({ kind: 'silence' })
     const { problem, message } = await failureIn(page.look({ ...LIMITS, timeoutMs: 250 }, 'web'))
     expect([problem, message]).toEqual([
       'timed-out',
@@ -218,7 +218,7 @@ describe('the page of a real HAProxy', () => {
   })
 
   test('ends a change at the deadline of that change', async () => {
-    middleman.fault = () => ({ kind: 'silence' })
+    faultProxy.fault = () => ({ kind: 'silence' })
     const { message } = await failureIn(
       page.ask('drain', 'web', ['a'], { ...LIMITS, timeoutMs: 250 })
     )
@@ -235,14 +235,14 @@ describe('the page of a real HAProxy', () => {
     await expect(page.checkAdminAccess('web', limits)).rejects.toBe(reason)
     await expect(page.identify(limits)).rejects.toBe(reason)
     await expect(page.switch('start', 'web', 'a', limits)).rejects.toBe(reason)
-    expect(middleman.connections).toHaveLength(0)
+    expect(faultProxy.connections).toHaveLength(0)
   })
 
   test('names the process that answers, in a page without proxies', async () => {
     const { pid } = farm.haproxy
     const first = await page.identify(LIMITS)
     expect(first).toEqual({ pid, uptimeMs: expect.any(Number) })
-    expect(middleman.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect(faultProxy.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /admin;norefresh;scope=..none..'
     ])
     await farm.haproxy.reload()
@@ -265,9 +265,9 @@ describe('the page of a real HAProxy', () => {
       expect([flag, await page.switch(flag, 'web', 'b', LIMITS)]).toEqual([flag, changed])
       expect(await farm.status('b')).toBe(status)
     }
-    expect(middleman.requests.map(({ method, path, body }) => `${method} ${path} ${body}`)).toEqual(
-      steps.map(([flag]) => `POST /admin b=web&action=${flag}&s=b`)
-    )
+    expect(
+      faultProxy.requests.map(({ method, path, body }) => `${method} ${path} ${body}`)
+    ).toEqual(steps.map(([flag]) => `POST /admin b=web&action=${flag}&s=b`))
   })
 
   test('knows no server of that name to change one half of its admin state (ERRP)', async () => {

@@ -15,7 +15,7 @@ import type { TransportSettings } from '../../src/haproxy/request-setup.ts'
 import { type Answer, exchange, type Request } from '../../src/haproxy/transport.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { freePort } from '../support/ports.ts'
-import { httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { httpAnswer, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { until } from '../support/until.ts'
 import { Authority, type Identity } from './certificates.ts'
 import { failureIn } from './failure.ts'
@@ -60,22 +60,22 @@ afterEach(async () => {
 
 describe('a request to HAProxy', () => {
   let farm: Farm
-  let middleman: Middleman
+  let faultProxy: FaultProxy
 
   beforeAll(async () => {
     farm = await startFarm({ servers: 1, settle: false })
-    middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+    faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   })
   beforeEach(() => {
-    middleman.reset()
-    middleman.fault = undefined
+    faultProxy.reset()
+    faultProxy.fault = undefined
   })
   afterAll(async () => {
-    await middleman.stop()
+    await faultProxy.stop()
     await farm.stop()
   })
 
-  const url = (): string => middleman.through(farm.statsUrl)
+  const url = (): string => faultProxy.through(farm.statsUrl)
   const form = { method: 'POST', body: 's=app1&b=web&action=ready' } as const
 
   test('is answered with status and body', async () => {
@@ -91,15 +91,15 @@ describe('a request to HAProxy', () => {
       location: '/admin;st=DONE',
       body: ''
     })
-    expect(middleman.requests).toHaveLength(1)
+    expect(faultProxy.requests).toHaveLength(1)
   })
 
   test('comes on a connection of its own, every time', async () => {
     await fetchFrom(url())
     await fetchFrom(url(), {}, form)
     await fetchFrom(url())
-    expect(middleman.connections.map(({ requests }) => requests)).toEqual([1, 1, 1])
-    expect(middleman.requests.map(({ headers }) => headers['connection'])).toEqual([
+    expect(faultProxy.connections.map(({ requests }) => requests)).toEqual([1, 1, 1])
+    expect(faultProxy.requests.map(({ headers }) => headers['connection'])).toEqual([
       'close',
       'close',
       'close'
@@ -108,7 +108,7 @@ describe('a request to HAProxy', () => {
 
   test('with a body has its length, its type and nothing that HAProxy stumbles over', async () => {
     await fetchFrom(url(), {}, { ...form, authorization: 'Basic eA==' })
-    const [request] = middleman.requests
+    const [request] = faultProxy.requests
     expect(request).toMatchObject({ method: 'POST', path: '/admin', body: form.body })
     expect(request?.inOneRead).toBe(true)
     expect(request?.headers).toEqual({
@@ -116,7 +116,7 @@ describe('a request to HAProxy', () => {
       connection: 'close',
       'content-length': String(form.body.length),
       'content-type': 'application/x-www-form-urlencoded',
-      host: `127.0.0.1:${middleman.port}`,
+      host: `127.0.0.1:${faultProxy.port}`,
       // On a runner of GitHub, the client adds what the runner is busy with.
       'user-agent': expect.stringMatching(/^haproxy-server-state( |$)/)
     })
@@ -125,20 +125,20 @@ describe('a request to HAProxy', () => {
   test('with a large body comes in one write too', async () => {
     const body = `b=web&action=ready${'&s=app1'.repeat(1_980)}`
     expect(await fetchFrom(url(), {}, { method: 'POST', body })).toMatchObject({ status: 303 })
-    expect(middleman.requests[0]?.headers['content-length']).toBe(String(body.length))
-    expect(middleman.requests[0]?.body).toBe(body)
+    expect(faultProxy.requests[0]?.headers['content-length']).toBe(String(body.length))
+    expect(faultProxy.requests[0]?.body).toBe(body)
   })
 
   test('whose body has many-byte characters counts bytes', async () => {
     await fetchFrom(url(), {}, { method: 'POST', body: 'x=ö🔑' })
-    expect(middleman.requests[0]?.headers['content-length']).toBe('8')
-    expect(middleman.requests[0]?.body).toBe('x=ö🔑')
+    expect(faultProxy.requests[0]?.headers['content-length']).toBe('8')
+    expect(faultProxy.requests[0]?.body).toBe('x=ö🔑')
   })
 
   test('without a body has neither length nor type nor credentials', async () => {
     await fetchFrom(`${url()};csv;scope=web`)
-    expect(middleman.requests[0]).toMatchObject({ method: 'GET', path: '/admin;csv;scope=web' })
-    expect(Object.keys(middleman.requests[0]?.headers ?? {}).sort()).toEqual([
+    expect(faultProxy.requests[0]).toMatchObject({ method: 'GET', path: '/admin;csv;scope=web' })
+    expect(Object.keys(faultProxy.requests[0]?.headers ?? {}).sort()).toEqual([
       'connection',
       'host',
       'user-agent'
@@ -147,19 +147,19 @@ describe('a request to HAProxy', () => {
 
   test.each([301, 302, 303, 307, 308])('answered by HTTP %i leads nowhere else', async (status) => {
     const bytes = httpAnswer(status, 'go', { Location: `${url()}/other` })
-    middleman.fault = () => ({ kind: 'answer', bytes })
+    faultProxy.fault = () => ({ kind: 'answer', bytes })
     expect(await fetchFrom(url())).toEqual({ status, location: `${url()}/other`, body: 'go' })
-    expect(middleman.requests).toHaveLength(1)
+    expect(faultProxy.requests).toHaveLength(1)
   })
 
   test.each([401, 403, 500, 502, 503, 504])('answered by HTTP %i is made once', async (status) => {
-    middleman.fault = () => ({ kind: 'answer', bytes: httpAnswer(status, 'no') })
+    faultProxy.fault = () => ({ kind: 'answer', bytes: httpAnswer(status, 'no') })
     expect(await fetchFrom(url())).toEqual({ status, location: undefined, body: 'no' })
-    expect(middleman.connections).toHaveLength(1)
+    expect(faultProxy.connections).toHaveLength(1)
   })
 
   test('that gets no answer ends at the deadline', async () => {
-    middleman.fault = () => ({ kind: 'silence' })
+    faultProxy.fault = () => ({ kind: 'silence' })
     const { problem, message } = await failureIn(fetchFrom(url(), { timeoutMs: 300 }))
     expect([problem, message]).toEqual([
       'timed-out',
@@ -168,7 +168,7 @@ describe('a request to HAProxy', () => {
   })
 
   test('whose answer stops within its headers ends at the deadline', async () => {
-    middleman.fault = () => ({ kind: 'stall-headers' })
+    faultProxy.fault = () => ({ kind: 'stall-headers' })
     const { message } = await failureIn(fetchFrom(url(), { timeoutMs: 300 }))
     expect(message).toBe(
       'Could not do it: no complete answer within 300 ms (waiting for the answer).'
@@ -176,7 +176,7 @@ describe('a request to HAProxy', () => {
   })
 
   test('whose answer stops within its body ends at the deadline', async () => {
-    middleman.fault = () => ({ kind: 'stall-body' })
+    faultProxy.fault = () => ({ kind: 'stall-body' })
     const { problem, message } = await failureIn(fetchFrom(url(), { timeoutMs: 300 }))
     expect([problem, message]).toEqual([
       'timed-out',
@@ -185,7 +185,7 @@ describe('a request to HAProxy', () => {
   })
 
   test('may have a deadline that is shorter than usual, never a longer one', async () => {
-    middleman.fault = () => ({ kind: 'silence' })
+    faultProxy.fault = () => ({ kind: 'silence' })
     const shorter = await failureIn(fetchFrom(url(), { timeoutMs: 9_000 }, { timeoutMs: 200 }))
     const longer = await failureIn(fetchFrom(url(), { timeoutMs: 210 }, { timeoutMs: 9_000 }))
     expect(shorter.message).toContain('within 200 ms')
@@ -195,23 +195,23 @@ describe('a request to HAProxy', () => {
   test.each(['refuse', 'reset-before', 'reset-after'] as const)(
     'that is answered by a reset (%s) says so',
     async (kind) => {
-      middleman.fault = () => ({ kind })
+      faultProxy.fault = () => ({ kind })
       const { problem, message } = await failureIn(fetchFrom(url()))
       expect([problem, message]).toEqual([
         'reset',
-        `Could not do it: 127.0.0.1:${middleman.port} closed the connection without an answer.`
+        `Could not do it: 127.0.0.1:${faultProxy.port} closed the connection without an answer.`
       ])
-      expect(middleman.connections).toHaveLength(1)
+      expect(faultProxy.connections).toHaveLength(1)
     }
   )
 
   test('whose connection ends in order without an answer says so', async () => {
-    middleman.fault = () => ({ kind: 'answer', bytes: Buffer.alloc(0) })
+    faultProxy.fault = () => ({ kind: 'answer', bytes: Buffer.alloc(0) })
     expect((await failureIn(fetchFrom(url()))).problem).toBe('reset')
   })
 
   test('whose answer breaks off says so', async () => {
-    middleman.fault = () => ({ kind: 'truncate' })
+    faultProxy.fault = () => ({ kind: 'truncate' })
     const { problem, message } = await failureIn(fetchFrom(`${url()};csv`))
     expect([problem, message]).toEqual(['truncated', 'Could not do it: the answer broke off.'])
   })
@@ -242,7 +242,7 @@ describe('a request to HAProxy', () => {
     async (kind) => {
       const timers = (): number =>
         process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
-      middleman.fault = () => ({ kind, bytes: httpAnswer(200) })
+      faultProxy.fault = () => ({ kind, bytes: httpAnswer(200) })
       const before = timers()
       const attempts = Array.from({ length: 20 }, () => fetchFrom(url()))
       await Promise.allSettled(attempts)
@@ -256,18 +256,18 @@ describe('a request to HAProxy', () => {
     test('is never made when it was ended before', async () => {
       const signal = AbortSignal.abort(reason)
       await expect(fetchFrom(url(), {}, { signal })).rejects.toBe(reason)
-      expect(middleman.connections).toHaveLength(0)
+      expect(faultProxy.connections).toHaveLength(0)
     })
 
     test.each(['silence', 'stall-headers', 'stall-body'] as const)(
       'ends with the reason of its signal (%s)',
       async (kind) => {
         const controller = new AbortController()
-        middleman.fault = () => ({ kind })
+        faultProxy.fault = () => ({ kind })
         const answer = expect(
           fetchFrom(`${url()};csv`, {}, { signal: controller.signal })
         ).rejects.toBe(reason)
-        await until(() => middleman.requests.length === 1)
+        await until(() => faultProxy.requests.length === 1)
         controller.abort(reason)
         await answer
       }

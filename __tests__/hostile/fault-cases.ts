@@ -1,4 +1,4 @@
-import { type FaultPlan, type RecordedRequest } from '../support/middleman.ts'
+import { type FaultPlan, type RecordedRequest } from '../support/fault-proxy.ts'
 import { FAULTS, type HostileFault, type Kind, kindOf, REQUEST_TIMEOUT } from './fault-list.ts'
 
 const TAKE_OUT = ['look', 'process', 'change', 'read-back', 'wait', 'process at the end'] as const

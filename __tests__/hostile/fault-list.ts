@@ -1,5 +1,5 @@
 import { parseHead } from '../support/http-message.ts'
-import { type Fault, httpAnswer, type RecordedRequest } from '../support/middleman.ts'
+import { type Fault, httpAnswer, type RecordedRequest } from '../support/fault-proxy.ts'
 
 /** What a request is for: to see the servers, to see the process, or to change something. */
 export type Kind = 'look' | 'process' | 'change'

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { networkInterfaces } from 'node:os'
 import { Authority, type Identity } from '../haproxy/certificates.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
-import { type Fault, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 import { ConnectProxy, type ProxyManner } from './connect-proxy.ts'
@@ -12,7 +12,7 @@ const HOST = 'lb.test'
 
 let farm: Farm
 let secure: Farm
-let middleman: Middleman
+let faultProxy: FaultProxy
 let proxy: ConnectProxy
 let secureProxy: ConnectProxy
 let authority: Authority
@@ -28,18 +28,18 @@ beforeAll(async () => {
     startFarm({ backendLines }),
     startFarm({ backendLines, statsBindOptions: bind })
   ])
-  middleman = await startMiddleman({ port: portOf(farm) })
+  faultProxy = await startFaultProxy({ port: portOf(farm) })
 })
 afterAll(async () => {
-  await middleman.stop()
+  await faultProxy.stop()
   await Promise.all([farm.stop(), secure.stop(), authority.remove()])
 })
 beforeEach(async () => {
-  proxy = await ConnectProxy.start(middleman.port)
+  proxy = await ConnectProxy.start(faultProxy.port)
   secureProxy = await ConnectProxy.start(portOf(secure))
 })
 afterEach(async () => {
-  middleman.fault = undefined
+  faultProxy.fault = undefined
   await Promise.all([proxy.stop(), secureProxy.stop()])
 })
 
@@ -130,7 +130,7 @@ describe('through a proxy', () => {
     ['is cut in the body', { kind: 'truncate' }, /the answer broke off/],
     ['never comes', { kind: 'silence' }, /no complete answer within 1000 ms \(waiting for/]
   ])('an answer that %s ends the run', async (_, fault, message) => {
-    middleman.fault = () => fault
+    faultProxy.fault = () => fault
     const result = await run({ http_proxy: proxy.url }, { action: 'drain' })
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toMatch(message)
@@ -156,7 +156,7 @@ describe('without the proxy', () => {
   })
 
   test.each(['127.0.0.1', 'localhost'])('when the page is on %s', async (host) => {
-    const url = `http://${host}:${middleman.port}/admin`
+    const url = `http://${host}:${faultProxy.port}/admin`
     const result = await run({ http_proxy: proxy.url }, { 'stats-url': url })
     expect(result.exitCode).toBe(0)
     expect(proxy.tunnels).toEqual([])
@@ -206,11 +206,11 @@ describe('a proxy that', () => {
 
   test('begins to refuse during the wait leaves the server where it is, and says so', async () => {
     const refuse = setInterval(() => {
-      const change = middleman.requests.findIndex(({ method }) => method === 'POST')
-      const readBack = change < 0 ? undefined : middleman.requests[change + 1]
+      const change = faultProxy.requests.findIndex(({ method }) => method === 'POST')
+      const readBack = change < 0 ? undefined : faultProxy.requests[change + 1]
       if (readBack?.answer !== undefined) proxy.manner = { refuse: 503 }
     }, 5)
-    middleman.reset()
+    faultProxy.reset()
     try {
       const result = await run(
         { http_proxy: proxy.url },
