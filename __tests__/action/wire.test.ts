@@ -87,7 +87,7 @@ describe('one server of forty', () => {
 })
 
 test('a look during a wait costs the size of the backend, however large the page is', async () => {
-  const others = Array.from({ length: 200 }, (_, index) => `  server other${index} 127.0.0.1:9`)
+  const others = Array.from({ length: 500 }, (_, index) => `  server other${index} 127.0.0.1:9`)
   await stage({ extra: ['backend elsewhere', ...others].join('\n') })
   const held = await holdConnection(farm.userUrl)
   const waiting = startAction({
@@ -105,9 +105,9 @@ test('a look during a wait costs the size of the backend, however large the page
     Math.max(...(sizes.get(purpose) ?? []).map(({ answer }) => answer?.bytes ?? Infinity))
   expect(sizes.get('whole page')).toHaveLength(1)
   expect(sizes.get('process')).toHaveLength(2)
-  expect(largest('whole page')).toBeGreaterThan(20_000)
-  expect(largest('look')).toBeLessThan(4_000)
-  expect(largest('process')).toBeLessThan(12_000)
+  // Every release has more columns than the one before, so that no size is right for all.
+  expect(largest('look')).toBeLessThan(largest('whole page') / 10)
+  expect(largest('process')).toBeLessThan(largest('whole page') / 5)
 })
 
 describe('a return', () => {
