@@ -177,10 +177,10 @@ test('six HAProxies that do not answer cost the deadline of one', async () => {
   const faultProxies = await Promise.all(Array.from({ length: 6 }, () => faultProxyOf(farm)))
   for (const faultProxy of faultProxies) faultProxy.fault = () => ({ kind: 'silence' })
   const urls = faultProxies.map((faultProxy) => faultProxy.through(farm.statsUrl))
-  const result = await runAction(inputsFor(urls, { 'request-timeout': '1s' }))
+  const result = await runAction(inputsFor(urls, { 'request-timeout': '500ms' }))
   expect(result.exitCode).toBe(1)
   for (const url of urls) expect(result.lastLine).toContain(url)
-  // Three attempts of 1 s each; one HAProxy after the other would be 18 s and more.
+  // Four attempts of 500 ms and 3.75 s of pauses; one HAProxy after the other would be 34 s.
   expect(result.durationMs).toBeLessThan(12_000)
 })
 
@@ -365,7 +365,7 @@ test("with '*' the one that tracks waits for the slow health check of the other"
   const inputs = inputsFor([farm.statsUrl], { backend: '*', wait: 'true', 'wait-timeout': '30s' })
   expect((await runAction(inputs)).exitCode).toBe(0)
   // Much longer than the time between two looks.
-  farm.app('app1').healthDelayMs = 7_000
+  farm.app('app1').healthDelayMs = 3_000
   const back = await runAction({ ...inputs, action: 'ready' })
   expect(back).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
   expect(back.log).not.toContain('lost the admin state')

@@ -47,7 +47,7 @@ function portOf({ statsUrl }: Farm): number {
   return Number(new URL(statsUrl).port)
 }
 
-const TIMEOUT = 1_000
+const TIMEOUT = 500
 /** Four attempts at one request with the pauses between them, and what a busy machine takes. */
 const LIMIT = 4 * TIMEOUT + 3_750 + 8_000
 
@@ -126,9 +126,9 @@ describe('through a proxy', () => {
   })
 
   test.each<[string, Fault, RegExp]>([
-    ['stalls in the body', { kind: 'stall-body' }, /no complete answer within 1000 ms \(reading/],
+    ['stalls in the body', { kind: 'stall-body' }, /no complete answer within 500 ms \(reading/],
     ['is cut in the body', { kind: 'truncate' }, /the answer broke off/],
-    ['never comes', { kind: 'silence' }, /no complete answer within 1000 ms \(waiting for/]
+    ['never comes', { kind: 'silence' }, /no complete answer within 500 ms \(waiting for/]
   ])('an answer that %s ends the run', async (_, fault, message) => {
     faultProxy.fault = () => fault
     const result = await run({ http_proxy: proxy.url }, { action: 'drain' })
@@ -168,8 +168,8 @@ describe('a proxy that', () => {
     ['refuses CONNECT', { refuse: 403 }, /the proxy did not connect \(statusCode=403\)/],
     ['wants a password', { refuse: 407 }, /the proxy did not connect \(statusCode=407\)/],
     ['cannot reach HAProxy', { refuse: 502 }, /the proxy did not connect \(statusCode=502\)/],
-    ['never answers CONNECT', 'silence', /within 1000 ms \(connecting through the proxy\)/],
-    ['stalls in its answer', 'stall', /within 1000 ms \(connecting through the proxy\)/],
+    ['never answers CONNECT', 'silence', /within 500 ms \(connecting through the proxy\)/],
+    ['stalls in its answer', 'stall', /within 500 ms \(connecting through the proxy\)/],
     ['closes the connection', 'close', /the proxy did not connect/],
     ['speaks no HTTP', { say: 'SSH-2.0-OpenSSH\r\n' }, /the proxy did not connect/],
     [
@@ -177,7 +177,7 @@ describe('a proxy that', () => {
       { say: 'HTTP/1.1 200 OK\r\n\r\n<html>Log in</html>' },
       /the proxy did not answer as one that connects|the proxy did not connect/
     ],
-    ['passes nothing on', 'swallow', /no complete answer within 1000 ms/]
+    ['passes nothing on', 'swallow', /no complete answer within 500 ms/]
   ]
 
   test.each(manners)('%s: http', async (_, manner, message) => {
