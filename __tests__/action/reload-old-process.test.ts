@@ -110,7 +110,7 @@ describe.each(files)('a reload %s, while a request is under way', (_, isKept) =>
 
   test('is nothing that on-timeout: shutdown could reach', async () => {
     const [action, held] = await reloadedMeanwhile({
-      'wait-timeout': '3s',
+      'wait-timeout': '5s',
       'on-timeout': 'shutdown'
     })
     const result = await action.done
@@ -123,7 +123,7 @@ describe.each(files)('a reload %s, while a request is under way', (_, isKept) =>
 
   test('is gone past by on-timeout: continue, which says that it is not drained', async () => {
     const [action, held] = await reloadedMeanwhile({
-      'wait-timeout': '3s',
+      'wait-timeout': '5s',
       'on-timeout': 'continue'
     })
     const result = await action.done

@@ -86,7 +86,7 @@ const SHORT_WAIT = 2_000
 /** For one that can, which ends as soon as it does. */
 const LONG_WAIT = 12_000
 /** For a new process on a machine that has other things to do. */
-const ALLOWANCE = 5_000
+const ALLOWANCE = 8_000
 /** How often one request is made, and the pauses between that (src/rotation/retry.ts). */
 const ATTEMPTS = 4
 const PAUSES = 250 + 1_000 + 2_500
