@@ -56,6 +56,19 @@ function results({ outputs }: ActionResult): Record<string, unknown>[] {
   return JSON.parse(outputs['result'] ?? '[]') as Record<string, unknown>[]
 }
 
+test.each(['maint', 'drain'] as const)(
+  'one HAProxy that is named by two URLs brings a server back from %s once, and is no other hand',
+  async (state) => {
+    const farm = await farmOf()
+    await farm.set('app1', state)
+    const wire = await faultProxyOf(farm)
+    const urls = [farm.statsUrl, wire.through(farm.statsUrl)]
+    const result = await runAction(inputsFor(urls, { action: 'ready', wait: 'true' }))
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+    expect(await farm.status('app1')).toBe('UP')
+  }
+)
+
 test.each(['maint', 'drain'])(
   'where the second HAProxy refuses %s, the first has its server back and the last line names both',
   async (action) => {
