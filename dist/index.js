@@ -3080,6 +3080,8 @@ async function checkAdminAccess(backends, context) {
     await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
 }
 
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(807);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
@@ -3235,8 +3237,6 @@ function isFirst(claimed, { targets, followers }) {
     return ours.includes(first);
 }
 
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
 const EARLIER_START = 1_000;
 const RECENT = 2_000;
@@ -3688,6 +3688,10 @@ async function takeTurn(search, options, context) {
         }
     }
 }
+function mayWait(backends, minUp) {
+    const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    return short.length > 0 && short.every((backend) => (0,min_up/* canBeMet */.Mk)(backend, minUp));
+}
 async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, context) {
     const condition = new EnoughServe(backends, minUp);
     if (condition.isMet && context.clock.now() < deadline) {
@@ -3762,6 +3766,7 @@ var intent = __nccwpck_require__(718);
 
 
 
+
 async function perform(inputs, search, context, onLook) {
     const { action } = inputs;
     const find = async () => {
@@ -3797,6 +3802,10 @@ async function performTakeOut(inputs, search, context, onLook) {
         context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`);
     }
     const targets = targetsToTakeOut(backends, action);
+    if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
+        const turn = `wait for its turn for up to ${(0,duration/* formatDuration */.a)(inputs.minUpTimeoutMs)}`;
+        return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context);
+    }
     if (!isClaimed) {
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     }

@@ -4,6 +4,7 @@ import { bringBack, routesOf } from './rotation/bring-back.ts'
 import { checkAdminAccess, command } from './rotation/command.ts'
 import type { Context } from './rotation/context.ts'
 import { namesOf } from './rotation/describe.ts'
+import { formatDuration } from './rotation/duration.ts'
 import type { Found } from './rotation/find.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import type { BringBack } from './rotation/order.ts'
@@ -14,7 +15,7 @@ import { describeOthers, refuseSharedAddresses } from './rotation/same-address.t
 import { takeOut } from './rotation/take-out.ts'
 import { targetsToTakeOut } from './rotation/targets-to-take-out.ts'
 import { isMoved, type Target } from './rotation/target.ts'
-import { takeTurn, type Turn } from './rotation/turn.ts'
+import { mayWait, takeTurn, type Turn } from './rotation/turn.ts'
 import type { OnLook } from './rotation/wait.ts'
 import type { Inputs } from './runner/inputs.ts'
 import { saveIntent } from './runner/intent.ts'
@@ -78,6 +79,10 @@ async function performTakeOut(
     context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`)
   }
   const targets = targetsToTakeOut(backends, action)
+  if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
+    const turn = `wait for its turn for up to ${formatDuration(inputs.minUpTimeoutMs)}`
+    return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context)
+  }
   if (!isClaimed) {
     guard(backendsAtStake(backends), minUp)
   }

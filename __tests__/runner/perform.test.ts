@@ -243,6 +243,19 @@ test.each([
 })
 
 describe('a dry run', () => {
+  test('of a take-out that would wait for its turn says so', async () => {
+    const lb = await start(server('a'), server('b', MAINT), server('c'))
+    const given = { action: 'maint', 'dry-run': 'true', 'min-up': 'all', 'min-up-timeout': '30m' }
+    const { exitCode, lastLine } = await runMain(inputsFor([lb], given))
+    expect(exitCode).toBe(0)
+    expect(lastLine).toContain(
+      'A real run would wait for its turn for up to 30m, and then ask for maint of web/a on'
+    )
+    const never = await runMain(inputsFor([lb], { ...given, 'min-up': '3' }))
+    expect(never.lastLine).toContain('and needs 3')
+    expect(lb.posts).toEqual(['b=web&action=ready'])
+  })
+
   test.each<[string, ImitatedOptions, Given, string]>([
     ['drain', {}, {}, 'ask for drain of web/a on LB1'],
     ['maint', DRAIN, {}, 'ask for maint of web/a on LB1'],

@@ -68,6 +68,12 @@ export async function takeTurn(
   }
 }
 
+/** Whether too few others serve now, and enough may do so later. */
+export function mayWait(backends: readonly Backend[], minUp: MinUp): boolean {
+  const short = shortOf(backendsAtStake(backends), minUp)
+  return short.length > 0 && short.every((backend) => canBeMet(backend, minUp))
+}
+
 /** Looks until enough others serve. */
 async function untilEnough(
   backends: readonly Backend[],
