@@ -4,6 +4,7 @@ import { checkAdminAccess, command } from './rotation/command.ts'
 import type { Context } from './rotation/context.ts'
 import { namesOf } from './rotation/describe.ts'
 import type { Found } from './rotation/find.ts'
+import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import type { BringBack } from './rotation/order.ts'
 import type { Outcome } from './rotation/outcome.ts'
@@ -28,7 +29,7 @@ export async function perform(
   refuseUnknownStatus(targetsOf(backends))
   switch (action) {
     case 'status':
-      return { kind: 'observed' }
+      return observe(inputs, backends)
     case 'drain':
     case 'maint':
       return performTakeOut({ ...inputs, action }, found, context, onLook)
@@ -41,6 +42,14 @@ export async function perform(
       await command(action, backends, context)
       return { kind: 'commanded' }
   }
+}
+
+function observe({ expect }: Inputs, backends: readonly Backend[]): Outcome {
+  if (expect === undefined) {
+    return { kind: 'observed' }
+  }
+  refuseIfNotAllUp(targetsOf(backends))
+  return { kind: 'all up' }
 }
 
 async function performTakeOut(

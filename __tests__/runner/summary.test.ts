@@ -29,7 +29,8 @@ describe('the title', () => {
     [{ kind: 'drained', proof: proven }, '✅ web/a: drained'],
     [{ kind: 'drained', proof: doubtful }, '⚠️ web/a: drained, not proven safe to stop'],
     [{ kind: 'not drained' }, '⚠️ web/a: not drained'],
-    [{ kind: 'up' }, '✅ web/a: up']
+    [{ kind: 'up' }, '✅ web/a: up'],
+    [{ kind: 'all up' }, '✅ web/a: up']
   ])('of %j is %s', (outcome, expected) => {
     expect(titleOf(outcome, targets)).toBe(expected)
   })
@@ -45,6 +46,16 @@ describe('the title', () => {
     ['DENY', '❌ web/a: failed']
   ])('of a failure of the problem %s is %s', (problem, expected) => {
     expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
+  })
+
+  test('of a fleet that is not all up names those that are not', () => {
+    const fleet = backendSeen([
+      { svname: 'a' },
+      { svname: 'b', status: 'DRAIN' },
+      { svname: 'c', weight: '0' }
+    ])
+    const error = new HaproxyError('not-all-up', 'No.')
+    expect(titleOfFailure(error, fleet.targets)).toBe('❌ web/b, web/c: not up')
   })
 
   test('of a failure of another kind says that it failed', () => {
@@ -130,6 +141,20 @@ describe('the summary', () => {
     expect(summary).toBe(
       `<h3>Title</h3>\n<p>Sentence.</p>\n${table(row('http://lb/admin', 'web', 'a', 'UP', 'UP', '0', '2.5s'))}`
     )
+  })
+
+  test('has a row for 50 servers, and counts the others', async () => {
+    const fleet = (...statuses: readonly string[]): readonly Target[] =>
+      backendSeen(statuses.map((status, index) => ({ svname: `s${index}`, status }))).targets
+    const rows = (text: string): number => text.split('<tr><td>').length - 1
+    const up = Array.from({ length: 50 }, () => 'UP')
+    const exact = (await written({ targets: fleet(...up) })).summary
+    expect([rows(exact), exact.includes('more')]).toEqual([50, false])
+    const more = (await written({ targets: fleet(...up, 'UP') })).summary
+    expect(rows(more)).toBe(50)
+    expect(more).toMatch(/<\/table>\n<p>and 1 more, all up<\/p>\n$/)
+    const trouble = (await written({ targets: fleet(...up, 'UP', 'DOWN') })).summary
+    expect(trouble).toMatch(/<\/table>\n<p>and 2 more: 2 in web \(1 not up\)<\/p>\n$/)
   })
 
   test('holds no markup of what others say', async () => {

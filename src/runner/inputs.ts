@@ -27,8 +27,10 @@ export interface Inputs {
   /** For instances that a later step knows only by their URL. */
   readonly credentials: Credentials | undefined
   readonly backends: readonly string[] | 'every'
-  readonly servers: readonly string[]
+  readonly servers: readonly string[] | 'every'
   readonly action: Action
+  /** What every server must be, or the step is red. */
+  readonly expect: 'up' | undefined
   readonly wait: boolean
   readonly waitOptions: WaitOptions
   readonly maxSessions: number
@@ -57,8 +59,9 @@ export function readInputs(): Inputs {
     credentials,
     instances: readInstances(reader, credentials),
     backends: readBackends(reader),
-    servers: checkNames(reader, 'server', reader.list('server')),
+    servers: readServers(reader),
     action: readAction(reader),
+    expect: readExpect(reader),
     wait: reader.flag('wait'),
     waitOptions: readWaitOptions(reader),
     maxSessions: reader.amount('max-sessions'),
@@ -130,6 +133,29 @@ function readBackends(reader: InputReader): string[] | 'every' {
   return 'every'
 }
 
+function readServers(reader: InputReader): string[] | 'every' {
+  const list = reader.list('server')
+  // To change every server at once, or whatever comes to be there, is never what a deploy needs.
+  if (!list.includes('*') || reader.text('action') !== 'status') {
+    return checkNames(reader, 'server', list)
+  }
+  if (list.length > 1) {
+    reader.refuse('server', '"*" means every server of the backend and stands alone.')
+  }
+  return 'every'
+}
+
+function readExpect(reader: InputReader): 'up' | undefined {
+  const text = reader.text('expect')
+  if (text !== '' && text !== 'up') {
+    reader.refuse('expect', `"${text}" cannot be expected; the only word for it is up.`)
+  }
+  if (text !== '' && reader.text('action') !== 'status') {
+    reader.refuse('expect', 'only action: status can expect anything of the servers.')
+  }
+  return text === '' ? undefined : 'up'
+}
+
 // haproxy.cfg allows no other character in a name (manual, "proxy names").
 const NAME = /^[A-Za-z0-9_.:-]+$/
 
@@ -140,7 +166,8 @@ function checkNames(
 ): string[] {
   for (const text of list.filter((each) => !NAME.test(each))) {
     const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : ''
-    const every = text === '*' ? ' Servers must be named one by one.' : ''
+    const every =
+      text === '*' ? ' Servers must be named one by one; only action: status takes "*".' : ''
     reader.refuse(
       name,
       `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`
