@@ -81,7 +81,7 @@ export function allUpInWords(targets: readonly Target[]): string {
 }
 
 function adviceForFleet(targets: readonly Target[]): string {
-  const seen = new Set(targets.map(({ now }) => adviceForServer(now)))
+  const seen = new Set(troubleFirst(targets).map(({ now }) => adviceForServer(now)))
   return [...seen].filter((advice) => advice !== '').join(' ')
 }
 
