@@ -3130,15 +3130,21 @@ function troublesOf(targets) {
     const isOnSeveral = (0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)).length > 1;
     return troubleFirst(targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now))).map((target) => {
         const { name, fullName, now } = target;
-        const { weight, throttle } = now;
-        const isCheckTold = now.check !== '' && (now.checkFailed || now.word !== 'DRAIN');
-        return [
-            `${isOnSeveral ? fullName : name} is ${statusOf(now)}`,
-            ...(weight === 0 ? ['its weight is 0'] : []),
-            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
-            ...(isCheckTold && !isPlainUp(now) ? [`its last check says ${now.check}`] : [])
-        ].join(', ');
+        return `${isOnSeveral ? fullName : name} is ${stateInWords(now)}`;
     });
+}
+function stateInWords(server) {
+    const { check, checkFailed, status, throttle, weight, word } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return status;
+    }
+    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
+    return [
+        statusOf(server),
+        ...(weight === 0 ? ['its weight is 0'] : []),
+        ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
+        ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
+    ].join(', ');
 }
 function statusOf(server) {
     const { status, word, throttle, secondsInState } = server;
@@ -3148,9 +3154,6 @@ function statusOf(server) {
     }
     const isExact = word === 'DOWN' || throttle !== undefined;
     return `${shown} for ${(0,duration/* formatAge */.nV)(secondsInState)}${isExact ? '' : ' at most'}`;
-}
-function isPlainUp({ status }) {
-    return status === 'UP' || status === 'no check';
 }
 const COUNTED = 20;
 function countsOf(targets) {
@@ -4257,9 +4260,6 @@ function foundInLines(inputs, targets) {
         : (0,describe/* statesOf */.kY)(targets);
     return [`Found: ${found}.`, ...troubleLines(inputs, targets)];
 }
-function inOrder({ action }, targets) {
-    return action === 'status' ? troubleFirst(targets) : targets;
-}
 function isOfFleet(error) {
     return error instanceof errors/* HaproxyError */.Q && error.problem === 'not-all-up';
 }
@@ -4290,7 +4290,7 @@ function allUpInWords(targets) {
     return `${all} up: ${countsOf(targets)}.`;
 }
 function adviceForFleet(targets) {
-    const seen = new Set(targets.map(({ now }) => adviceForServer(now)));
+    const seen = new Set(troubleFirst(targets).map(({ now }) => adviceForServer(now)));
     return [...seen].filter((advice) => advice !== '').join(' ');
 }
 function adviceForServer(server) {
@@ -4428,18 +4428,19 @@ function list(facts) {
     const items = facts.map((fact) => `<li>${(0,runner_escape/* escapeForHtml */.U)(fact)}</li>`);
     return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : '';
 }
-function table({ targets, waitedMs }) {
-    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
+function table({ targets, isLook, waitedMs }) {
+    const header = isLook
+        ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
+        : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
     const rows = targets
         .slice(0, NAMED)
         .map(({ backend, before, now }) => [
         backend.instance.name,
         before.backend,
         before.name,
-        before.status,
-        now.status,
+        ...(isLook ? [stateInWords(now)] : [before.status, now.status]),
         String(now.sessions),
-        (0,duration/* formatDuration */.a3)(waitedMs)
+        ...(isLook ? [] : [(0,duration/* formatDuration */.a3)(waitedMs)])
     ]);
     return [
         header.map((data) => ({ data, header: true })),
@@ -4485,6 +4486,7 @@ function chart(samples) {
 }
 
 ;// CONCATENATED MODULE: ./src/runner/report.ts
+
 
 
 
@@ -4579,8 +4581,9 @@ class Report {
         await write();
     }
     #summary(sentence) {
-        const targets = inOrder(this.#inputs, this.#targets);
-        return { sentence, targets, waitedMs: this.#waitedMs, samples: this.#samples };
+        const isLook = this.#inputs.action === 'status';
+        const targets = isLook ? troubleFirst(this.#targets) : this.#targets;
+        return { sentence, isLook, targets, waitedMs: this.#waitedMs, samples: this.#samples };
     }
     #achievement(outcome) {
         const targets = this.#targets;

@@ -4,6 +4,7 @@ import {
   countsOf,
   fitsInLine,
   refuseIfNotAllUp,
+  stateInWords,
   troubleFirst,
   troublesOf,
   troubleInWords,
@@ -90,7 +91,9 @@ describe('in words, a server', () => {
     expect(troublesOf(seen([{ ...LAST, ...row }]))).toEqual([`web/a ${expected}`])
   })
 
-  test('that is up has no words', () => {
+  test('that is up has no words but its status', () => {
+    const up = seen([{}, { svname: 'b', status: 'no check' }])
+    expect(up.map(({ now }) => stateInWords(now))).toEqual(['UP', 'no check'])
     expect(troublesOf(seen([{}]))).toEqual([])
   })
 

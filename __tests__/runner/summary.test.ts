@@ -95,6 +95,7 @@ describe('the summary', () => {
       title: 'Title',
       sentence: 'Sentence.',
       targets,
+      isLook: false,
       waitedMs: 2_500,
       samples: [],
       facts: [],
@@ -134,6 +135,20 @@ describe('the summary', () => {
     })
     const { summary } = await written({ targets: changed })
     expect(summary).toContain(row('http://lb/admin', 'web', 'a', 'UP', 'MAINT', '0', '2.5s'))
+  })
+
+  test('of a look has no before and after, but the state of every server, with the reason', async () => {
+    const fleet = backendSeen([
+      { svname: 'a', status: 'DRAIN', lastchg: '60', scur: '2' },
+      { svname: 'b' }
+    ])
+    const { summary } = await written({ targets: fleet.targets, isLook: true })
+    expect(summary).toBe(
+      '<h3>Title</h3>\n<p>Sentence.</p>\n<table><tr><th>HAProxy</th><th>Backend</th><th>Server</th><th>State</th><th>Sessions</th></tr>' +
+        row('http://lb/admin', 'web', 'a', 'DRAIN for 1m at most', '2') +
+        row('http://lb/admin', 'web', 'b', 'UP', '0') +
+        '</table>\n'
+    )
   })
 
   test('ends with its table where nothing was proven and nothing waited for', async () => {
@@ -198,6 +213,7 @@ describe('the summary', () => {
         title: '',
         sentence: '',
         targets,
+        isLook: false,
         waitedMs: 0,
         samples: [],
         facts: []

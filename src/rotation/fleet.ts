@@ -53,15 +53,23 @@ export function troublesOf(targets: readonly Target[]): string[] {
   const isOnSeveral = instancesOf(backendsOf(targets)).length > 1
   return troubleFirst(targets.filter(({ now }) => !isUp(now))).map((target) => {
     const { name, fullName, now } = target
-    const { weight, throttle } = now
-    const isCheckTold = now.check !== '' && (now.checkFailed || now.word !== 'DRAIN')
-    return [
-      `${isOnSeveral ? fullName : name} is ${statusOf(now)}`,
-      ...(weight === 0 ? ['its weight is 0'] : []),
-      ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
-      ...(isCheckTold && !isPlainUp(now) ? [`its last check says ${now.check}`] : [])
-    ].join(', ')
+    return `${isOnSeveral ? fullName : name} is ${stateInWords(now)}`
   })
+}
+
+/** What a server is; of one that is not up also for how long, and why. */
+export function stateInWords(server: Server): string {
+  const { check, checkFailed, status, throttle, weight, word } = server
+  if (isUp(server)) {
+    return status
+  }
+  const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN'
+  return [
+    statusOf(server),
+    ...(weight === 0 ? ['its weight is 0'] : []),
+    ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
+    ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
+  ].join(', ')
 }
 
 /**
@@ -76,10 +84,6 @@ function statusOf(server: Server): string {
   }
   const isExact = word === 'DOWN' || throttle !== undefined
   return `${shown} for ${formatAge(secondsInState)}${isExact ? '' : ' at most'}`
-}
-
-function isPlainUp({ status }: Server): boolean {
-  return status === 'UP' || status === 'no check'
 }
 
 /** At most this many backends of one HAProxy are counted one by one. */

@@ -34,11 +34,6 @@ export function foundInLines(inputs: Inputs, targets: readonly Target[]): string
   return [`Found: ${found}.`, ...troubleLines(inputs, targets)]
 }
 
-/** The targets as the summary lists them: of a look those first that are not up. */
-export function inOrder({ action }: Inputs, targets: readonly Target[]): readonly Target[] {
-  return action === 'status' ? troubleFirst(targets) : targets
-}
-
 /** Whether the message of an error has the state of every server that matters. */
 export function isOfFleet(error: unknown): boolean {
   return error instanceof HaproxyError && error.problem === 'not-all-up'

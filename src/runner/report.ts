@@ -3,17 +3,18 @@ import { isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
 import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
+import { troubleFirst } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
 import { explainDoubt } from './doubts.ts'
 import { escapeForLog } from './escape.ts'
 import { failureSentence, reportFailure } from './failure.ts'
-import { afterFailure, allUpInWords, foundInLines, inOrder, statesInLine } from './fleet.ts'
+import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
-import { type Sample, titleOf, titleOfFailure, writeSummary } from './summary.ts'
+import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000
@@ -117,14 +118,10 @@ export class Report {
     await write()
   }
 
-  #summary(sentence: string): {
-    readonly sentence: string
-    readonly targets: readonly Target[]
-    readonly waitedMs: number
-    readonly samples: readonly Sample[]
-  } {
-    const targets = inOrder(this.#inputs, this.#targets)
-    return { sentence, targets, waitedMs: this.#waitedMs, samples: this.#samples }
+  #summary(sentence: string): Omit<Summary, 'title' | 'facts'> {
+    const isLook = this.#inputs.action === 'status'
+    const targets = isLook ? troubleFirst(this.#targets) : this.#targets
+    return { sentence, isLook, targets, waitedMs: this.#waitedMs, samples: this.#samples }
   }
 
   #achievement(outcome: Outcome): string {

@@ -6,7 +6,7 @@ import { log } from './log.ts'
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { isUp } from '../haproxy/server.ts'
 import { formatDuration } from '../rotation/duration.ts'
-import { countsOf } from '../rotation/fleet.ts'
+import { countsOf, stateInWords } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import type { Target } from '../rotation/target.ts'
 
@@ -23,6 +23,8 @@ export interface Summary {
   /** The last sentence of the log. */
   readonly sentence: string
   readonly targets: readonly Target[]
+  /** Whether the run was to change nothing, so that there is no before and after. */
+  readonly isLook: boolean
   readonly waitedMs: number
   readonly samples: readonly Sample[]
   /** What was proven, and how. */
@@ -100,18 +102,23 @@ function list(facts: readonly string[]): string {
   return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : ''
 }
 
-function table({ targets, waitedMs }: Summary): Parameters<typeof core.summary.addTable>[0] {
-  const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
+function table({
+  targets,
+  isLook,
+  waitedMs
+}: Summary): Parameters<typeof core.summary.addTable>[0] {
+  const header = isLook
+    ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
+    : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
   const rows = targets
     .slice(0, NAMED)
     .map(({ backend, before, now }) => [
       backend.instance.name,
       before.backend,
       before.name,
-      before.status,
-      now.status,
+      ...(isLook ? [stateInWords(now)] : [before.status, now.status]),
       String(now.sessions),
-      formatDuration(waitedMs)
+      ...(isLook ? [] : [formatDuration(waitedMs)])
     ])
   return [
     header.map((data) => ({ data, header: true })),
