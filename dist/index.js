@@ -3204,11 +3204,15 @@ var route = __nccwpck_require__(663);
 
 
 
+const LISTED = 20;
 function refuseUnknownStatus(targets) {
     const unknown = targets.filter(({ before }) => before.word === undefined);
     if (unknown.length > 0) {
-        const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
+        const seen = unknown
+            .slice(0, LISTED)
+            .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
     }
 }
 function refuseIfNotReturnable(targets, canWait) {
@@ -3986,15 +3990,15 @@ function noBackend(instance, name, everything) {
         .map(([proxy]) => proxy);
     return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
-const LISTED = 20;
+const unknown_names_LISTED = 20;
 function listOf(kind, names, wanted) {
     if (names.length === 0) {
         return `it shows no ${kind} at all.`;
     }
     const nearest = closestTo(wanted, names);
     const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-    const listed = names.slice(0, LISTED).join(', ');
-    const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+    const listed = names.slice(0, unknown_names_LISTED).join(', ');
+    const more = names.length > unknown_names_LISTED ? ` and ${names.length - unknown_names_LISTED} more` : '';
     return `there are the ${kind}s ${listed}${more}.${meant}`;
 }
 function closestTo(wanted, names) {
