@@ -7,10 +7,7 @@ import tseslint from 'typescript-eslint'
 // Imports point inward only, and only src/runner may import the toolkit.
 const forbid = (group, message) => ({ group, message })
 const actions = forbid(['@actions/*'], 'Only src/runner knows GitHub Actions.')
-const transportOnly = forbid(
-  ['@actions/http-client*'],
-  'Only src/haproxy sends requests.'
-)
+const transportOnly = forbid(['@actions/http-client*'], 'Only src/haproxy sends requests.')
 const outsideHaproxy = forbid(['../*'], 'src/haproxy imports nothing from outside its folder.')
 const outsideRotation = forbid(
   ['../*', '!../haproxy', '!../haproxy/**'],

@@ -1,9 +1,11 @@
 import { createDefaultEsmPreset } from 'ts-jest'
 
+/** Every test there is. */
 export default {
   ...createDefaultEsmPreset(),
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
+  testSequencer: '<rootDir>/__tests__/longest-first.js',
   // Where script/mutate keeps copies of everything while it runs.
   modulePathIgnorePatterns: ['<rootDir>/.cache/'],
   // ts-jest rewrites the imports of .ts files to .js, which only exist once somebody emits them.

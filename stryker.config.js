@@ -4,7 +4,8 @@ export default {
   testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning'],
   jest: {
     configFile: 'jest.config.js',
-    // The tests in the other folders run the built dist/, where no mutant is.
+    // The quick tests and those of the sources before a real HAProxy. Those in the other folders run the built
+    // dist/, where no mutant is.
     config: {
       testMatch: [
         '<rootDir>/__tests__/runner/*.test.ts',

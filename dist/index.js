@@ -2299,7 +2299,8 @@ function parseAddress(text) {
     if (host === undefined || host === '0.0.0.0' || host === '[::]' || port === 0) {
         return undefined;
     }
-    return { host, port };
+    const mapped = /^\[::ffff:(\d+\.\d+\.\d+\.\d+)\]$/.exec(host)?.[1];
+    return { host: mapped ?? host, port };
 }
 function shownAdminState(server) {
     switch (server.word) {
@@ -2342,8 +2343,8 @@ function takesTraffic(server) {
 function isReachable({ word, sessions, queue }) {
     return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0;
 }
-function mayComeUp({ word }) {
-    return word === 'DOWN';
+function mayComeUp(server) {
+    return server.word === 'DOWN' || isUnresolved(server);
 }
 function isOutOfRotation(server) {
     return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check';
@@ -3023,7 +3024,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(155);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(533);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
@@ -3039,7 +3040,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 155:
+/***/ 533:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3280,11 +3281,83 @@ function refuseSharedAddresses({ same }) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
+// EXTERNAL MODULE: ./src/rotation/min-up.ts
+var min_up = __nccwpck_require__(610);
+// EXTERNAL MODULE: ./src/rotation/rollback.ts
+var rollback = __nccwpck_require__(604);
+;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
+
+
+function targetsToTakeOut(backends, state) {
+    return (0,backend/* targetsOf */.QR)(backends).filter(({ before }) => {
+        const own = (0,haproxy_server/* ownAdminState */.Jb)(before);
+        return own !== state && own !== 'maint';
+    });
+}
+
+;// CONCATENATED MODULE: ./src/rotation/claim.ts
+
+
+
+
+
+
+
+
+async function claim(backends, minUp, context) {
+    const targets = targetsToTakeOut(backends, 'drain');
+    try {
+        await (0,request/* request */.Em)('drain', targets, context);
+        await (0,request/* lookAgain */.IK)(backends, context);
+        await (0,request/* refuseIfLost */.m0)(targets, context);
+        const isMine = await areEnough(backends, minUp, context, isFirst);
+        if (!isMine) {
+            await withdraw(targets, context);
+        }
+        return isMine;
+    }
+    catch (error) {
+        throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
+    }
+}
+async function withdraw(targets, context) {
+    await (0,settle_all/* settleAll */.j)(targets, async (target) => {
+        await (0,retry/* retry */.L)(() => target.backend.undo('start', target, { signal: context.over }), context);
+        target.rolledBack();
+    });
+}
+async function othersWithdraw(backends, minUp, context) {
+    await areEnough(backends, minUp, context, () => true);
+}
+const WITHDRAWAL = 3_000;
+const PAUSE = 100;
+async function areEnough(backends, minUp, context, mayWait) {
+    const { clock, cancelled } = context;
+    const deadline = clock.now() + WITHDRAWAL;
+    for (;;) {
+        const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        const isHopeful = short.every((backend) => {
+            const claimed = backend.others.filter(({ word }) => word === 'DRAIN');
+            const wouldServe = (0,guard/* servingIn */.m8)(backend).length + claimed.length;
+            return wouldServe >= (0,min_up/* requiredIn */.rY)(backend, minUp) && mayWait(claimed, backend);
+        });
+        if (short.length === 0 || !isHopeful || clock.now() >= deadline) {
+            return short.length === 0;
+        }
+        await clock.sleep(PAUSE, cancelled);
+        await (0,request/* lookAgain */.IK)(backends, context);
+    }
+}
+function isFirst(claimed, { targets, followers }) {
+    const ours = [...targets, ...followers].map(({ before }) => before.name);
+    const [first = ''] = [...ours, ...claimed.map(({ name }) => name)].sort();
+    return ours.includes(first);
+}
+
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
 const EARLIER_START = 1_000;
 const RECENT = 2_000;
+const BETWEEN_ATTEMPTS = 1_000;
 class OldProcesses {
     instance;
     #hardStopAfterMs;
@@ -3315,8 +3388,10 @@ class OldProcesses {
         const start = startedAt - EARLIER_START;
         const from = this.#firstSeenAt[1];
         const to = this.#resetAt > from ? this.#resetAt : Infinity;
-        const last = this.#observations.findLast(({ at }) => at >= from && at < to && at <= start);
-        const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT);
+        const seen = this.#observations.filter(({ at }) => at >= from && at < to && at <= start);
+        const last = seen.at(-1);
+        const isRecent = last !== undefined && (isKept || last.at >= start - RECENT);
+        const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS;
         if (!isIdle) {
             this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity));
         }
@@ -3329,9 +3404,15 @@ class OldProcesses {
             : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs);
     }
 }
+function idleFor(observations) {
+    const idle = observations.slice(observations.findLastIndex(({ isIdle }) => !isIdle) + 1);
+    return (idle.at(-1)?.at ?? 0) - (idle[0]?.at ?? Infinity);
+}
 
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(419);
 ;// CONCATENATED MODULE: ./src/rotation/draining.ts
 
 
@@ -3406,7 +3487,7 @@ class Draining {
         if (change === 'unclear') {
             this.#unclear.add(instance);
         }
-        if ((0,rotation_instance/* isReload */.ag)(change)) {
+        if ((0,seen_process/* isReload */.ag)(change)) {
             this.#reloaded.set(instance, change);
         }
         return change;
@@ -3445,7 +3526,7 @@ class Draining {
             if (backends.every((backend) => seen.includes(backend))) {
                 const [targets, followers] = [(0,backend/* targetsOf */.QR)(backends), (0,backend/* followersOf */.n$)(backends)];
                 const isIdle = targets.every(({ now }) => (0,request/* isOut */.th)(now, 'maint')) &&
-                    [...targets, ...followers].every(({ now }) => (0,haproxy_server/* isDrained */.wx)(now, 0));
+                    [...targets, ...followers].every(({ now, newSessions }) => (0,haproxy_server/* isDrained */.wx)(now, 0) && newSessions <= 0);
                 const at = Math.min(...backends.map(({ seenAt }) => seenAt));
                 old.remember({ at, isIdle });
                 if ([...targets, ...followers].some(({ newSessions }) => newSessions < 0)) {
@@ -3508,7 +3589,7 @@ function doubtsOf(backends, evidence) {
     const atSame = atSameAddress(shared);
     const young = instances.filter((instance) => isYoung(instance, evidence));
     const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
-    const short = (0,guard/* backendsAtStake */.rj)(backends).filter((backend) => (0,guard/* servingIn */.m8)(backend).length < minUp);
+    const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     return [
         ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown }] : []),
         ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear }] : []),
@@ -3561,8 +3642,6 @@ function servingFact(backend) {
     return `Serving in ${backend.fullName}: ${names.length > 0 ? names.join(', ') : 'none'}.`;
 }
 
-// EXTERNAL MODULE: ./src/rotation/rollback.ts
-var rollback = __nccwpck_require__(604);
 // EXTERNAL MODULE: ./src/rotation/wait.ts
 var rotation_wait = __nccwpck_require__(361);
 ;// CONCATENATED MODULE: ./src/rotation/drained.ts
@@ -3667,42 +3746,124 @@ function notDrained(condition, { wait, state }, result) {
 
 
 
-function targetsToTakeOut(backends, state) {
-    return (0,backend/* targetsOf */.QR)(backends).filter(({ before }) => {
-        const own = (0,haproxy_server/* ownAdminState */.Jb)(before);
-        return own !== state && own !== 'maint';
-    });
-}
 async function takeOut(backends, order, context, onLook) {
     context.cancelled.throwIfAborted();
     const { state, minUp, wait } = order;
-    const asked = targetsToTakeOut(backends, state);
-    await (0,rollback/* allOrNothing */.G3)(asked, context, async () => {
+    const targets = targetsToTakeOut(backends, state);
+    await (0,rollback/* allOrNothing */.G3)(targets, context, async () => {
+        const asked = targets.filter(({ change }) => change.state !== state);
         await (0,request/* request */.Em)(state, asked, context);
         if (asked.length > 0) {
             await (0,request/* lookAgain */.IK)(backends, context);
         }
-        await refuseIfLost(asked, context);
+        await (0,request/* refuseIfLost */.m0)(targets, context);
         await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,request/* isOut */.th)(server, state), context);
+        if (order.isClaimed) {
+            await othersWithdraw(backends, minUp, context);
+        }
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     });
     return wait === undefined
         ? { kind: 'requested' }
         : waitUntilDrained(backends, { ...order, wait }, context, onLook);
 }
-async function refuseIfLost(targets, context) {
-    try {
-        (0,request/* refuseIfNotHeld */.aw)(targets);
-    }
-    catch (error) {
-        const lost = targets.filter(({ now, change }) => !(0,haproxy_server/* canBe */.gF)(now, change.state ?? 'ready'));
-        await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
-        throw error;
-    }
-}
 
 // EXTERNAL MODULE: ./src/rotation/target.ts
 var rotation_target = __nccwpck_require__(921);
+;// CONCATENATED MODULE: ./src/rotation/turn.ts
+
+
+
+
+
+
+
+const SPREAD = 1_000;
+async function takeTurn(search, options, context) {
+    const { minUp, timeoutMs, onClaim } = options;
+    const { clock, cancelled } = context;
+    const deadline = clock.now() + timeoutMs;
+    let found = await search();
+    for (;;) {
+        const never = (0,guard/* backendsAtStake */.rj)(found.backends).filter((backend) => !(0,min_up/* canBeMet */.Mk)(backend, minUp));
+        if (never.length > 0) {
+            throw (0,guard/* refusal */.x5)(never, minUp);
+        }
+        await untilEnough(found.backends, options, deadline, context);
+        await clock.sleep(Math.random() * SPREAD, cancelled);
+        found = await search();
+        const atStake = (0,guard/* backendsAtStake */.rj)(found.backends);
+        if (atStake.length === 0) {
+            return { found, isClaimed: false };
+        }
+        if ((0,guard/* shortOf */.IX)(atStake, minUp).length === 0) {
+            onClaim(targetsToTakeOut(found.backends, 'drain'));
+            if (await claim(found.backends, minUp, context)) {
+                return { found, isClaimed: true };
+            }
+            context.log.info('Another run was first, and this one has withdrawn.');
+        }
+    }
+}
+async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, context) {
+    const condition = new EnoughServe(backends, minUp);
+    if (condition.isMet && context.clock.now() < deadline) {
+        return;
+    }
+    const wait = {
+        backends,
+        options: { timeoutMs: Math.max(0, deadline - context.clock.now()), pollMs, settleMs: 0 },
+        condition,
+        onLook: (_, remainingMs) => {
+            condition.say(remainingMs, context);
+        }
+    };
+    const { met, failure } = await (0,rotation_wait/* waitUntil */.a)(wait, context);
+    if (!met) {
+        const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
+        const why = failure?.message ?? (message || 'other runs were first each time.');
+        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
+            advice: failure?.advice ?? advice,
+            cause: failure
+        });
+    }
+}
+const HEARTBEAT = 30_000;
+class EnoughServe {
+    #backends;
+    #minUp;
+    #said = '';
+    #saidAt = -Infinity;
+    constructor(backends, minUp) {
+        this.#backends = backends;
+        this.#minUp = minUp;
+    }
+    get short() {
+        return (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(this.#backends), this.#minUp);
+    }
+    get isMet() {
+        return this.short.length === 0;
+    }
+    judge() {
+        return Promise.resolve(this.isMet ? 'met' : 'waiting');
+    }
+    confirm() {
+        return Promise.resolve(true);
+    }
+    say(remainingMs, { clock, log }) {
+        const { short } = this;
+        const missing = short
+            .flatMap(({ fullName, others }) => others.map(({ name, status }) => [fullName, name, status]))
+            .join();
+        const isNew = missing !== this.#said;
+        if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
+            this.#said = missing;
+            this.#saidAt = clock.now();
+            log.info(`Waiting for a turn, for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}: ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
+        }
+    }
+}
+
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var intent = __nccwpck_require__(718);
 ;// CONCATENATED MODULE: ./src/perform.ts
@@ -3717,56 +3878,91 @@ var intent = __nccwpck_require__(718);
 
 
 
-async function perform(inputs, found, context, onLook) {
+
+
+async function perform(inputs, search, context, onLook) {
     const { action } = inputs;
-    const { backends } = found;
-    refuseUnknownStatus((0,backend/* targetsOf */.QR)(backends));
+    const find = async () => {
+        const found = await search();
+        refuseUnknownStatus((0,backend/* targetsOf */.QR)(found.backends));
+        return found;
+    };
     switch (action) {
-        case 'status':
-            return observe(inputs, backends);
         case 'drain':
         case 'maint':
-            return performTakeOut({ ...inputs, action }, found, context, onLook);
+            return performTakeOut({ ...inputs, action }, find, context, onLook);
         case 'ready':
-            return performBringBack(inputs, backends, context, onLook);
+            return performBringBack(inputs, await find(), context, onLook);
+        case 'status':
+            return observe(inputs, await find());
         default:
-            if (inputs.dryRun) {
-                return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
-            }
-            await command(action, backends, context);
-            return { kind: 'commanded' };
+            return performCommand(action, inputs, await find(), context);
     }
 }
-function observe({ expect }, backends) {
+function observe({ expect }, { backends }) {
     if (expect === undefined) {
         return { kind: 'observed' };
     }
     refuseIfNotAllUp((0,backend/* targetsOf */.QR)(backends));
     return { kind: 'all up' };
 }
-async function performTakeOut(inputs, { backends, shared }, context, onLook) {
-    const { action, minUp, restore } = inputs;
-    if (inputs.sameAddress === 'refuse') {
-        refuseSharedAddresses(shared);
+async function performCommand(action, { dryRun: isDryRun }, { backends }, context) {
+    if (isDryRun) {
+        return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
     }
+    await command(action, backends, context);
+    return { kind: 'commanded' };
+}
+async function performTakeOut(inputs, search, context, onLook) {
+    const { action, minUp, restore } = inputs;
+    const { found, isClaimed } = await turnOf(inputs, search, context);
+    const { backends, shared } = found;
     if (shared.otherPort.length > 0) {
         context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`);
     }
     const targets = targetsToTakeOut(backends, action);
-    (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    if (!isClaimed) {
+        (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    }
     if (inputs.dryRun) {
         return dryRun(backends, plan(targets, action), context);
     }
     (0,intent/* saveIntent */.Cf)(restore, action, targets);
     try {
         const wait = inputs.wait ? inputs.waitOptions : undefined;
-        return await takeOut(backends, { ...inputs, state: action, wait, shared }, context, onLook);
+        const order = { ...inputs, state: action, isClaimed, wait, shared };
+        return await takeOut(backends, order, context, onLook);
     }
     finally {
         (0,intent/* saveIntent */.Cf)(restore, action, targets.filter(rotation_target/* isMoved */.yu));
     }
 }
-async function performBringBack(inputs, backends, context, onLook) {
+async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }, search, context) {
+    const find = async () => {
+        const found = await search();
+        if (sameAddress === 'refuse') {
+            refuseSharedAddresses(found.shared);
+        }
+        return found;
+    };
+    if (isDryRun || minUpTimeoutMs === 0) {
+        return { found: await find(), isClaimed: false };
+    }
+    const { pollMs } = waitOptions;
+    let claimed = [];
+    const onClaim = (targets) => {
+        claimed = targets;
+        (0,intent/* saveIntent */.Cf)(restore, 'drain', targets);
+    };
+    try {
+        return await takeTurn(find, { minUp, timeoutMs: minUpTimeoutMs, pollMs, onClaim }, context);
+    }
+    catch (error) {
+        (0,intent/* saveIntent */.Cf)(restore, 'drain', claimed.filter(rotation_target/* isMoved */.yu));
+        throw error;
+    }
+}
+async function performBringBack(inputs, { backends }, context, onLook) {
     refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
     const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
     if (inputs.dryRun) {
@@ -4119,6 +4315,8 @@ function findFollowers(leaders, all) {
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./src/rotation/find.ts
 
 
@@ -4148,8 +4346,9 @@ async function findOnPage(page, wanted, context) {
     const found = wanted.withOthers || wanted.backends === 'every'
         ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
         : findInNamed(instance, wanted.backends, wanted.servers, look);
-    const identified = wanted.withProcess
-        ? (0,retry/* retry */.L)(() => instance.identify(limits), context)
+    const { processLooks } = wanted;
+    const identified = processLooks > 0
+        ? (0,retry/* retry */.L)(() => instance.identify(limits, processLooks), context)
         : Promise.resolve();
     await (0,settle_all/* settleAll */.j)([found, identified], (work) => work);
     return found;
@@ -4157,14 +4356,14 @@ async function findOnPage(page, wanted, context) {
 async function openInstance(page, { oneInstance }, context) {
     const { clock, cancelled } = context;
     if (!oneInstance) {
-        return new rotation_instance/* Instance */.cw(page, clock);
+        return new instance/* Instance */.cw(page, clock);
     }
     const addresses = await (0,retry/* retry */.L)(() => page.resolve({ signal: cancelled }), context);
     const families = Object.values(Object.groupBy(addresses, familyOf));
     const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses;
     return first === undefined
-        ? new rotation_instance/* Instance */.cw(page, clock)
-        : new rotation_instance/* Instance */.cw(page.at(first), clock, others);
+        ? new instance/* Instance */.cw(page, clock)
+        : new instance/* Instance */.cw(page.at(first), clock, others);
 }
 function familyOf(address) {
     return address.includes(':') ? 'IPv6' : 'IPv4';
@@ -4191,8 +4390,8 @@ async function lastLook(backends, { over }) {
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
 var cancellation = __nccwpck_require__(323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
-var runner_inputs = __nccwpck_require__(393);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(648);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
@@ -4218,7 +4417,7 @@ function explainDoubt(doubt) {
         case 'same address':
             return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`;
         case 'same name':
-            return (`${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
+            return (`${describeOthers(doubt.others)} may be the same application, and the page does not show its address: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
         case 'too few serve':
             return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`;
@@ -4504,7 +4703,7 @@ function chart(samples) {
 
 
 
-const HEARTBEAT = 30_000;
+const report_HEARTBEAT = 30_000;
 class Report {
     #inputs;
     #said = new Map();
@@ -4547,7 +4746,7 @@ class Report {
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
-        else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
+        else if (elapsedMs - this.#lastLineMs >= report_HEARTBEAT) {
             this.#lastLineMs = elapsedMs;
             log/* log */.R.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
@@ -4630,7 +4829,7 @@ class Report {
             const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
             return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
         }
-        const out = this.#targets.filter(rotation_target/* isMoved */.yu);
+        const out = this.#targets.filter((target) => (0,rotation_target/* isMoved */.yu)(target) && isAsAsked(target));
         if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
             return '';
         }
@@ -4649,7 +4848,11 @@ function isInDrain(target) {
     return (isKnown &&
         !change.rolledBack &&
         (0,haproxy_server/* isOutOfRotation */.W)(now) &&
+        now.word !== 'MAINT' &&
         (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
+}
+function isAsAsked({ change, now, isKnown }) {
+    return !isKnown || change.state === undefined || (0,haproxy_server/* canBe */.gF)(now, change.state);
 }
 function mayBeReleased({ change, now }) {
     return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
@@ -4691,9 +4894,13 @@ async function main() {
 async function run(inputs, context) {
     const report = new Report(inputs);
     try {
-        const found = await find({ ...(0,runner_inputs/* wantedBy */.f)(inputs), pages: (0,pages/* openPages */.l)(inputs) }, context);
-        report.found(found.backends);
-        await report.succeed(await perform(inputs, found, context, report.onLook));
+        const wanted = { ...(0,runner_inputs/* wantedBy */.f)(inputs), pages: (0,pages/* openPages */.l)(inputs) };
+        const search = async () => {
+            const found = await find(wanted, context);
+            report.found(found.backends);
+            return found;
+        };
+        await report.succeed(await perform(inputs, search, context, report.onLook));
     }
     catch (error) {
         await lastLook(report.backends, context);
@@ -4759,8 +4966,8 @@ var advice = __nccwpck_require__(484);
 var cancellation = __nccwpck_require__(323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
-var runner_inputs = __nccwpck_require__(393);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(648);
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var runner_intent = __nccwpck_require__(718);
 // EXTERNAL MODULE: ./src/runner/log.ts
@@ -4829,7 +5036,7 @@ async function restoreOn(url, intent, inputs, context) {
     try {
         const instance = new rotation_instance/* Instance */.cw((0,pages/* reopenPage */.X)(url, inputs), context.clock);
         const limits = { signal: context.cancelled };
-        await (0,retry/* retry */.L)(() => instance.identify(limits), context);
+        await (0,retry/* retry */.L)(() => instance.identify(limits, 2), context);
         const elapsedMs = (0,runner_intent/* elapsedSince */.lP)(intent, instance);
         const left = await (0,settle_all/* settleAll */.j)(intended, async ({ backend, previous, servers }) => {
             const seen = await (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
@@ -5167,7 +5374,10 @@ function announceGaps(routes, { log }) {
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/instance.ts
+var rotation_instance = __nccwpck_require__(739);
 ;// CONCATENATED MODULE: ./src/rotation/return-stages.ts
+
 
 
 
@@ -5238,6 +5448,9 @@ class ReturnStages {
                 return false;
         }
     }
+    isReleasedElsewhere({ name, backend: { instance } }) {
+        return this.at('released', this.targets).some(({ name: other, backend }) => other === name && backend.instance !== instance && (0,rotation_instance/* areOne */.RV)(backend.instance, instance));
+    }
     isPartlyUp(target) {
         const isChecked = this.checked(this.at('released', [target])).length > 0;
         return isChecked && target.now.word === 'UP' && target.now.status !== 'UP';
@@ -5257,10 +5470,10 @@ function firstStage({ before }, route) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(419);
 ;// CONCATENATED MODULE: ./src/rotation/take-out-again.ts
 
 
@@ -5328,7 +5541,7 @@ class Returning {
     async confirm() {
         const kept = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(this.#stages.targets)), async (instance) => {
             const change = await this.#recheck(instance);
-            if (!(0,rotation_instance/* isReload */.ag)(change)) {
+            if (!(0,seen_process/* isReload */.ag)(change)) {
                 return true;
             }
             await this.#beginAgain(instance, change);
@@ -5389,7 +5602,7 @@ class Returning {
     }
     async #explain(instance, targets) {
         const change = await this.#recheck(instance);
-        if ((0,rotation_instance/* isReload */.ag)(change)) {
+        if ((0,seen_process/* isReload */.ag)(change)) {
             await this.#beginAgain(instance, change);
             return true;
         }
@@ -5423,11 +5636,14 @@ class Returning {
         const enter = (target) => {
             this.#stages.enter('released', [target]);
         };
-        const lost = await release(targets, enter, this.#context);
+        const ended = await release(targets, enter, this.#context);
+        const twice = ended.filter((target) => this.#stages.isReleasedElsewhere(target));
+        this.#stages.enter('released', twice);
+        const lost = ended.filter((target) => !twice.includes(target));
         const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
         await (0,settle_all/* settleAll */.j)([...groups], async ([instance, mine]) => {
             const change = await this.#recheck(instance);
-            if (!(0,rotation_instance/* isReload */.ag)(change)) {
+            if (!(0,seen_process/* isReload */.ag)(change)) {
                 throw (0,other_hands/* changedByOthers */.vh)(mine, change);
             }
             await this.#beginAgain(instance, change);
@@ -5435,7 +5651,7 @@ class Returning {
     }
     async #recheck(instance) {
         const change = await instance.recheck({ signal: this.#context.cancelled });
-        if ((0,rotation_instance/* isReload */.ag)(change)) {
+        if ((0,seen_process/* isReload */.ag)(change)) {
             this.#reloaded.set(instance, change);
         }
         return change;
@@ -5532,6 +5748,7 @@ async function unlessOthersActed(backends, context, work) {
 }
 async function outAgain(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
+    await (0,request/* lookAgain */.IK)(backends, { ...context, cancelled: context.over }).catch(() => undefined);
     const needed = targets.flatMap((target) => {
         const why = whyNotSpared(target, minUp);
         return why === undefined ? [] : [{ target, why }];
@@ -5695,39 +5912,52 @@ function formatDuration(ms) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IX: () => (/* binding */ shortOf),
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
-/* harmony export */   rj: () => (/* binding */ backendsAtStake)
+/* harmony export */   rj: () => (/* binding */ backendsAtStake),
+/* harmony export */   x5: () => (/* binding */ refusal)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
-/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
+/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(610);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(419);
+
+
 
 
 
 function backendsAtStake(backends) {
     return backends.filter(({ targets, followers }) => [...targets, ...followers].some(({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(before)));
 }
+function shortOf(backends, minUp) {
+    return backends.filter((backend) => servingIn(backend).length < (0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requiredIn */ .rY)(backend, minUp));
+}
 function guard(backends, minUp) {
-    const refused = backends.filter((backend) => servingIn(backend).length < minUp);
-    if (refused.length > 0) {
-        const isPossible = refused.every(({ others }) => others.length >= minUp);
-        const reasons = refused.map((backend) => refusal(backend, minUp));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons.join(' '), {
-            ...(!isPossible && { advice: 'Add a server, or name fewer at a time.' })
-        });
+    const short = shortOf(backends, minUp);
+    if (short.length > 0) {
+        throw refusal(short, minUp);
     }
+}
+function refusal(short, minUp) {
+    const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ');
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons, {
+        ...(!short.every((backend) => (0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .canBeMet */ .Mk)(backend, minUp)) && {
+            advice: 'Add a server, or name fewer at a time.'
+        })
+    });
 }
 function servingIn(backend) {
     return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
 }
-function refusal(backend, minUp) {
+function whyRefused(backend, minUp) {
     const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name);
     const serving = servingIn(backend);
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
     return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${minUp}; ` +
+        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
@@ -5738,12 +5968,14 @@ function isYetToBeChecked(server, { instance, seenAt }) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .ROUNDING */ .fR;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_4__/* .ROUNDING */ .fR;
     return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
-function whyNotServing({ name, status, weight, throttle }) {
+function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
-    return `${name} (${status}${weightNow})`;
+    const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT');
+    const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(secondsInState * 1_000)}` : '';
+    return `${name} (${status}${time}${weightNow})`;
 }
 
 
@@ -5754,18 +5986,15 @@ function whyNotServing({ name, status, weight, throttle }) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F5: () => (/* binding */ LOADING),
-/* harmony export */   ag: () => (/* binding */ isReload),
-/* harmony export */   cw: () => (/* binding */ Instance),
-/* harmony export */   fR: () => (/* binding */ ROUNDING)
+/* harmony export */   RV: () => (/* binding */ areOne),
+/* harmony export */   cw: () => (/* binding */ Instance)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(419);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 
 
-function isReload(change) {
-    return change === 'newer' || change === 'unclear';
-}
-const ROUNDING = 2_000;
+
 const LOOKS = 3;
 const AFTER_HARD_STOP = 1_000;
 const LOADING = 30_000;
@@ -5795,8 +6024,12 @@ class Instance {
     get firstProcess() {
         return this.#first;
     }
-    async identify(limits) {
-        this.#process = await this.#look(limits);
+    async identify(limits, looks = 1) {
+        const [seen, ...others] = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(Array.from({ length: looks }), () => this.#look(limits));
+        this.#process = seen;
+        if (seen && others.some((other) => other && !(0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(seen, other))) {
+            await this.refuseIfSeveral(limits);
+        }
         this.#first = this.#process;
     }
     async recheck(limits) {
@@ -5810,11 +6043,11 @@ class Instance {
                 this.#process = undefined;
                 return 'unknown';
             }
-            if (isSame(before, seen) && looks === 1) {
+            if ((0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(before, seen) && looks === 1) {
                 this.#process = { ...before, lastSeenAt: seen.lastSeenAt };
                 return 'same';
             }
-            if ([before, ...this.#former].some((former) => isSame(former, seen))) {
+            if ([before, ...this.#former].some((former) => (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(former, seen))) {
                 throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
             }
             const isNewer = seen.startedAt >= before.lastSeenAt;
@@ -5839,7 +6072,7 @@ class Instance {
         const here = this.#process;
         const there = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_1__/* .settleAll */ .j)(here === undefined ? [] : this.otherAddresses, async (address) => {
             const seen = await this.#look(limits, this.page.at(address));
-            return here !== undefined && seen !== undefined && isSame(here, seen) ? [] : [address];
+            return here !== undefined && seen !== undefined && (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(here, seen) ? [] : [address];
         });
         if (there.flat().length > 0) {
             throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
@@ -5875,8 +6108,49 @@ class Instance {
         }
     }
 }
-function isSame(one, other) {
-    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING;
+function areOne(one, other) {
+    return (one.process !== undefined && other.process !== undefined && (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(one.process, other.process));
+}
+
+
+/***/ }),
+
+/***/ 610:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Mk: () => (/* binding */ canBeMet),
+/* harmony export */   h2: () => (/* binding */ requirementOf),
+/* harmony export */   rY: () => (/* binding */ requiredIn)
+/* harmony export */ });
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+
+function requiredIn(backend, minUp) {
+    switch (minUp) {
+        case 'all':
+            return Math.max(1, countOf(backend.others));
+        default:
+            return typeof minUp === 'number'
+                ? minUp
+                : Math.ceil((countOf(backend.servers) * Number.parseInt(minUp)) / 100);
+    }
+}
+function canBeMet(backend, minUp) {
+    return countOf(backend.others) >= requiredIn(backend, minUp);
+}
+function requirementOf(backend, minUp) {
+    const required = String(requiredIn(backend, minUp));
+    switch (minUp) {
+        case 'all':
+            return `${required} (all others)`;
+        default:
+            return typeof minUp === 'number'
+                ? required
+                : `${required} (${minUp} of ${countOf(backend.servers)})`;
+    }
+}
+function countOf(servers) {
+    return servers.filter((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .isUnresolved */ .U4)(server)).length;
 }
 
 
@@ -5893,8 +6167,10 @@ function isSame(one, other) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 /* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(419);
+
 
 
 
@@ -5904,7 +6180,7 @@ function isAsLeft(server, state, elapsedMs) {
     return ((0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .canBe */ .gF)(server, state) &&
         (state !== 'maint' ||
             secondsInState === undefined ||
-            secondsInState * 1_000 >= elapsedMs - _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .ROUNDING */ .fR));
+            secondsInState * 1_000 >= elapsedMs - _seen_process_js__WEBPACK_IMPORTED_MODULE_3__/* .ROUNDING */ .fR));
 }
 const WHO = {
     same: 'HAProxy was not reloaded, so somebody else changed it',
@@ -5915,7 +6191,7 @@ const WHO = {
 function changedByOthers(lost, change) {
     const seen = lost.map((target) => {
         const { state } = target.change;
-        return `${target.fullName} ${state === undefined ? '' : `was asked for ${state} and `}is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`;
+        return `${target.fullName} ${state === undefined ? '' : `was asked for ${state} and `}is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`;
     });
     const agent = lost.some(({ now }) => now.hasAgent) ? ' An agent check is enabled there.' : '';
     const leader = lost.find(({ now }) => now.tracked !== undefined)?.now.tracked;
@@ -5933,7 +6209,7 @@ function reloadedMessage(instanceName, change, lost, next) {
     const what = change === 'unclear'
         ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
         : `HAProxy was reloaded or restarted at ${instanceName}`;
-    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
+    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
     return `${what}${again}: ${next}.`;
 }
 
@@ -5949,6 +6225,7 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   U6: () => (/* binding */ refuseIfOnlyHere),
 /* harmony export */   XS: () => (/* binding */ forEachBackend),
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
+/* harmony export */   m0: () => (/* binding */ refuseIfLost),
 /* harmony export */   th: () => (/* binding */ isOut)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
@@ -6011,6 +6288,16 @@ async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') 
                 `${instance.page.address ?? ''} does not show at ${differing.flat().join(', ')}.`);
         }
     });
+}
+async function refuseIfLost(targets, context) {
+    try {
+        refuseIfNotHeld(targets);
+    }
+    catch (error) {
+        const lost = targets.filter(({ now, change }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, change.state ?? 'ready'));
+        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .instancesOf */ .sG)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
+        throw error;
+    }
 }
 
 
@@ -6205,6 +6492,25 @@ function checkedElsewhere({ before }, all) {
 function leaderOf(target, all) {
     const { tracked } = target.now;
     return all.find(({ name, backend }) => name === tracked && backend.instance === target.backend.instance);
+}
+
+
+/***/ }),
+
+/***/ 419:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ft: () => (/* binding */ isSame),
+/* harmony export */   ag: () => (/* binding */ isReload),
+/* harmony export */   fR: () => (/* binding */ ROUNDING)
+/* harmony export */ });
+function isReload(change) {
+    return change === 'newer' || change === 'unclear';
+}
+const ROUNDING = 2_000;
+function isSame(one, other) {
+    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING;
 }
 
 
@@ -6643,6 +6949,7 @@ const DEFAULTS = {
     'hard-stop-after': '',
     'same-address': 'refuse',
     'min-up': '1',
+    'min-up-timeout': '0s',
     'fresh-check': 'true',
     restore: 'never',
     'dry-run': 'false',
@@ -6744,7 +7051,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 393:
+/***/ 648:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -6908,6 +7215,37 @@ function masked(credentials) {
     return credentials;
 }
 
+;// CONCATENATED MODULE: ./src/runner/names.ts
+function readBackends(reader) {
+    const list = reader.list('backend');
+    if (!list.includes('*')) {
+        return checkNames(reader, 'backend', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    }
+    return 'every';
+}
+function readServers(reader) {
+    const list = reader.list('server');
+    if (!list.includes('*') || reader.text('action') !== 'status') {
+        return checkNames(reader, 'server', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('server', '"*" means every server of the backend and stands alone.');
+    }
+    return 'every';
+}
+const NAME = /^[A-Za-z0-9_.:-]+$/;
+function checkNames(reader, name, list) {
+    for (const text of list.filter((each) => !NAME.test(each))) {
+        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
+        const every = text === '*' ? ' Servers must be named one by one; only action: status takes "*".' : '';
+        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
+    }
+    return [...new Set(list)];
+}
+
 ;// CONCATENATED MODULE: ./src/haproxy/commands.ts
 const COMMANDS = [
     'shutdown',
@@ -6934,6 +7272,7 @@ const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 
 
+
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS];
 const RESTORE = ['never', 'failure', 'always'];
 const SAME_ADDRESS = ['refuse', 'ignore'];
@@ -6953,7 +7292,8 @@ function readInputs() {
         onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
         hardStopAfterMs: readHardStopAfter(reader),
         sameAddress: reader.choice('same-address', SAME_ADDRESS),
-        minUp: reader.amount('min-up'),
+        minUp: readMinUp(reader),
+        minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
         freshCheck: reader.flag('fresh-check'),
         restore: reader.choice('restore', RESTORE),
         dryRun: reader.flag('dry-run'),
@@ -6969,13 +7309,13 @@ function readInputs() {
 }
 function wantedBy({ action, wait, dryRun, backends, servers }) {
     const isTakeOut = action === 'drain' || action === 'maint';
-    const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun;
+    const isChanging = isTakeOut || action === 'ready';
     return {
         backends,
         servers,
         withOthers: isTakeOut,
-        withProcess: isWaiting,
-        oneInstance: isTakeOut || action === 'ready'
+        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : wait ? 1 : 0,
+        oneInstance: isChanging
     };
 }
 function readWaitOptions(reader) {
@@ -6993,25 +7333,19 @@ function readHardStopAfter(reader) {
         ? undefined
         : reader.duration('hard-stop-after', '0s', '24h');
 }
-function readBackends(reader) {
-    const list = reader.list('backend');
-    if (!list.includes('*')) {
-        return checkNames(reader, 'backend', list);
+function readMinUp(reader) {
+    const text = reader.text('min-up');
+    const [, number, percent] = /^(?:(\d{1,9})|(\d{1,3})%)$/.exec(text) ?? [];
+    if (text === 'all') {
+        return text;
     }
-    if (list.length > 1) {
-        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    if (number === undefined && percent === undefined) {
+        reader.refuse('min-up', `"${text}" is not a number such as 2, a percentage such as 50%, or all.`);
     }
-    return 'every';
-}
-function readServers(reader) {
-    const list = reader.list('server');
-    if (!list.includes('*') || reader.text('action') !== 'status') {
-        return checkNames(reader, 'server', list);
+    if (Number(percent) > 99) {
+        reader.refuse('min-up', `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`);
     }
-    if (list.length > 1) {
-        reader.refuse('server', '"*" means every server of the backend and stands alone.');
-    }
-    return 'every';
+    return percent === undefined ? Number(number) : `${Number(percent)}%`;
 }
 function readExpect(reader) {
     const text = reader.text('expect');
@@ -7022,15 +7356,6 @@ function readExpect(reader) {
         reader.refuse('expect', 'only action: status can expect anything of the servers.');
     }
     return text === '' ? undefined : 'up';
-}
-const NAME = /^[A-Za-z0-9_.:-]+$/;
-function checkNames(reader, name, list) {
-    for (const text of list.filter((each) => !NAME.test(each))) {
-        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
-        const every = text === '*' ? ' Servers must be named one by one; only action: status takes "*".' : '';
-        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
-    }
-    return [...new Set(list)];
 }
 const OLD_WORDS = new Map([
     ['enable', 'ready'],

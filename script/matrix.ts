@@ -76,7 +76,7 @@ async function runTests(haproxy: string): Promise<JestReport> {
   try {
     const jest = spawn(
       'npm',
-      ['--silent', 'test', '--', behaviours, '--json', '--outputFile', file],
+      ['run', '--silent', 'test:all', '--', behaviours, '--json', '--outputFile', file],
       { env: { ...process.env, HAPROXY: haproxy }, stdio: ['ignore', 'ignore', 'pipe'] }
     )
     let said = ''

@@ -1,6 +1,6 @@
 import { perform } from './perform.ts'
 import { type Context, systemClock } from './rotation/context.ts'
-import { find } from './rotation/find.ts'
+import { find, type Found } from './rotation/find.ts'
 import { lastLook } from './rotation/last-look.ts'
 import { listenForCancel } from './runner/cancellation.ts'
 import { type Inputs, readInputs, wantedBy } from './runner/inputs.ts'
@@ -24,9 +24,13 @@ export async function main(): Promise<void> {
 async function run(inputs: Inputs, context: Context): Promise<void> {
   const report = new Report(inputs)
   try {
-    const found = await find({ ...wantedBy(inputs), pages: openPages(inputs) }, context)
-    report.found(found.backends)
-    await report.succeed(await perform(inputs, found, context, report.onLook))
+    const wanted = { ...wantedBy(inputs), pages: openPages(inputs) }
+    const search = async (): Promise<Found> => {
+      const found = await find(wanted, context)
+      report.found(found.backends)
+      return found
+    }
+    await report.succeed(await perform(inputs, search, context, report.onLook))
   } catch (error) {
     await lastLook(report.backends, context)
     await report.fail(error)

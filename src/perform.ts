@@ -1,3 +1,4 @@
+import type { Command } from './haproxy/commands.ts'
 import { type Backend, targetsOf } from './rotation/backend.ts'
 import { bringBack, routesOf } from './rotation/bring-back.ts'
 import { checkAdminAccess, command } from './rotation/command.ts'
@@ -11,40 +12,45 @@ import type { Outcome } from './rotation/outcome.ts'
 import { refuseIfNotReturnable, refuseUnknownStatus } from './rotation/refuse.ts'
 import type { Route } from './rotation/route.ts'
 import { describeOthers, refuseSharedAddresses } from './rotation/same-address.ts'
-import { takeOut, targetsToTakeOut } from './rotation/take-out.ts'
+import { takeOut } from './rotation/take-out.ts'
+import { targetsToTakeOut } from './rotation/targets-to-take-out.ts'
 import { isMoved, type Target } from './rotation/target.ts'
+import { takeTurn, type Turn } from './rotation/turn.ts'
 import type { OnLook } from './rotation/wait.ts'
 import type { Inputs } from './runner/inputs.ts'
 import { saveIntent } from './runner/intent.ts'
 
-/** Does what the action asks for, and says what was achieved. */
+/**
+ * Does what the action asks for, and says what was achieved.
+ *
+ * @param search finds the targets as they are now
+ */
 export async function perform(
   inputs: Inputs,
-  found: Found,
+  search: () => Promise<Found>,
   context: Context,
   onLook: OnLook
 ): Promise<Outcome> {
   const { action } = inputs
-  const { backends } = found
-  refuseUnknownStatus(targetsOf(backends))
+  const find = async (): Promise<Found> => {
+    const found = await search()
+    refuseUnknownStatus(targetsOf(found.backends))
+    return found
+  }
   switch (action) {
-    case 'status':
-      return observe(inputs, backends)
     case 'drain':
     case 'maint':
-      return performTakeOut({ ...inputs, action }, found, context, onLook)
+      return performTakeOut({ ...inputs, action }, find, context, onLook)
     case 'ready':
-      return performBringBack(inputs, backends, context, onLook)
+      return performBringBack(inputs, await find(), context, onLook)
+    case 'status':
+      return observe(inputs, await find())
     default:
-      if (inputs.dryRun) {
-        return dryRun(backends, `ask for ${action} of ${namesOf(targetsOf(backends))}`, context)
-      }
-      await command(action, backends, context)
-      return { kind: 'commanded' }
+      return performCommand(action, inputs, await find(), context)
   }
 }
 
-function observe({ expect }: Inputs, backends: readonly Backend[]): Outcome {
+function observe({ expect }: Inputs, { backends }: Found): Outcome {
   if (expect === undefined) {
     return { kind: 'observed' }
   }
@@ -52,36 +58,83 @@ function observe({ expect }: Inputs, backends: readonly Backend[]): Outcome {
   return { kind: 'all up' }
 }
 
+async function performCommand(
+  action: Command,
+  { dryRun: isDryRun }: Inputs,
+  { backends }: Found,
+  context: Context
+): Promise<Outcome> {
+  if (isDryRun) {
+    return dryRun(backends, `ask for ${action} of ${namesOf(targetsOf(backends))}`, context)
+  }
+  await command(action, backends, context)
+  return { kind: 'commanded' }
+}
+
+type TakeOutInputs = Inputs & { readonly action: 'drain' | 'maint' }
+
 async function performTakeOut(
-  inputs: Inputs & { readonly action: 'drain' | 'maint' },
-  { backends, shared }: Found,
+  inputs: TakeOutInputs,
+  search: () => Promise<Found>,
   context: Context,
   onLook: OnLook
 ): Promise<Outcome> {
   const { action, minUp, restore } = inputs
-  if (inputs.sameAddress === 'refuse') {
-    refuseSharedAddresses(shared)
-  }
+  const { found, isClaimed } = await turnOf(inputs, search, context)
+  const { backends, shared } = found
   if (shared.otherPort.length > 0) {
     context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`)
   }
   const targets = targetsToTakeOut(backends, action)
-  guard(backendsAtStake(backends), minUp)
+  if (!isClaimed) {
+    guard(backendsAtStake(backends), minUp)
+  }
   if (inputs.dryRun) {
     return dryRun(backends, plan(targets, action), context)
   }
   saveIntent(restore, action, targets)
   try {
     const wait = inputs.wait ? inputs.waitOptions : undefined
-    return await takeOut(backends, { ...inputs, state: action, wait, shared }, context, onLook)
+    const order = { ...inputs, state: action, isClaimed, wait, shared }
+    return await takeOut(backends, order, context, onLook)
   } finally {
     saveIntent(restore, action, targets.filter(isMoved))
   }
 }
 
+/** The targets, and whether they are claimed; a dry run claims none, and waits for no turn. */
+async function turnOf(
+  { minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }: Inputs,
+  search: () => Promise<Found>,
+  context: Context
+): Promise<Turn> {
+  const find = async (): Promise<Found> => {
+    const found = await search()
+    if (sameAddress === 'refuse') {
+      refuseSharedAddresses(found.shared)
+    }
+    return found
+  }
+  if (isDryRun || minUpTimeoutMs === 0) {
+    return { found: await find(), isClaimed: false }
+  }
+  const { pollMs } = waitOptions
+  let claimed: readonly Target[] = []
+  const onClaim = (targets: readonly Target[]): void => {
+    claimed = targets
+    saveIntent(restore, 'drain', targets)
+  }
+  try {
+    return await takeTurn(find, { minUp, timeoutMs: minUpTimeoutMs, pollMs, onClaim }, context)
+  } catch (error) {
+    saveIntent(restore, 'drain', claimed.filter(isMoved))
+    throw error
+  }
+}
+
 async function performBringBack(
   inputs: Inputs,
-  backends: readonly Backend[],
+  { backends }: Found,
   context: Context,
   onLook: OnLook
 ): Promise<Outcome> {

@@ -74,7 +74,7 @@ async function restoreOn(
   try {
     const instance = new Instance(reopenPage(url, inputs), context.clock)
     const limits = { signal: context.cancelled }
-    await retry(() => instance.identify(limits), context)
+    await retry(() => instance.identify(limits, 2), context)
     const elapsedMs = elapsedSince(intent, instance)
     const left = await settleAll(intended, async ({ backend, previous, servers }) => {
       const seen = await retry(() => instance.page.look(limits, backend), context)

@@ -1,30 +1,30 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction, startAction } from '../support/runner.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
 
 let farm: Farm
 let traffic: Traffic | undefined
-let middleman: Middleman | undefined
+let faultProxy: FaultProxy | undefined
 afterEach(async () => {
   await traffic?.stop()
   traffic = undefined
-  await middleman?.stop()
-  middleman = undefined
+  await faultProxy?.stop()
+  faultProxy = undefined
   await farm.stop()
 })
 
 /** Stands before the statistics page from now on, so that a test can see what is asked for. */
-async function record(): Promise<Middleman> {
-  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-  return middleman
+async function record(): Promise<FaultProxy> {
+  faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+  return faultProxy
 }
 
 /** What was asked for of which server, in that order; `hdown` again, after a check that ran meanwhile, once. */
-function asked({ requests }: Middleman): string[] {
+function asked({ requests }: FaultProxy): string[] {
   return requests
     .filter(({ method }) => method === 'POST')
     .map(({ body }) => new URLSearchParams(body))
@@ -40,7 +40,7 @@ async function stage(options: FarmOptions = {}): Promise<void> {
 
 function inputs(): Record<string, string> {
   return {
-    'stats-url': middleman?.through(farm.statsUrl) ?? farm.statsUrl,
+    'stats-url': faultProxy?.through(farm.statsUrl) ?? farm.statsUrl,
     backend: 'web',
     server: 'app1',
     'poll-interval': '200ms',

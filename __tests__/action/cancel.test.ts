@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, type RunningAction, runPost, startAction } from '../support/runner.ts'
 import { until } from '../support/until.ts'
 
@@ -19,8 +19,8 @@ async function stage(options: FarmOptions = {}): Promise<void> {
   stops.push(() => farm.stop())
 }
 
-async function middleman(): Promise<Middleman> {
-  const started = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+async function faultProxy(): Promise<FaultProxy> {
+  const started = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => started.stop())
   return started
 }
@@ -55,7 +55,7 @@ async function end(
 }
 
 /** Spoils the look that reads a change back, and with `for ever` every look after it. */
-function spoilReadBack(wire: Middleman, times: 'once' | 'for ever'): void {
+function spoilReadBack(wire: FaultProxy, times: 'once' | 'for ever'): void {
   let first: number | undefined
   wire.fault = ({ number, request }) => {
     const isReadBack =
@@ -68,7 +68,7 @@ function spoilReadBack(wire: Middleman, times: 'once' | 'for ever'): void {
 }
 
 /** Resolves once the look that reads a change back is under way. */
-function untilReadBack(wire: Middleman): Promise<void> {
+function untilReadBack(wire: FaultProxy): Promise<void> {
   return until(() => {
     const change = wire.requests.findIndex(({ method }) => method === 'POST')
     return change >= 0 && wire.requests.length > change + 1
@@ -152,7 +152,7 @@ test('a second and a third signal change nothing', async () => {
 
 test('SIGINT before the first look is answered says that nothing was changed', async () => {
   await stage()
-  const wire = await middleman()
+  const wire = await faultProxy()
   wire.fault = () => ({ kind: 'silence' })
   const run = startAction(inputsFor({ 'stats-url': wire.through(farm.statsUrl) }))
   await until(() => wire.requests.length > 0)
@@ -167,7 +167,7 @@ test('SIGINT before the first look is answered says that nothing was changed', a
 
 test('SIGINT between change and read-back says what is not known when HAProxy stays silent', async () => {
   await stage()
-  const wire = await middleman()
+  const wire = await faultProxy()
   spoilReadBack(wire, 'for ever')
   const inputs = inputsFor({ 'stats-url': wire.through(farm.statsUrl), restore: 'failure' })
   const run = startAction(inputs)
@@ -185,7 +185,7 @@ test('SIGINT between change and read-back says what is not known when HAProxy st
 
 test('SIGINT between change and read-back looks once more and says the state', async () => {
   await stage()
-  const wire = await middleman()
+  const wire = await faultProxy()
   spoilReadBack(wire, 'once')
   const run = startAction(inputsFor({ 'stats-url': wire.through(farm.statsUrl) }))
   await untilReadBack(wire)
@@ -198,7 +198,7 @@ test('SIGINT between change and read-back looks once more and says the state', a
 
 test('SIGINT while a change is not answered ends before the runner loses patience', async () => {
   await stage()
-  const wire = await middleman()
+  const wire = await faultProxy()
   wire.fault = ({ request }) => (request?.method === 'POST' ? { kind: 'stall-headers' } : undefined)
   const inputs = inputsFor({
     'stats-url': wire.through(farm.statsUrl),
@@ -230,7 +230,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       statsLines: ['stats admin if FALSE']
     })
     stops.push(() => second.stop())
-    const wire = await middleman()
+    const wire = await faultProxy()
     // The first request to roll back does not arrive; the second comes a moment after it.
     let lost = 0
     wire.fault = ({ number, request }) => {
@@ -258,7 +258,7 @@ test('a roll-back that HAProxy does not answer ends in time after a cancel, and 
     statsLines: ['stats admin if FALSE']
   })
   stops.push(() => second.stop())
-  const wire = await middleman()
+  const wire = await faultProxy()
   wire.fault = ({ request }) =>
     request?.body.includes('action=start') === true ? { kind: 'silence' } : undefined
   const inputs = inputsFor({
@@ -301,7 +301,7 @@ test('SIGINT after the drain of a return has ended leaves the server to its heal
   await stage()
   await farm.set('app1', 'maint')
   farm.app('app1').health = 503
-  const wire = await middleman()
+  const wire = await faultProxy()
   const run = startAction(inputsFor({ action: 'ready', 'stats-url': wire.through(farm.statsUrl) }))
   await until(() => wire.requests.at(-1)?.method === 'GET' && isReleased(wire))
   const { result, tookMs } = await end(run, 'SIGINT')
@@ -313,7 +313,7 @@ test('SIGINT after the drain of a return has ended leaves the server to its heal
   await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 
-function isReleased(wire: Middleman): boolean {
+function isReleased(wire: FaultProxy): boolean {
   return wire.requests.some(({ body }) => body.includes('action=start'))
 }
 

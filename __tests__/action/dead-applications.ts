@@ -1,7 +1,7 @@
 import { type Farm, startFarm } from '../support/farm.ts'
 import { haproxyVersion } from '../support/haproxy.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePorts } from '../support/ports.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
 
@@ -44,7 +44,7 @@ export async function startDeadApplications(): Promise<DeadApplications> {
         ])
         .join('\n')
   })
-  const wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  const wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   const users = new Map(backends.map(({ name, port }) => [name, `http://127.0.0.1:${port}`]))
   return new DeadApplications(farm, wire, users)
 }
@@ -62,13 +62,13 @@ async function healths(): Promise<Record<string, string>> {
 
 class DeadApplications {
   readonly #farm: Farm
-  readonly #wire: Middleman
+  readonly #wire: FaultProxy
   readonly #users: ReadonlyMap<string, string>
   readonly #newcomers: Traffic[] = []
   readonly #pinned: Traffic[] = []
   #met: Promise<Counts> | undefined
 
-  constructor(farm: Farm, wire: Middleman, users: ReadonlyMap<string, string>) {
+  constructor(farm: Farm, wire: FaultProxy, users: ReadonlyMap<string, string>) {
     this.#farm = farm
     this.#wire = wire
     this.#users = users

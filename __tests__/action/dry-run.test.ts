@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, runAction, runPost } from '../support/runner.ts'
 
 /** Health checks that do not fail because the test itself is slow to answer. */
@@ -14,13 +14,13 @@ afterEach(async () => {
 
 interface Stage {
   readonly farm: Farm
-  readonly wire: Middleman
+  readonly wire: FaultProxy
 }
 
 async function stage(options: FarmOptions = {}): Promise<Stage> {
   const farm = await startFarm({ backendLines: patient, ...options })
   stops.push(() => farm.stop())
-  const wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  const wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => wire.stop())
   return { farm, wire }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { type Application } from '../support/application.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
 // Ten thousand servers take a while to start on a machine that is busy.
@@ -9,13 +9,13 @@ jest.setTimeout(60_000)
 
 const CHECK = 'check inter 200ms fall 3 rise 2'
 let farms: Farm[]
-let middleman: Middleman | undefined
+let faultProxy: FaultProxy | undefined
 beforeEach(() => {
   farms = []
-  middleman = undefined
+  faultProxy = undefined
 })
 afterEach(async () => {
-  await middleman?.stop()
+  await faultProxy?.stop()
   await Promise.all(farms.map((farm) => farm.stop()))
 })
 
@@ -121,13 +121,13 @@ test.each(['maint', 'drain', 'ready', 'shutdown', 'hdown'])(
   'every server at once cannot be asked for %s, and HAProxy is not even looked at',
   async (action) => {
     const farm = await start({ servers: 2 })
-    middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-    const url = middleman.through(farm.statsUrl)
+    faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    const url = faultProxy.through(farm.statsUrl)
     const result = await look(url, { action, expect: '' })
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toBe('Nothing was changed: please correct server.')
     expect(result.annotations[0]?.message).toContain('Servers must be named one by one')
-    expect(middleman.connections).toEqual([])
+    expect(faultProxy.connections).toEqual([])
     expect([await farm.status('app1'), await farm.status('app2')]).toEqual(['UP', 'UP'])
   }
 )
@@ -150,8 +150,8 @@ describe('ten thousand servers', () => {
 
   async function lookAt(disabled: number, inputs: Record<string, string>): Promise<ActionResult> {
     const farm = await start({ servers: 1, extra: many(disabled) })
-    middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-    const result = await look(middleman.through(farm.statsUrl), inputs)
+    faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    const result = await look(faultProxy.through(farm.statsUrl), inputs)
     // A notice, for the output that is too large.
     expect(result.annotations.filter(({ level }) => level === 'notice')).toHaveLength(1)
     expect(result.outputs['result']).toBe('')
@@ -168,7 +168,7 @@ describe('ten thousand servers', () => {
     expect(result.exitCode).toBe(0)
     expect(result.lastLine).toMatch(/^All 10001 servers are up: 1 in web, 1000 in b0, 1000 in b1, /)
     expect(result.summary).toContain('<p>and 9951 more, all up</p>')
-    expect(middleman?.requests.map(({ path }) => path)).toEqual(['/admin;csv'])
+    expect(faultProxy?.requests.map(({ path }) => path)).toEqual(['/admin;csv'])
   })
 
   test('of which many are not up have a line for 50 of them, and counts', async () => {
@@ -181,7 +181,7 @@ describe('ten thousand servers', () => {
     expect(linesOf(result)).toHaveLength(50)
     expect(result.log).toContain('And 250 more servers not up.')
     expect(result.summary).toContain('<p>and 9951 more: ')
-    expect(middleman?.requests).toHaveLength(1)
+    expect(faultProxy?.requests).toHaveLength(1)
   })
 
   test('of which two are not up are red, and the two are named', async () => {
@@ -199,10 +199,10 @@ describe('ten thousand servers', () => {
 
   test('are many enough that a backend of them costs one request, too', async () => {
     const farm = await start({ servers: 1, extra: many(0) })
-    middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-    const result = await look(middleman.through(farm.statsUrl), { backend: 'b3' })
+    faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    const result = await look(faultProxy.through(farm.statsUrl), { backend: 'b3' })
     expect(result.lastLine).toBe('All 1000 servers are up: 1000 in b3.')
-    expect(middleman.requests.map(({ path }) => path)).toEqual(['/admin;csv;scope=b3'])
+    expect(faultProxy.requests.map(({ path }) => path)).toEqual(['/admin;csv;scope=b3'])
     expect(JSON.parse(result.outputs['result'] ?? '')).toHaveLength(1_000)
   })
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type DnsServer, startDnsServer } from '../support/dns-server.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort } from '../support/ports.ts'
 import { type RunningAction, startAction } from '../support/runner.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
@@ -11,7 +11,7 @@ const unresolved = 'MAINT (resolution)'
 
 let dns: DnsServer
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 let users: Traffic | undefined
 beforeEach(async () => {
   dns = await startDnsServer()
@@ -43,7 +43,7 @@ async function stage(options: string): Promise<void> {
         `  server app2 127.0.0.1:${String(app2?.port)}`
       ].join('\n')
   })
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   users = startTraffic(`http://127.0.0.1:${port}`, { workers: 2, pauseMs: 5 })
   await seen(/^(UP|no check)$/)
 }

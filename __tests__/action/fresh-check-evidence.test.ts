@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction, runPost, startAction } from '../support/runner.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
 
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 const crowds: Traffic[] = []
 afterEach(async () => {
   await Promise.all(crowds.splice(0).map((traffic) => traffic.stop()))
@@ -17,7 +17,7 @@ afterEach(async () => {
 
 async function stage(options: FarmOptions = {}): Promise<void> {
   farm = await startFarm(options)
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
 }
 
 /** A check like this for app1, and none for the others. */

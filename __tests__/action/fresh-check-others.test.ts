@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, type RunningAction, runAction, startAction } from '../support/runner.ts'
 import { makeStateFile } from '../support/state-file.ts'
 
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
@@ -14,7 +14,7 @@ afterEach(async () => {
 async function stage(options: FarmOptions = {}): Promise<void> {
   farm = await startFarm({ serverOptions: 'check inter 200ms fall 3 rise 2', ...options })
   stops.push(() => farm.stop())
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => wire.stop())
 }
 
@@ -99,7 +99,7 @@ test('a HAProxy that answers late keeps no pinned client of another one on a dea
   await stage()
   const late = await startFarm({ applications: farm.applications })
   stops.push(() => late.stop())
-  const lateWire = await startMiddleman({ port: Number(new URL(late.statsUrl).port) })
+  const lateWire = await startFaultProxy({ port: Number(new URL(late.statsUrl).port) })
   stops.push(() => lateWire.stop())
   for (const each of [farm, late]) await each.set('app1', 'maint')
   farm.app('app1').health = 503

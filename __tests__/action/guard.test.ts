@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
 let farm: Farm
@@ -16,8 +16,8 @@ async function stage(options: FarmOptions = {}): Promise<Farm> {
   return farm
 }
 
-async function middleman(): Promise<Middleman> {
-  const started = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+async function faultProxy(): Promise<FaultProxy> {
+  const started = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => started.stop())
   return started
 }
@@ -47,7 +47,7 @@ test.each(['drain', 'maint'])(
   '%s of the only serving server is refused before any change',
   async (action) => {
     await stage({ servers: ['app1'] })
-    const wire = await middleman()
+    const wire = await faultProxy()
     const result = await run({ action, 'stats-url': wire.through(farm.statsUrl) })
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false', status: 'no check' } })
     expect(wire.requests.map(({ method }) => method)).toEqual(['GET'])
@@ -157,7 +157,7 @@ test.each(['false', 'true'])(
   'when the other server goes out between look and change, the change is rolled back (wait: %s)',
   async (wait) => {
     await stage()
-    const wire = await middleman()
+    const wire = await faultProxy()
     // The first request does not arrive, and before the second somebody takes out the other server.
     let change = 0
     wire.fault = ({ number, request }) => {
@@ -211,7 +211,7 @@ test('of a backend taken from two HAProxies each is guarded again after the chan
   const first = await stage()
   const second = await startFarm({ serverOptions: '', applications: first.applications })
   stops.push(() => second.stop())
-  const wire = await middleman()
+  const wire = await faultProxy()
   let change = 0
   wire.fault = ({ number, request }) => {
     if (request?.method === 'POST' && change === 0) change = number

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
-import { type Middleman, type RecordedRequest, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, type RecordedRequest, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, runAction, runPost } from '../support/runner.ts'
 
 /** Health checks that do not fail because the test itself is slow to answer. */
@@ -17,10 +17,10 @@ async function farmOf(options: FarmOptions = {}): Promise<Farm> {
   return farm
 }
 
-async function middlemanOf(farm: Farm): Promise<Middleman> {
-  const middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
-  stops.push(() => middleman.stop())
-  return middleman
+async function faultProxyOf(farm: Farm): Promise<FaultProxy> {
+  const faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+  stops.push(() => faultProxy.stop())
+  return faultProxy
 }
 
 /** Two HAProxies in front of the same applications; the options are those of the second. */
@@ -43,12 +43,12 @@ function inputsFor(urls: readonly string[], more: Readonly<Record<string, string
   }
 }
 
-function posts({ requests }: Middleman): readonly RecordedRequest[] {
+function posts({ requests }: FaultProxy): readonly RecordedRequest[] {
   return requests.filter(({ method }) => method === 'POST')
 }
 
 /** The paths of all looks at servers; the page without `;csv` shows the process. */
-function looks({ requests }: Middleman): string[] {
+function looks({ requests }: FaultProxy): string[] {
   return requests.map(({ path }) => path).filter((path) => path.includes(';csv'))
 }
 
@@ -83,11 +83,11 @@ test('a server that was in drain on the first HAProxy is rolled back into drain 
 
 test('with one HAProxy out of reach nothing is changed anywhere', async () => {
   const [first, second] = await pair()
-  const middleman = await middlemanOf(first)
+  const faultProxy = await faultProxyOf(first)
   await second.haproxy.stop()
-  const result = await runAction(inputsFor([middleman.through(first.statsUrl), second.statsUrl]))
+  const result = await runAction(inputsFor([faultProxy.through(first.statsUrl), second.statsUrl]))
   expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
-  expect(posts(middleman)).toEqual([])
+  expect(posts(faultProxy)).toEqual([])
   expect(await first.status('app1')).toBe('UP')
   expect(result.lastLine).toContain(second.statsUrl)
   expect(result.lastLine).toContain('refused the connection')
@@ -143,21 +143,23 @@ test('ten HAProxies cost thirty requests and about the time of one', async () =>
     Array.from({ length: 9 }, () => farmOf({ applications: first.applications, serverOptions: '' }))
   )
   const farms = [first, ...others]
-  const middlemen = await Promise.all(farms.map(middlemanOf))
-  const urls = middlemen.map((middleman, index) => middleman.through(farms[index]?.statsUrl ?? ''))
+  const faultProxies = await Promise.all(farms.map(faultProxyOf))
+  const urls = faultProxies.map((faultProxy, index) =>
+    faultProxy.through(farms[index]?.statsUrl ?? '')
+  )
 
   const one = await runAction(inputsFor(urls.slice(0, 1)))
   expect(one.exitCode).toBe(0)
   await first.set('app1', 'ready')
-  middlemen[0]?.reset()
+  faultProxies[0]?.reset()
 
   const ten = await runAction(inputsFor(urls))
   expect(ten).toMatchObject({
     exitCode: 0,
     outputs: { changed: 'true', status: 'MAINT', 'previous-status': 'no check' }
   })
-  expect(middlemen.map(({ requests }) => requests.map(({ method }) => method))).toEqual(
-    middlemen.map(() => ['GET', 'POST', 'GET'])
+  expect(faultProxies.map(({ requests }) => requests.map(({ method }) => method))).toEqual(
+    faultProxies.map(() => ['GET', 'POST', 'GET'])
   )
   expect(results(ten).map(({ instance, server, status }) => [instance, server, status])).toEqual(
     urls.map((url) => [url, 'app1', 'MAINT'])
@@ -172,13 +174,13 @@ test('ten HAProxies cost thirty requests and about the time of one', async () =>
 
 test('six HAProxies that do not answer cost the deadline of one', async () => {
   const farm = await farmOf({ serverOptions: '' })
-  const middlemen = await Promise.all(Array.from({ length: 6 }, () => middlemanOf(farm)))
-  for (const middleman of middlemen) middleman.fault = () => ({ kind: 'silence' })
-  const urls = middlemen.map((middleman) => middleman.through(farm.statsUrl))
-  const result = await runAction(inputsFor(urls, { 'request-timeout': '1s' }))
+  const faultProxies = await Promise.all(Array.from({ length: 6 }, () => faultProxyOf(farm)))
+  for (const faultProxy of faultProxies) faultProxy.fault = () => ({ kind: 'silence' })
+  const urls = faultProxies.map((faultProxy) => faultProxy.through(farm.statsUrl))
+  const result = await runAction(inputsFor(urls, { 'request-timeout': '500ms' }))
   expect(result.exitCode).toBe(1)
   for (const url of urls) expect(result.lastLine).toContain(url)
-  // Three attempts of 1 s each; one HAProxy after the other would be 18 s and more.
+  // Four attempts of 500 ms and 3.75 s of pauses; one HAProxy after the other would be 34 s.
   expect(result.durationMs).toBeLessThan(12_000)
 })
 
@@ -209,10 +211,10 @@ test('each URL may carry its own user name and password, which nobody gets to se
 
 test('an answer that is lost again and again is a failure that says the true end state', async () => {
   const [first, second] = await pair()
-  const middleman = await middlemanOf(second)
-  middleman.fault = ({ request }) =>
+  const faultProxy = await faultProxyOf(second)
+  faultProxy.fault = ({ request }) =>
     request?.method === 'POST' ? { kind: 'reset-after' } : undefined
-  const lossy = middleman.through(second.statsUrl)
+  const lossy = faultProxy.through(second.statsUrl)
   const result = await runAction(inputsFor([first.statsUrl, lossy]))
   expect(result.exitCode).toBe(1)
   expect(await first.status('app1')).toMatch(/^UP/)
@@ -226,14 +228,14 @@ test('an answer that is lost again and again is a failure that says the true end
 
 test('an HAProxy that is gone after the change is said to be in a state that is not known', async () => {
   const [first, second] = await pair()
-  const middleman = await middlemanOf(second)
+  const faultProxy = await faultProxyOf(second)
   let cut = false
-  middleman.fault = ({ request }) => {
+  faultProxy.fault = ({ request }) => {
     if (cut) return { kind: 'refuse' }
     cut = request?.method === 'POST'
     return cut ? { kind: 'reset-after' } : undefined
   }
-  const gone = middleman.through(second.statsUrl)
+  const gone = faultProxy.through(second.statsUrl)
   const result = await runAction(
     inputsFor([first.statsUrl, gone], { restore: 'always', 'request-timeout': '2s' })
   )
@@ -245,7 +247,7 @@ test('an HAProxy that is gone after the change is said to be in a state that is 
   expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is rolled back, UP`)
 
   // What may be out of rotation is the post step's to restore.
-  middleman.fault = undefined
+  faultProxy.fault = undefined
   cut = false
   const post = await runPost(result, inputsFor([first.statsUrl, gone], { restore: 'always' }))
   expect(post.exitCode).toBe(0)
@@ -254,9 +256,9 @@ test('an HAProxy that is gone after the change is said to be in a state that is 
 
 test('a roll-back that fails is the first thing said, and the post step tries again', async () => {
   const [first, second] = await pair(readOnly)
-  const middleman = await middlemanOf(first)
-  const stuck = middleman.through(first.statsUrl)
-  middleman.fault = ({ request }) =>
+  const faultProxy = await faultProxyOf(first)
+  const stuck = faultProxy.through(first.statsUrl)
+  faultProxy.fault = ({ request }) =>
     request?.body.includes('action=enable') ? { kind: 'reset-before' } : undefined
   const inputs = inputsFor([stuck, second.statsUrl], { restore: 'failure' })
   const result = await runAction(inputs)
@@ -268,7 +270,7 @@ test('a roll-back that fails is the first thing said, and the post step tries ag
   expect(result.outputs['changed']).toBe('true')
   expect(result.lastLine).toMatch(/post step brings .*app1.* back/)
 
-  middleman.fault = undefined
+  faultProxy.fault = undefined
   const post = await runPost(result, inputs, { jobStatus: 'failure' })
   expect(post.exitCode).toBe(0)
   await first.until(async () => (await first.status('app1')) === 'UP')
@@ -286,26 +288,26 @@ test("backend '*' reads the whole page once and from then on only the backends t
         ])
         .join('\n')
   })
-  const middleman = await middlemanOf(farm)
+  const faultProxy = await faultProxyOf(farm)
   const result = await runAction(
-    inputsFor([middleman.through(farm.statsUrl)], { backend: '*', wait: 'true' })
+    inputsFor([faultProxy.through(farm.statsUrl)], { backend: '*', wait: 'true' })
   )
   expect(result.exitCode).toBe(0)
   expect(await farm.status('app1')).toBe('MAINT')
   expect(await farm.status('app1', 'api')).toBe('MAINT')
   expect(results(result).map(({ backend }) => backend)).toEqual(['web', 'api'])
-  const [whole, ...later] = looks(middleman)
+  const [whole, ...later] = looks(faultProxy)
   expect(whole).toBe('/admin;csv')
   expect(new Set(later)).toEqual(new Set(['/admin;csv;scope=web', '/admin;csv;scope=api']))
-  expect(posts(middleman)).toHaveLength(2)
+  expect(posts(faultProxy)).toHaveLength(2)
 })
 
 test('a named backend is the only one that is read once the whole page was seen', async () => {
   const farm = await farmOf()
-  const middleman = await middlemanOf(farm)
-  const result = await runAction(inputsFor([middleman.through(farm.statsUrl)], { wait: 'true' }))
+  const faultProxy = await faultProxyOf(farm)
+  const result = await runAction(inputsFor([faultProxy.through(farm.statsUrl)], { wait: 'true' }))
   expect(result.exitCode).toBe(0)
-  const [whole, ...later] = looks(middleman)
+  const [whole, ...later] = looks(faultProxy)
   expect(whole).toBe('/admin;csv')
   expect(new Set(later)).toEqual(new Set(['/admin;csv;scope=web']))
 })
@@ -339,14 +341,14 @@ test("with '*' a server and the one that tracks it go out and come back together
 test("with '*' a server and the one that tracks it are rolled back, whichever comes first", async () => {
   const farm = await farmOf(tracking())
   const second = await farmOf({ ...tracking(), ...readOnly, applications: farm.applications })
-  const middleman = await middlemanOf(farm)
+  const faultProxy = await faultProxyOf(farm)
   // The request to roll back the leading server needs a second attempt.
   let lost = 0
-  middleman.fault = ({ number, request }) => {
+  faultProxy.fault = ({ number, request }) => {
     if (lost === 0 && request?.body.includes('b=web&action=enable') === true) lost = number
     return lost > 0 && number === lost ? { kind: 'reset-before' } : undefined
   }
-  const url = middleman.through(farm.statsUrl)
+  const url = faultProxy.through(farm.statsUrl)
   const result = await runAction(inputsFor([url, second.statsUrl], { backend: '*' }))
   expect(lost).toBeGreaterThan(0)
   expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
@@ -363,7 +365,7 @@ test("with '*' the one that tracks waits for the slow health check of the other"
   const inputs = inputsFor([farm.statsUrl], { backend: '*', wait: 'true', 'wait-timeout': '30s' })
   expect((await runAction(inputs)).exitCode).toBe(0)
   // Much longer than the time between two looks.
-  farm.app('app1').healthDelayMs = 7_000
+  farm.app('app1').healthDelayMs = 3_000
   const back = await runAction({ ...inputs, action: 'ready' })
   expect(back).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
   expect(back.log).not.toContain('lost the admin state')

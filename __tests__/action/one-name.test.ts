@@ -3,7 +3,7 @@ import type { Application } from '../support/application.ts'
 import { startBalancer } from '../support/balancer.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { startMiddleman } from '../support/middleman.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { makeResolver } from '../support/names.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
@@ -197,7 +197,7 @@ describe('two HAProxies behind one address that answer in turn', () => {
 
   /** A port at which a HAProxy shows the process id that any other shows, as in containers. */
   async function inContainer(farm: Farm): Promise<number> {
-    const wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+    const wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
     stops.push(() => wire.stop())
     // As long as the true one, for the answer comes in chunks of known length.
     const rewrite = (answer: Buffer): Buffer =>

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startAgent } from '../support/agent.ts'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import {
   type ActionResult,
   runAction,
@@ -13,7 +13,7 @@ import {
 } from '../support/runner.ts'
 
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
@@ -22,7 +22,7 @@ afterEach(async () => {
 async function stage(options: FarmOptions = {}): Promise<void> {
   farm = await startFarm({ servers: 3, ...options })
   stops.push(() => farm.stop())
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => wire.stop())
 }
 
@@ -67,7 +67,7 @@ async function byHand(...orders: readonly string[]): Promise<void> {
   await farm.haproxy.command(orders.join('; '))
 }
 
-/** HAProxy counts whole seconds, so an order must be this much later to be told from another. */
+/** HAProxy counts whole seconds, so an order must be this much later to differ from another. */
 const later = 3_500
 
 function expectRed(result: ActionResult, ...said: readonly (string | RegExp)[]): void {

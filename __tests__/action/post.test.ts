@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type JobStatus, runAction, runPost, startAction } from '../support/runner.ts'
 import { startTraffic } from '../support/traffic.ts'
 import { until } from '../support/until.ts'
@@ -27,14 +27,14 @@ async function stage(options: FarmOptions = {}): Promise<void> {
   }
 }
 
-async function middleman(): Promise<Middleman> {
-  const started = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+async function faultProxy(): Promise<FaultProxy> {
+  const started = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => started.stop())
   return started
 }
 
 /** What was asked for, in that order. */
-function actions({ requests }: Middleman): string[] {
+function actions({ requests }: FaultProxy): string[] {
   return requests
     .filter(({ method }) => method === 'POST')
     .map(({ body }) => new URLSearchParams(body).get('action') ?? '')
@@ -87,7 +87,7 @@ describe('whether to restore', () => {
 test('after a cancel the post step brings the server back with a fresh health check', async () => {
   await stage({ servers: ['app1'] })
   const held = await holdConnection(farm.userUrl)
-  const wire = await middleman()
+  const wire = await faultProxy()
   const url = wire.through(farm.statsUrl)
   const given = { ...inputs, 'stats-url': url, restore: 'failure', 'min-up': '0' }
   const run = startAction(given)
@@ -232,7 +232,7 @@ test('what the main step has rolled back itself is not the post step’s to rest
 test('what the main step could not roll back is said first, and tried again by the post step', async () => {
   await stage({ servers: ['app1'] })
   const held = await holdConnection(farm.userUrl)
-  const wire = await middleman()
+  const wire = await faultProxy()
   wire.fault = ({ request }) =>
     request?.body.includes('action=enable') === true ? { kind: 'reset-before' } : undefined
   const given = {
@@ -353,7 +353,7 @@ test('a server and the one that tracks it are restored together', async () => {
         )
       ].join('\n')
   })
-  const wire = await middleman()
+  const wire = await faultProxy()
   const url = wire.through(farm.statsUrl)
   const given = { ...inputs, 'stats-url': url, backend: '*', restore: 'always' }
   const main = await runAction(given)
@@ -374,7 +374,7 @@ test('a server and the one that tracks it are restored together', async () => {
 
 test('a main step that is killed in the middle of its change has left word for the post step', async () => {
   await stage()
-  const wire = await middleman()
+  const wire = await faultProxy()
   wire.fault = ({ request }) => (request?.method === 'POST' ? { kind: 'stall-headers' } : undefined)
   const given = { ...inputs, 'stats-url': wire.through(farm.statsUrl), restore: 'failure' }
   const run = startAction(given)

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { makeResolver, type Resolver } from '../support/names.ts'
 import { type ActionResult, runAction, runPost, startAction } from '../support/runner.ts'
 
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
@@ -16,7 +16,7 @@ afterEach(async () => {
 async function stage(extra = ''): Promise<void> {
   farm = await startFarm({ extra })
   stops.push(() => farm.stop())
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => wire.stop())
 }
 

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Application } from '../support/application.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort, freePorts } from '../support/ports.ts'
 import { type ActionResult, type RunningAction, runAction, startAction } from '../support/runner.ts'
 
 let farm: Farm
-let wire: Middleman
+let wire: FaultProxy
 const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
@@ -57,7 +57,7 @@ async function stage(
     }
   })
   stops.push(() => farm.stop())
-  wire = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   stops.push(() => wire.stop())
   return made
 }

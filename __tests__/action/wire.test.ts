@@ -1,30 +1,30 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { runAction, startAction } from '../support/runner.ts'
 import { until } from '../support/until.ts'
 
 let farm: Farm
-let middleman: Middleman
+let faultProxy: FaultProxy
 
 async function stage(options: Parameters<typeof startFarm>[0]): Promise<void> {
   farm = await startFarm(options)
-  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
 }
 
 afterEach(async () => {
-  await middleman.stop()
+  await faultProxy.stop()
   await farm.stop()
 })
 
 function methods(): string[] {
-  return middleman.requests.map(({ method }) => method)
+  return faultProxy.requests.map(({ method }) => method)
 }
 
 /** What each request is for, in their order; the page without `;csv` shows the process. */
 function purposes(): string[] {
-  return middleman.requests.map(({ method, path, body }) => {
+  return faultProxy.requests.map(({ method, path, body }) => {
     if (method === 'POST') return new URLSearchParams(body).get('action') ?? ''
     if (!path.includes(';csv')) return 'process'
     return path.includes(';scope=') ? 'look' : 'whole page'
@@ -42,7 +42,7 @@ describe('one server of forty', () => {
   test('three requests, each on its own connection, take a server out without waiting', async () => {
     await farm.until(async () => (await farm.status('app1')) === 'UP')
     const result = await runAction({
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: 'app1',
       action: 'maint',
@@ -50,13 +50,13 @@ describe('one server of forty', () => {
     })
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'MAINT' } })
     expect(purposes()).toEqual(['whole page', 'maint', 'look'])
-    expect(middleman.connections).toHaveLength(3)
+    expect(faultProxy.connections).toHaveLength(3)
   })
 
   test('a wait adds one look at the process at each end, and its looks are narrowed to the backend', async () => {
     await farm.until(async () => (await farm.status('app1')) === 'UP')
     const result = await runAction({
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: 'app1',
       action: 'maint'
@@ -66,13 +66,13 @@ describe('one server of forty', () => {
     expect([first, second, third, readBack]).toEqual(['process', 'whole page', 'maint', 'look'])
     expect(wait.at(-1)).toBe('process')
     expect(new Set(wait.slice(0, -1))).toEqual(new Set(['look']))
-    expect(middleman.connections).toHaveLength(middleman.requests.length)
+    expect(faultProxy.connections).toHaveLength(faultProxy.requests.length)
   })
 
   test('three requests take forty servers out', async () => {
     await farm.settled()
     const result = await runAction({
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: farm.applications.map(({ name }) => name).join('\n'),
       action: 'maint',
@@ -81,17 +81,17 @@ describe('one server of forty', () => {
     })
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'MAINT' } })
     expect(purposes()).toEqual(['whole page', 'maint', 'look'])
-    expect(middleman.connections).toHaveLength(3)
+    expect(faultProxy.connections).toHaveLength(3)
     expect(JSON.parse(result.outputs['result'] ?? '')).toHaveLength(40)
   })
 })
 
 test('a look during a wait costs the size of the backend, however large the page is', async () => {
-  const others = Array.from({ length: 200 }, (_, index) => `  server other${index} 127.0.0.1:9`)
+  const others = Array.from({ length: 500 }, (_, index) => `  server other${index} 127.0.0.1:9`)
   await stage({ extra: ['backend elsewhere', ...others].join('\n') })
   const held = await holdConnection(farm.userUrl)
   const waiting = startAction({
-    'stats-url': middleman.through(farm.statsUrl),
+    'stats-url': faultProxy.through(farm.statsUrl),
     backend: 'web',
     server: held.application,
     action: 'maint'
@@ -100,14 +100,14 @@ test('a look during a wait costs the size of the backend, however large the page
   await until(() => purposes().filter((purpose) => purpose === 'look').length > 5)
   await held.close()
   expect((await waiting.done).exitCode).toBe(0)
-  const sizes = Map.groupBy(middleman.requests, (_, index) => purposes()[index])
+  const sizes = Map.groupBy(faultProxy.requests, (_, index) => purposes()[index])
   const largest = (purpose: string): number =>
     Math.max(...(sizes.get(purpose) ?? []).map(({ answer }) => answer?.bytes ?? Infinity))
   expect(sizes.get('whole page')).toHaveLength(1)
   expect(sizes.get('process')).toHaveLength(2)
-  expect(largest('whole page')).toBeGreaterThan(20_000)
-  expect(largest('look')).toBeLessThan(4_000)
-  expect(largest('process')).toBeLessThan(12_000)
+  // Every release has more columns than the one before, so that no size is right for all.
+  expect(largest('look')).toBeLessThan(largest('whole page') / 10)
+  expect(largest('process')).toBeLessThan(largest('whole page') / 5)
 })
 
 describe('a return', () => {
@@ -116,7 +116,7 @@ describe('a return', () => {
   test('asks for drain, hdown and start, with a look before the last and the process at each end', async () => {
     await farm.set('app1', 'maint')
     const result = await runAction({
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: 'app1',
       action: 'ready'
@@ -126,7 +126,7 @@ describe('a return', () => {
     expect([first, second]).toEqual(['look', 'process'])
     // A check that still runs after `hdown` is waited for, and then it is asked for once more.
     expect(rest.join(' ')).toMatch(/^drain hdown look( look| hdown)* start( look)+ process$/)
-    const posts = middleman.requests.filter(({ method }) => method === 'POST')
+    const posts = faultProxy.requests.filter(({ method }) => method === 'POST')
     expect(posts.map(({ body }) => body)).toEqual(
       posts.map((_, index) => {
         const action = index === 0 ? 'drain' : index === posts.length - 1 ? 'start' : 'hdown'
@@ -143,7 +143,7 @@ describe('what is sent', () => {
 
   test('a POST is one write with its length, and the look after it is narrowed to the backend', async () => {
     await runAction({
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       ...users,
       backend: 'web',
       server: 'app1 app2',
@@ -151,7 +151,7 @@ describe('what is sent', () => {
       'min-up': '0',
       wait: 'false'
     })
-    const [whole, post, look] = middleman.requests
+    const [whole, post, look] = faultProxy.requests
     expect(whole).toMatchObject({ method: 'GET', path: '/admin;csv' })
     expect(look).toMatchObject({ method: 'GET', path: '/admin;csv;scope=web' })
     expect(post).toMatchObject({
@@ -182,7 +182,7 @@ describe('what is sent', () => {
   ])('a password of special characters works %s and appears nowhere', async (_, inputs) => {
     const result = await runAction(
       {
-        ...inputs(middleman.through(farm.statsUrl)),
+        ...inputs(faultProxy.through(farm.statsUrl)),
         backend: 'web',
         server: 'app1',
         action: 'maint'
@@ -215,14 +215,14 @@ describe('requests that are not made', () => {
 
   test('a step that is repeated changes nothing and posts nothing', async () => {
     const inputs = {
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: 'app1',
       action: 'maint',
       'settle-time': '0s'
     }
     expect(await runAction(inputs)).toMatchObject({ outputs: { changed: 'true' } })
-    middleman.reset()
+    faultProxy.reset()
     const again = await runAction(inputs)
     expect(again).toMatchObject({
       exitCode: 0,
@@ -236,14 +236,14 @@ describe('requests that are not made', () => {
 
   test('a step that is repeated posts nothing to prove what the one before has proven', async () => {
     const inputs = {
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: 'app1',
       action: 'maint',
       'hard-stop-after': '0s'
     }
     expect((await runAction(inputs)).lastLine).toMatch(/^Safe to stop: .* is MAINT, waited/)
-    middleman.reset()
+    faultProxy.reset()
     const again = await runAction(inputs)
     expect(methods()).not.toContain('POST')
     expect(again.lastLine).toContain(
@@ -254,7 +254,7 @@ describe('requests that are not made', () => {
 
   test('status looks once', async () => {
     const result = await runAction({
-      'stats-url': middleman.through(farm.statsUrl),
+      'stats-url': faultProxy.through(farm.statsUrl),
       backend: 'web',
       server: 'app1',
       action: 'status'

@@ -541,7 +541,7 @@ describe('a page that broke off', () => {
     const [header = '', row = ''] = pageText([{}]).split('\n')
     expect(problemOf(`${header}\n${row.slice(0, -1)}\n`)).toEqual([
       'malformed',
-      `Could not read ${SOURCE}: the row of web/a has 23 cells where the header has 24.`
+      `Could not read ${SOURCE}: the row of web/a has 20 cells where the header has 21.`
     ])
   })
 
@@ -549,7 +549,7 @@ describe('a page that broke off', () => {
     const [header = '', row = ''] = pageText([{}]).split('\n')
     expect(problemOf(`${header}\n${row},\n`)).toEqual([
       'malformed',
-      `Could not read ${SOURCE}: the row of web/a has 25 cells where the header has 24.`
+      `Could not read ${SOURCE}: the row of web/a has 22 cells where the header has 21.`
     ])
   })
 

@@ -1,5 +1,5 @@
 import { parseHead } from '../support/http-message.ts'
-import { type Fault, httpAnswer, type RecordedRequest } from '../support/middleman.ts'
+import { type Fault, httpAnswer, type RecordedRequest } from '../support/fault-proxy.ts'
 
 /** What a request is for: to see the servers, to see the process, or to change something. */
 export type Kind = 'look' | 'process' | 'change'
@@ -56,7 +56,7 @@ export const FAULTS: readonly HostileFault[] = [
   connection('reset before it was passed on', { kind: 'reset-before' }, reset),
   connection('reset after it was passed on', { kind: 'reset-after' }, reset),
   connection('silence', { kind: 'silence' }, waiting),
-  connection('stall in the headers', { kind: 'stall-headers' }, waiting),
+  alike(connection('stall in the headers', { kind: 'stall-headers' }, waiting)),
   // HAProxy's answer to a change has no body.
   { ...connection('stall in the body', { kind: 'stall-body' }, reading), spoils: reads },
   {
@@ -65,7 +65,7 @@ export const FAULTS: readonly HostileFault[] = [
   },
   // An answer from somebody else
   alike(other('ten megabytes of rubbish', ok(rubbish(10)), /something else instead of CSV/)),
-  {
+  alike({
     // The last look of a wait gets a second, which may not be enough for so much.
     ...other(
       'forty megabytes of rubbish',
@@ -73,7 +73,7 @@ export const FAULTS: readonly HostileFault[] = [
       /larger than 33554432 bytes|within 1000 ms \(reading the answer\)/
     ),
     change: /larger than 33554432 bytes/
-  },
+  }),
   {
     ...other('no HTTP at all', answer(Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')), /is not HTTP/),
     change: /is not HTTP/
@@ -91,10 +91,10 @@ export const FAULTS: readonly HostileFault[] = [
   alike(redirect('a redirect from http to https', 'https://127.0.0.1/admin')),
   // HAProxy's answer to a change, spoiled
   verdict('303 without ;st=', () => '/admin', unread),
-  verdict('303 from an application', () => '/thanks', unread),
+  alike(verdict('303 from an application', () => '/thanks', unread)),
   verdict('303 with an absolute Location', (path) => `http://127.0.0.1:1${path}`),
   verdict('303 with a relative Location', (path) => path.replace('/', '')),
-  verdict('303 with the wrong path', (path) => `/behind/a/proxy${path}`),
+  alike(verdict('303 with the wrong path', (path) => `/behind/a/proxy${path}`)),
   // HAProxy's page, spoiled
   page('no column scur', (csv) => csv.replace(',scur,', ',skur,'), /has no column scur/),
   {
@@ -116,15 +116,19 @@ export const FAULTS: readonly HostileFault[] = [
     (csv) => csv.replace(/,(UP|DOWN|DRAIN|MAINT|no check)\b/g, ',\0$1'),
     /unknown status|not known to write/
   ),
-  page('UTF-16', (csv) => Buffer.from(`\ufeff${csv}`, 'utf16le'), /something else instead of CSV/),
+  alike(
+    page('UTF-16', (csv) => Buffer.from(`\ufeff${csv}`, 'utf16le'), /something else instead of CSV/)
+  ),
   // The page that shows the process, spoiled
   head('a process without a pid', (html) => html.replaceAll('<b>pid = </b>', '')),
-  head('a process without an uptime', (html) => html.replaceAll('<b>uptime = </b>', '')),
-  head('a process with a pid that is no number', (html) =>
-    html.replace(/(<b>pid = <\/b> )\d+/, '$1many')
+  alike(head('a process without an uptime', (html) => html.replaceAll('<b>uptime = </b>', ''))),
+  alike(
+    head('a process with a pid that is no number', (html) =>
+      html.replace(/(<b>pid = <\/b> )\d+/, '$1many')
+    )
   ),
   head('a process in half a page', (html) => html.slice(0, 500)),
-  head('a process in UTF-16', (html) => Buffer.from(`\ufeff${html}`, 'utf16le'))
+  alike(head('a process in UTF-16', (html) => Buffer.from(`\ufeff${html}`, 'utf16le')))
 ]
 
 function alike(fault: HostileFault): HostileFault {

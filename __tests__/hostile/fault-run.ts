@@ -1,7 +1,7 @@
 import { type Application } from '../support/application.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePorts } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 import { until } from '../support/until.ts'
@@ -28,7 +28,7 @@ export interface CaseResult {
   readonly complaints: readonly string[]
 }
 
-/** One HAProxy with a backend, a frontend and a middleman for each of several cases at once. */
+/** One HAProxy with a backend, a frontend and a fault proxy for each of several cases at once. */
 export interface FaultStage {
   readonly run: (one: Case) => Promise<CaseResult>
   readonly stop: () => Promise<void>
@@ -50,7 +50,7 @@ export async function startFaultStage(lanes: number): Promise<FaultStage> {
   farm.app('a').healthDelayMs = 300
   const lanesOf = await Promise.all(
     names.map(async (name, index): Promise<Lane> => {
-      const middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+      const faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
       const [target, other] = serversOf(name)
       return {
         farm,
@@ -58,7 +58,7 @@ export async function startFaultStage(lanes: number): Promise<FaultStage> {
         target,
         other,
         userUrl: `http://127.0.0.1:${ports[index] ?? 0}`,
-        middleman
+        faultProxy
       }
     })
   )
@@ -76,7 +76,7 @@ export async function startFaultStage(lanes: number): Promise<FaultStage> {
       }
     },
     stop: async () => {
-      await Promise.all(lanesOf.map(({ middleman }) => middleman.stop()))
+      await Promise.all(lanesOf.map(({ faultProxy }) => faultProxy.stop()))
       await farm.stop()
     }
   }
@@ -89,7 +89,7 @@ interface Lane {
   readonly target: string
   readonly other: string
   readonly userUrl: string
-  readonly middleman: Middleman
+  readonly faultProxy: FaultProxy
 }
 
 /** Names that no other backend has, lest they be taken for the same application. */
@@ -147,15 +147,15 @@ async function attemptCase(one: Case, lane: Lane): Promise<Attempt> {
     await prepare(one, lane)
     if (one.held) held = await holdConnection(lane.userUrl)
     const before = await truthOf(lane)
-    lane.middleman.reset()
-    lane.middleman.fault = plan
+    lane.faultProxy.reset()
+    lane.faultProxy.fault = plan
     const result = await runAction(inputsOf(one, lane), {
       // Shows the wire too, where secrets would be.
       debug: true,
       // A run that is still there then has hung, however busy the machine is.
       limitMs: deadlineMs + 20_000
     })
-    lane.middleman.fault = undefined
+    lane.faultProxy.fault = undefined
     const after = await truthOf(lane)
     const green = result.exitCode === 0
     const untrue =
@@ -188,7 +188,7 @@ async function attemptCase(one: Case, lane: Lane): Promise<Attempt> {
     const result = { ...found, end: 'hung', durationMs: NaN, falseGreen: false } as const
     return { isDisturbed: false, result: { ...result, complaints: [why] } }
   } finally {
-    lane.middleman.fault = undefined
+    lane.faultProxy.fault = undefined
     await held?.close()
   }
 }
@@ -207,7 +207,7 @@ function isDisturbed({ fault, times }: Case, { output, signal }: ActionResult): 
 function inputsOf(one: Case, lane: Lane): Record<string, string> {
   const { action, fault } = one
   return {
-    'stats-url': lane.middleman.through(lane.farm.statsUrl),
+    'stats-url': lane.faultProxy.through(lane.farm.statsUrl),
     backend: lane.name,
     server: lane.target,
     ...users,
@@ -271,7 +271,7 @@ async function untruth(
     }
     case 'ready': {
       const hasFreshCheck = ['hdown', 'start'].every((change) =>
-        lane.middleman.requests.some(
+        lane.faultProxy.requests.some(
           ({ body, answer }) => body.includes(`action=${change}`) && answer !== undefined
         )
       )
@@ -297,7 +297,7 @@ function unproven(
   { action }: Case,
   { outputs, exitCode }: ActionResult,
   struck: ReadonlySet<number>,
-  { middleman: { requests } }: Lane
+  { faultProxy: { requests } }: Lane
 ): string | undefined {
   const change = requests.findIndex((request) => kindOf(request) === 'change')
   const wasSeen = (some: typeof requests): boolean => {

@@ -5,7 +5,7 @@ import { type CaseResult, type FaultStage, startFaultStage } from './fault-run.t
 import { tableOf } from './fault-table.ts'
 
 /** Most of a run's time goes by in waiting. */
-const AT_ONCE = 8
+const AT_ONCE = 16
 
 let stage: FaultStage
 const running = new Map<Case, Promise<CaseResult>>()

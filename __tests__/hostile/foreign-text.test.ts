@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Farm, startFarm } from '../support/farm.ts'
-import { type Fault, httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type Fault, httpAnswer, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionOptions, type ActionResult, runAction } from '../support/runner.ts'
 import { bodyOf } from './fault-list.ts'
 
@@ -23,26 +23,26 @@ const HOSTILE = [
 ].join(' ')
 
 let farm: Farm
-let middleman: Middleman
+let faultProxy: FaultProxy
 
 beforeAll(async () => {
   farm = await startFarm({ servers: ['app1', 'app2'], backendLines: ['timeout check 10s'] })
-  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
 })
 afterEach(async () => {
-  middleman.fault = undefined
+  faultProxy.fault = undefined
   for (const application of farm.applications) Object.assign(application, { health: 200 })
   await farm.set('app1', 'ready')
   await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
 afterAll(async () => {
-  await middleman.stop()
+  await faultProxy.stop()
   await farm.stop()
 })
 
 function run(more: Record<string, string>, options?: ActionOptions): Promise<ActionResult> {
   const inputs = {
-    'stats-url': middleman.through(farm.statsUrl),
+    'stats-url': faultProxy.through(farm.statsUrl),
     backend: 'web',
     server: 'app1',
     action: 'status',
@@ -145,7 +145,7 @@ function page(column: string, text: string, rows = /^web,app1,/): Fault {
 
 /** Spoils every read, and leaves the changes to HAProxy. */
 function readsOnly(fault: Fault): void {
-  middleman.fault = ({ request }) => (request?.method === 'GET' ? fault : undefined)
+  faultProxy.fault = ({ request }) => (request?.method === 'GET' ? fault : undefined)
 }
 
 describe('a page of a stranger', () => {
@@ -195,7 +195,7 @@ describe('a page of a stranger', () => {
   test.each(['maint', 'ready'])('that shows the process in hostile words: %s', async (action) => {
     if (action === 'ready') await farm.set('app1', 'maint')
     const html = `<b>pid = </b> ${HOSTILE} (process #1, <b>uptime = </b> ${HOSTILE}`
-    middleman.fault = ({ request }) =>
+    faultProxy.fault = ({ request }) =>
       request?.path.includes(';norefresh') === true
         ? { kind: 'answer', bytes: httpAnswer(200, html) }
         : undefined
@@ -209,7 +209,7 @@ describe('a page of a stranger', () => {
       '<h3>1 (process #1 <b>pid = </b> 1 (process #1, <b>uptime = </b> 9d 0h00m00s</h3>'
     const rewrite = (answer: Buffer): Buffer =>
       httpAnswer(200, bodyOf(answer).toString().replace('<h2>', `${described}${HOSTILE}<h2>`))
-    middleman.fault = ({ request }) =>
+    faultProxy.fault = ({ request }) =>
       request?.path.includes(';norefresh') === true ? { kind: 'rewrite', rewrite } : undefined
     const result = await run({ action: 'maint', 'hard-stop-after': '0s', 'wait-timeout': '10s' })
     expectInert(result)
@@ -239,9 +239,9 @@ describe('an answer of a stranger', () => {
     ['a header', httpAnswer(200, '', { '::error::x': '##[error]y' })],
     ['no HTTP', Buffer.from('::error::x ##[add-mask]web\n##[error]y\n')]
   ])('%s is only text as the answer to a look and to a change', async (_, bytes) => {
-    middleman.fault = () => ({ kind: 'answer', bytes })
+    faultProxy.fault = () => ({ kind: 'answer', bytes })
     expectInert(await run({ action: 'drain' }))
-    middleman.fault = ({ request }) =>
+    faultProxy.fault = ({ request }) =>
       request?.method === 'POST' ? { kind: 'answer', bytes } : undefined
     const result = await run({ action: 'drain' })
     expectInert(result)
@@ -268,7 +268,7 @@ describe('inputs that carry the words of a stranger', () => {
   })
 
   test('a path of the URL', async () => {
-    const url = `${middleman.through(farm.statsUrl)}##[error]x`
+    const url = `${faultProxy.through(farm.statsUrl)}##[error]x`
     expectInert(await run({ 'stats-url': url }))
     expectInert(await run({ 'stats-url': url.replace('##', '/::error::<b>##') }))
   })

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { networkInterfaces } from 'node:os'
 import { Authority, type Identity } from '../haproxy/certificates.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
-import { type Fault, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 import { ConnectProxy, type ProxyManner } from './connect-proxy.ts'
@@ -12,7 +12,7 @@ const HOST = 'lb.test'
 
 let farm: Farm
 let secure: Farm
-let middleman: Middleman
+let faultProxy: FaultProxy
 let proxy: ConnectProxy
 let secureProxy: ConnectProxy
 let authority: Authority
@@ -28,18 +28,18 @@ beforeAll(async () => {
     startFarm({ backendLines }),
     startFarm({ backendLines, statsBindOptions: bind })
   ])
-  middleman = await startMiddleman({ port: portOf(farm) })
+  faultProxy = await startFaultProxy({ port: portOf(farm) })
 })
 afterAll(async () => {
-  await middleman.stop()
+  await faultProxy.stop()
   await Promise.all([farm.stop(), secure.stop(), authority.remove()])
 })
 beforeEach(async () => {
-  proxy = await ConnectProxy.start(middleman.port)
+  proxy = await ConnectProxy.start(faultProxy.port)
   secureProxy = await ConnectProxy.start(portOf(secure))
 })
 afterEach(async () => {
-  middleman.fault = undefined
+  faultProxy.fault = undefined
   await Promise.all([proxy.stop(), secureProxy.stop()])
 })
 
@@ -47,7 +47,7 @@ function portOf({ statsUrl }: Farm): number {
   return Number(new URL(statsUrl).port)
 }
 
-const TIMEOUT = 1_000
+const TIMEOUT = 500
 /** Four attempts at one request with the pauses between them, and what a busy machine takes. */
 const LIMIT = 4 * TIMEOUT + 3_750 + 8_000
 
@@ -126,11 +126,11 @@ describe('through a proxy', () => {
   })
 
   test.each<[string, Fault, RegExp]>([
-    ['stalls in the body', { kind: 'stall-body' }, /no complete answer within 1000 ms \(reading/],
+    ['stalls in the body', { kind: 'stall-body' }, /no complete answer within 500 ms \(reading/],
     ['is cut in the body', { kind: 'truncate' }, /the answer broke off/],
-    ['never comes', { kind: 'silence' }, /no complete answer within 1000 ms \(waiting for/]
+    ['never comes', { kind: 'silence' }, /no complete answer within 500 ms \(waiting for/]
   ])('an answer that %s ends the run', async (_, fault, message) => {
-    middleman.fault = () => fault
+    faultProxy.fault = () => fault
     const result = await run({ http_proxy: proxy.url }, { action: 'drain' })
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toMatch(message)
@@ -156,7 +156,7 @@ describe('without the proxy', () => {
   })
 
   test.each(['127.0.0.1', 'localhost'])('when the page is on %s', async (host) => {
-    const url = `http://${host}:${middleman.port}/admin`
+    const url = `http://${host}:${faultProxy.port}/admin`
     const result = await run({ http_proxy: proxy.url }, { 'stats-url': url })
     expect(result.exitCode).toBe(0)
     expect(proxy.tunnels).toEqual([])
@@ -168,8 +168,8 @@ describe('a proxy that', () => {
     ['refuses CONNECT', { refuse: 403 }, /the proxy did not connect \(statusCode=403\)/],
     ['wants a password', { refuse: 407 }, /the proxy did not connect \(statusCode=407\)/],
     ['cannot reach HAProxy', { refuse: 502 }, /the proxy did not connect \(statusCode=502\)/],
-    ['never answers CONNECT', 'silence', /within 1000 ms \(connecting through the proxy\)/],
-    ['stalls in its answer', 'stall', /within 1000 ms \(connecting through the proxy\)/],
+    ['never answers CONNECT', 'silence', /within 500 ms \(connecting through the proxy\)/],
+    ['stalls in its answer', 'stall', /within 500 ms \(connecting through the proxy\)/],
     ['closes the connection', 'close', /the proxy did not connect/],
     ['speaks no HTTP', { say: 'SSH-2.0-OpenSSH\r\n' }, /the proxy did not connect/],
     [
@@ -177,7 +177,7 @@ describe('a proxy that', () => {
       { say: 'HTTP/1.1 200 OK\r\n\r\n<html>Log in</html>' },
       /the proxy did not answer as one that connects|the proxy did not connect/
     ],
-    ['passes nothing on', 'swallow', /no complete answer within 1000 ms/]
+    ['passes nothing on', 'swallow', /no complete answer within 500 ms/]
   ]
 
   test.each(manners)('%s: http', async (_, manner, message) => {
@@ -206,11 +206,11 @@ describe('a proxy that', () => {
 
   test('begins to refuse during the wait leaves the server where it is, and says so', async () => {
     const refuse = setInterval(() => {
-      const change = middleman.requests.findIndex(({ method }) => method === 'POST')
-      const readBack = change < 0 ? undefined : middleman.requests[change + 1]
+      const change = faultProxy.requests.findIndex(({ method }) => method === 'POST')
+      const readBack = change < 0 ? undefined : faultProxy.requests[change + 1]
       if (readBack?.answer !== undefined) proxy.manner = { refuse: 503 }
     }, 5)
-    middleman.reset()
+    faultProxy.reset()
     try {
       const result = await run(
         { http_proxy: proxy.url },

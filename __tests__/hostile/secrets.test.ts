@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Authority, type Identity } from '../haproxy/certificates.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
-import { type Fault, httpAnswer, type Middleman, startMiddleman } from '../support/middleman.ts'
+import { type Fault, httpAnswer, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { freePort } from '../support/ports.ts'
 import {
   type ActionOptions,
@@ -22,7 +22,7 @@ const users = { username: 'deployer', password: PASSWORD }
 const PROXY_PASSWORD = 'pR0xy-Wort-4711'
 
 let farm: Farm
-let middleman: Middleman
+let faultProxy: FaultProxy
 let authority: Authority
 let client: Identity
 let directory: string
@@ -34,11 +34,11 @@ beforeAll(async () => {
     Authority.create()
   ])
   client = await authority.issue('DNS:client')
-  middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
 })
 
 afterAll(async () => {
-  await Promise.all([middleman.stop(), farm.stop(), authority.remove()])
+  await Promise.all([faultProxy.stop(), farm.stop(), authority.remove()])
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -46,7 +46,7 @@ type Inputs = Record<string, string>
 
 function inputs(more: Inputs = {}): Inputs {
   return {
-    'stats-url': middleman.through(farm.statsUrl),
+    'stats-url': faultProxy.through(farm.statsUrl),
     ...users,
     backend: 'web',
     server: 'app1',
@@ -61,16 +61,16 @@ function inputs(more: Inputs = {}): Inputs {
 
 /** The same without `username` and `password`: the URL carries them. */
 function userinfoInputs(more: Inputs = {}, password = encodeURIComponent(PASSWORD)): Inputs {
-  const url = middleman.through(farm.statsUrl).replace('//', `//${users.username}:${password}@`)
+  const url = faultProxy.through(farm.statsUrl).replace('//', `//${users.username}:${password}@`)
   return inputs({ 'stats-url': url, username: '', password: '', ...more })
 }
 
 async function run(given: Inputs, fault?: Fault, options?: ActionOptions): Promise<ActionResult> {
-  middleman.fault = fault && (() => fault)
+  faultProxy.fault = fault && (() => fault)
   try {
     return await runAction(given, options)
   } finally {
-    middleman.fault = undefined
+    faultProxy.fault = undefined
   }
 }
 

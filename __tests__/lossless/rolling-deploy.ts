@@ -3,8 +3,8 @@ import { type Application } from '../support/application.ts'
 import { type Farm } from '../support/farm.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
-const downMs = 1500
-const warmUpMs = 1000
+const downMs = 800
+const warmUpMs = 700
 
 /** How {@link rollingDeploy} goes. */
 export interface Plan {
@@ -40,7 +40,7 @@ export async function rollingDeploy(plan: Plan): Promise<ActionResult[]> {
     await Promise.all([takingOut, meanwhile?.(application.name)])
     if (!(await takingOut)) break
     await restart(application, application.name === broken)
-    if (!(await isGreen(runAction({ ...inputs, action: 'ready', 'wait-timeout': '10s' })))) break
+    if (!(await isGreen(runAction({ ...inputs, action: 'ready', 'wait-timeout': '6s' })))) break
   }
   return steps
 }

@@ -19,8 +19,8 @@ export interface Users {
  */
 export function startUsers(userUrl: string): Users {
   const traffics = [
-    startTraffic(userUrl, { workers: 8, keepAlive: true, pauseMs: 5 }),
-    startTraffic(userUrl, { workers: 4, pauseMs: 5 }),
+    startTraffic(userUrl, { workers: 8, keepAlive: true, pauseMs: 15 }),
+    startTraffic(userUrl, { workers: 4, pauseMs: 15 }),
     startTraffic(userUrl, { workers: 3, path: slow, keepAlive: true }),
     startTraffic(userUrl, { workers: 3, path: slow })
   ]

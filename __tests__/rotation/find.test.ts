@@ -50,7 +50,7 @@ function look(wanted: Partial<Wanted>): Promise<Found> {
       backends: ['web'],
       servers: ['node1'],
       withOthers: false,
-      withProcess: false,
+      processLooks: 0,
       oneInstance: false,
       ...wanted
     },
@@ -214,7 +214,7 @@ describe('a look', () => {
   })
 
   test('at the process costs one more', async () => {
-    const { backends } = await look({ withProcess: true })
+    const { backends } = await look({ processLooks: 1 })
     expect(first.requests.toSorted()).toEqual(['GET /admin;csv;scope=web', 'GET process'])
     expect(backends[0]?.instance.process?.pid).toBe(100)
   })
@@ -380,14 +380,14 @@ describe('a page that cannot be read', () => {
       answers += 1
       return answers === 1 ? 'reset' : undefined
     }
-    const { backends } = await look({ withProcess: true })
+    const { backends } = await look({ processLooks: 1 })
     expect(backends[0]?.instance.process?.pid).toBe(100)
   })
 
   test('fails once its process is no longer asked for either', async () => {
     first.before = (request, number) =>
       request !== 'GET process' ? { status: 404 } : number < 3 ? 'reset' : undefined
-    expect((await missed({ withProcess: true }))[0]).toBe('wrong-path')
+    expect((await missed({ processLooks: 1 }))[0]).toBe('wrong-path')
     expect(first.requests.toSorted()).toEqual([
       'GET /admin;csv;scope=web',
       'GET process',
@@ -397,7 +397,7 @@ describe('a page that cannot be read', () => {
 
   test('is reported once, though its process cannot be asked for either', async () => {
     first.before = () => 'reset'
-    expect(await missed({ withProcess: true })).toEqual([
+    expect(await missed({ processLooks: 1 })).toEqual([
       'reset',
       'Could not read the statistics page P1: H1 closed the connection without an answer.'
     ])
@@ -421,7 +421,7 @@ describe('a page that cannot be read', () => {
     const reason = new Error('cancelled')
     stage.cancel.abort(reason)
     await expect(look({})).rejects.toBe(reason)
-    await expect(look({ oneInstance: true, withProcess: true })).rejects.toBe(reason)
+    await expect(look({ oneInstance: true, processLooks: 1 })).rejects.toBe(reason)
   })
 })
 
@@ -487,7 +487,7 @@ describe('servers that follow a target', () => {
   })
 
   test('are of the instance of their leader', async () => {
-    const { backends } = await look({ withOthers: true, withProcess: true })
+    const { backends } = await look({ withOthers: true, processLooks: 1 })
     expect(new Set(backends.map(({ instance }) => instance)).size).toBe(1)
   })
 })

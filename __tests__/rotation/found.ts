@@ -9,6 +9,7 @@ import type { Stage } from './stage.ts'
 /** A drain that is waited for, with two seconds to settle. */
 export const TAKE_OUT: TakeOut = {
   state: 'drain',
+  isClaimed: false,
   minUp: 1,
   wait: { timeoutMs: 10_000, pollMs: 1_000, settleMs: 2_000 },
   maxSessions: 0,

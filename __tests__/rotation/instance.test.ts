@@ -93,6 +93,27 @@ describe('the process', () => {
   })
 })
 
+describe('asked for twice at once, the process', () => {
+  test('is that which answers both times', async () => {
+    await instance.identify(limits(), 2)
+    expect(page.requests).toEqual(['GET process', 'GET process'])
+    expect(instance.process).toMatchObject({ pid: page.process.pid })
+    expect(instance.firstProcess).toBe(instance.process)
+  })
+
+  test('is refused where two HAProxies answer in turn', async () => {
+    answering(PROCESS, OTHER, PROCESS, OTHER, PROCESS)
+    expect((await failureIn(instance.identify(limits(), 2))).problem).toBe('several-haproxies')
+  })
+
+  test('is the newer one where HAProxy was reloaded just then', async () => {
+    const newer = { pid: 101, startedAt: START }
+    answering(PROCESS, newer)
+    await instance.identify(limits(), 2)
+    expect([instance.process?.pid, instance.firstProcess?.pid]).toEqual([101, 101])
+  })
+})
+
 describe('asked for again, the process', () => {
   beforeEach(() => instance.identify(limits()))
 

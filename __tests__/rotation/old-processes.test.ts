@@ -47,19 +47,26 @@ describe('a process that is replaced', () => {
   const at = (ms: number, isIdle: boolean): Observation => ({ at: ms, isIdle })
 
   // The new one started between 19 and 20 s.
+  /** Looks that showed no session for a second, of which this was the last. */
+  const idleUntil = (ms: number): Observation[] => [at(ms - 1_000, true), at(ms, true)]
+
+  // The new one started between 19 and 20 s.
   test.each<[string, Observation[], boolean, boolean]>([
     ['it was never looked at', [], true, true],
-    ['it was idle the moment before', [at(19_000, true)], false, false],
-    ['it was idle the moment before, and its states are kept', [at(19_000, true)], true, false],
-    ['the look may have shown the new one', [at(19_001, true)], true, true],
-    ['it was idle long before, and its states are kept', [at(6_000, true)], true, false],
-    ['it was idle long before, and its states are lost', [at(6_000, true)], false, true],
-    ['it was idle two seconds before', [at(17_000, true)], false, false],
-    ['it was idle more than two seconds before', [at(16_999, true)], false, true],
+    ['it was idle the moment before', idleUntil(19_000), false, false],
+    ['it was idle the moment before, and its states are kept', idleUntil(19_000), true, false],
+    ['it was idle for less than a second', [at(18_001, true), at(19_000, true)], true, true],
+    ['it was seen idle once', [at(19_000, true)], true, true],
+    ['the look may have shown the new one', [at(18_500, true), at(19_001, true)], true, true],
+    ['it was idle long before, and its states are kept', idleUntil(6_000), true, false],
+    ['it was idle long before, and its states are lost', idleUntil(6_000), false, true],
+    ['it was idle two seconds before', idleUntil(17_000), false, false],
+    ['it was idle more than two seconds before', idleUntil(16_999), false, true],
     ['it was busy', [at(19_000, false)], true, true],
-    ['it was idle once and busy later', [at(17_500, true), at(19_000, false)], true, true],
-    ['it was busy once and idle later', [at(17_500, false), at(19_000, true)], false, false],
-    ['only the new one was busy', [at(19_000, true), at(19_500, false)], true, false]
+    ['it was idle once and busy later', [...idleUntil(17_500), at(19_000, false)], true, true],
+    ['it was busy once and idle later', [at(17_500, false), ...idleUntil(19_000)], false, false],
+    ['it was busy in between', [at(17_000, true), at(18_500, false), at(19_000, true)], true, true],
+    ['only the new one was busy', [...idleUntil(19_000), at(19_500, false)], true, false]
   ])('where %s', async (_, observations, isKept, mayHold) => {
     const old = new OldProcesses(instance, undefined)
     observations.forEach((observation) => {
@@ -79,7 +86,9 @@ describe('a process that is replaced', () => {
 
   test('is not waited for when it was idle', async () => {
     const old = new OldProcesses(instance, 60_000)
-    old.remember(at(19_000, true))
+    idleUntil(19_000).forEach((observation) => {
+      old.remember(observation)
+    })
     await replace(RELOAD)
     expect(old.replaced(true)).toBe(false)
     expect(old.goneAt).toBe(START + 61_000)

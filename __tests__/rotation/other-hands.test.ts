@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { AdminState, Server } from '../../src/haproxy/server.ts'
-import { Instance, type ProcessChange } from '../../src/rotation/instance.ts'
+import { Instance } from '../../src/rotation/instance.ts'
 import {
   changedByOthers,
   isAsLeft,
   notLostByReload,
   reloadedMessage
 } from '../../src/rotation/other-hands.ts'
+import type { ProcessChange } from '../../src/rotation/seen-process.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import { server } from '../support/imitated-page.ts'
 import type { Row } from '../support/page-text.ts'

@@ -61,7 +61,8 @@ async function failure(...wanted: Parameters<typeof bring>): Promise<HaproxyErro
 /** The problem and the message of a return that fails. */
 async function said(...wanted: Parameters<typeof bring>): Promise<readonly [string, string]> {
   const { problem, message } = await failure(...wanted)
-  return [problem, stage.short(message)]
+  // For how long others have been down is not what matters here.
+  return [problem, stage.short(message).replaceAll(/ for [\dhms]+\)/g, ')')]
 }
 
 const warnings = (): string[] =>

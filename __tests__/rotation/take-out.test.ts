@@ -3,7 +3,8 @@ import type { HaproxyError } from '../../src/haproxy/errors.ts'
 import { type Backend, followersOf } from '../../src/rotation/backend.ts'
 import type { TakeOut } from '../../src/rotation/order.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
-import { takeOut, targetsToTakeOut } from '../../src/rotation/take-out.ts'
+import { takeOut } from '../../src/rotation/take-out.ts'
+import { targetsToTakeOut } from '../../src/rotation/targets-to-take-out.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import {
   type ImitatedOptions,
@@ -276,7 +277,7 @@ describe('the guard after the change', () => {
     const { problem, message } = await failure(await both())
     expect([problem, stage.short(message)]).toEqual([
       'guard-refused',
-      'Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (DOWN). What had changed was rolled back.'
+      'Without a the backend web on P1 would have 0 serving servers, and needs 1; not counted: b (DOWN for 1h5s). What had changed was rolled back.'
     ])
     expect([first.changes, second.changes]).toEqual([
       ['drain web/a', 'start web/a'],

@@ -66,7 +66,7 @@ describe('what is not proven is explained:', () => {
 
   test('others of the same name', () => {
     expect(explainDoubt({ kind: 'same name', others: othersOf('a') })).toBe(
-      'api/a on http://lb1/admin (UP) may be the same application, and the page does not show addresses: name ' +
+      'api/a on http://lb1/admin (UP) may be the same application, and the page does not show its address: name ' +
         "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg."
     )
   })

@@ -25,7 +25,7 @@ export type Given = Readonly<Record<string, string>>
 
 /** How a stage is run in this process; everything has a default. */
 export interface StepOptions {
-  /** What the default `${{ job.status }}` becomes; `success` unless told. */
+  /** What the default `${{ job.status }}` becomes; `success` if not given. */
   readonly jobStatus?: string
   /** State saved by an earlier stage. */
   readonly state?: Given
@@ -70,7 +70,7 @@ export function runPost(
  */
 export async function inProcess(
   given: Given,
-  deed: () => unknown,
+  stage: () => unknown,
   options: StepOptions = {}
 ): Promise<StepResult> {
   const { jobStatus = 'success', state = {}, env = {}, debug = false } = options
@@ -100,7 +100,7 @@ export async function inProcess(
   }
   const named = renamer(given['stats-url'] ?? '')
   try {
-    await deed()
+    await stage()
     const lines = named(written).split('\n').slice(0, -1)
     const { text, ...seen } = readLog(lines, { debug })
     return {
@@ -127,7 +127,8 @@ function renamer(urls: string): (text: string) => string {
   const pages = urls.split(/\s+/).flatMap((url) => URL.parse(url) ?? [])
   return (text) =>
     pages.reduce(
-      (told, { origin, pathname }, index) => told.replaceAll(origin + pathname, `LB${index + 1}`),
+      (renamed, { origin, pathname }, index) =>
+        renamed.replaceAll(origin + pathname, `LB${index + 1}`),
       text
     )
 }

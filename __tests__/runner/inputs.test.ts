@@ -84,6 +84,7 @@ describe('inputs', () => {
       hardStopAfterMs: undefined,
       sameAddress: 'refuse',
       minUp: 1,
+      minUpTimeoutMs: 0,
       freshCheck: true,
       restore: 'never',
       dryRun: false,
@@ -126,6 +127,7 @@ describe('inputs', () => {
       'hard-stop-after': '30m',
       'same-address': 'ignore',
       'min-up': '2',
+      'min-up-timeout': '30m',
       'fresh-check': 'false',
       restore: 'always',
       'dry-run': 'true',
@@ -144,6 +146,7 @@ describe('inputs', () => {
       hardStopAfterMs: 1_800_000,
       sameAddress: 'ignore',
       minUp: 2,
+      minUpTimeoutMs: 1_800_000,
       freshCheck: false,
       restore: 'always',
       dryRun: true,
@@ -170,6 +173,7 @@ describe('inputs', () => {
       'hard-stop-after': 'never',
       'same-address': 'allow',
       'min-up': 'some',
+      'min-up-timeout': '2d',
       'fresh-check': '1',
       restore: 'success',
       'dry-run': 'no',
@@ -196,6 +200,7 @@ describe('inputs', () => {
       'hard-stop-after',
       'same-address',
       'min-up',
+      'min-up-timeout',
       'fresh-check',
       'restore',
       'dry-run',
@@ -421,28 +426,68 @@ describe.each([
   })
 })
 
-describe.each([
-  ['max-sessions', (inputs: Inputs) => inputs.maxSessions],
-  ['min-up', (inputs: Inputs) => inputs.minUp]
-] as const)('the amount %s', (name, amountOf) => {
+describe('min-up', () => {
   test.each([
     ['0', 0],
-    ['1', 1],
     ['007', 7],
-    ['999999999', 999_999_999]
-  ])('%s is %i', (text, expected) => {
-    expect(amountOf(read({ [name]: text }))).toBe(expected)
+    ['999999999', 999_999_999],
+    ['0%', '0%'],
+    ['050%', '50%'],
+    ['99%', '99%'],
+    ['all', 'all']
+  ])('%s is %p', (text, expected) => {
+    expect(read({ 'min-up': text }).minUp).toBe(expected)
   })
 
-  test.each(['-1', '+1', '1.5', '1e3', '0x1', 'all', '50%', '1 2', '1000000000', '١'])(
-    'cannot be %j',
-    (text) => {
-      expect(problems({ [name]: text })).toEqual([
-        `${name}: "${text}" is not a whole number of 0 or more.`
-      ])
-    }
-  )
+  test.each([
+    '-1',
+    '+1',
+    '1.5',
+    '1e3',
+    '%',
+    '50 %',
+    '5.5%',
+    '-5%',
+    '1000%',
+    'ALL',
+    'every',
+    '1 2',
+    '1000000000'
+  ])('cannot be %j', (text) => {
+    expect(problems({ 'min-up': text })).toEqual([
+      `min-up: "${text}" is not a number such as 2, a percentage such as 50%, or all.`
+    ])
+  })
+
+  test.each(['100%', '101%', '999%'])('cannot be %j, which never holds', (text) => {
+    expect(problems({ 'min-up': text })).toEqual([
+      `min-up: "${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+    ])
+  })
 })
+
+describe.each([['max-sessions', (inputs: Inputs) => inputs.maxSessions]] as const)(
+  'the amount %s',
+  (name, amountOf) => {
+    test.each([
+      ['0', 0],
+      ['1', 1],
+      ['007', 7],
+      ['999999999', 999_999_999]
+    ])('%s is %i', (text, expected) => {
+      expect(amountOf(read({ [name]: text }))).toBe(expected)
+    })
+
+    test.each(['-1', '+1', '1.5', '1e3', '0x1', 'all', '50%', '1 2', '1000000000', '١'])(
+      'cannot be %j',
+      (text) => {
+        expect(problems({ [name]: text })).toEqual([
+          `${name}: "${text}" is not a whole number of 0 or more.`
+        ])
+      }
+    )
+  }
+)
 
 describe.each<[string, readonly string[]]>([
   ['on-timeout', ['fail', 'restore', 'shutdown', 'continue']],
@@ -558,29 +603,32 @@ describe('hard-stop-after', () => {
 
 describe('what must be found out', () => {
   const wanted = (given: Given): object => {
-    const { withOthers, withProcess, oneInstance } = wantedBy(read(given))
-    return [withOthers, withProcess, oneInstance]
+    const { withOthers, processLooks, oneInstance } = wantedBy(read(given))
+    return [withOthers, processLooks, oneInstance]
   }
 
   test.each([
-    ['drain', [true, true, true]],
-    ['maint', [true, true, true]],
-    ['ready', [false, true, true]],
-    ['status', [false, false, false]],
-    ['shutdown', [false, false, false]],
-    ['hdown', [false, false, false]]
+    ['drain', [true, 1, true]],
+    ['maint', [true, 1, true]],
+    ['ready', [false, 2, true]],
+    ['status', [false, 0, false]],
+    ['shutdown', [false, 0, false]],
+    ['hdown', [false, 0, false]]
   ])('for %s: others, process, one instance %j', (action, expected) => {
     expect(wanted({ action })).toEqual(expected)
   })
 
-  // The process is asked for only where there is a wait in which it could change.
+  // Of a take-out the process is asked for only where there is a wait in which it could change.
   test.each([
-    ['drain', [true, false, true]],
-    ['maint', [true, false, true]],
-    ['ready', [false, false, true]]
+    ['drain', [true, 0, true]],
+    ['maint', [true, 0, true]],
+    ['ready', [false, 2, true]]
   ])('for %s that does not wait: others, process, one instance %j', (action, expected) => {
     expect(wanted({ action, wait: 'false' })).toEqual(expected)
-    expect(wanted({ action, 'dry-run': 'true' })).toEqual(expected)
+  })
+
+  test.each(['drain', 'maint', 'ready'])('a dry run of %s asks for no process', (action) => {
+    expect(wanted({ action, 'dry-run': 'true' })).toMatchObject({ 1: 0 })
   })
 
   test('is about the servers and backends that were named', () => {

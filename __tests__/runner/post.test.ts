@@ -107,6 +107,7 @@ describe('the way back', () => {
     ])
     expect(lb.requests.map((request) => request.split('?')[0])).toEqual([
       'GET process',
+      'GET process',
       'GET /admin;csv;scope=web',
       'POST b=web&action=drain&s=a',
       'POST b=web&action=hdown&s=a',
@@ -183,7 +184,7 @@ describe('the way back', () => {
     )
     const post = await afterMain([lb], { backend: 'web api', action: 'maint' })
     expect(post.log.filter((line) => line.startsWith('Notice'))).toHaveLength(1)
-    expect(lb.requests.filter((request) => request === 'GET process')).toHaveLength(1)
+    expect(lb.requests.filter((request) => request === 'GET process')).toHaveLength(2)
     expect([...lb.posts].sort().slice(0, 2)).toEqual([
       'b=api&action=drain&s=a',
       'b=api&action=hdown&s=a'

@@ -231,7 +231,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         maint,
         [server('a', { backend: 'api' })],
         () => undefined,
-        `${DOUBTFUL}, waited 1s. api/a on LB1 (UP) may be the same application, and the page does not show addresses: ` +
+        `${DOUBTFUL}, waited 1s. api/a on LB1 (UP) may be the same application, and the page does not show its address: ` +
           "name its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg."
       ],
       [
@@ -433,7 +433,7 @@ describe('the last line of a red step says what is so now, what to do and what t
 
   test('a server that others have made ready is not held in drain', async () => {
     const result = await step(MAINT, ready, [], (lb) => {
-      lb.at(5, () => {
+      lb.at(6, () => {
         lb.server('a').set({ drain: false }, 0)
         lb.server('a').check()
         lb.server('a').check()

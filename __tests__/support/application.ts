@@ -10,7 +10,7 @@ import { freePort } from './ports.ts'
 export interface ApplicationOptions {
   /** Its name, which is the body of its answers. */
   readonly name: string
-  /** The port on 127.0.0.1; a free one unless told. */
+  /** The port on 127.0.0.1; a free one by default. */
   readonly port?: number
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/rotation/context.ts'
 export class FakeClock implements Clock {
   /** How long every sleep was asked to be, in milliseconds. */
   readonly sleeps: number[] = []
-  /** Told of the time at the end of every sleep, before the sleeper wakes. */
+  /** Called with the time at the end of every sleep, before the sleeper wakes. */
   onWake: (now: number) => void = () => undefined
   #now: number
 

@@ -5,27 +5,27 @@ import { until } from './until.ts'
 
 /** What {@link startFarm} sets up; everything has a default. */
 export interface FarmOptions {
-  /** How many servers (`app1`, `app2`, …) or their names; two unless told. */
+  /** How many servers (`app1`, `app2`, …) or their names; two by default. */
   readonly servers?: number | readonly string[]
   /** Applications of another farm to share instead: several HAProxies in front of the same ones. */
   readonly applications?: readonly Application[]
-  /** The name of the backend; `web` unless told. */
+  /** The name of the backend; `web` by default. */
   readonly backend?: string
-  /** What follows the address on a server line; `check inter 200ms fall 3 rise 2` unless told. */
+  /** What follows the address on a server line; `check inter 200ms fall 3 rise 2` by default. */
   readonly serverOptions?: string | ((name: string, index: number) => string)
   /** More lines of the backend section. */
   readonly backendLines?: readonly string[]
-  /** Lines of the statistics section; `stats admin if TRUE` unless told. */
+  /** Lines of the statistics section; `stats admin if TRUE` by default. */
   readonly statsLines?: readonly string[]
-  /** The path of the statistics page; `/admin` unless told. */
+  /** The path of the statistics page; `/admin` by default. */
   readonly statsUri?: string
   /** What follows the address on the bind line of the statistics page: `ssl crt /tmp/x.pem`. */
   readonly statsBindOptions?: string
-  /** The credentials that the statistics page asks for; none unless told. */
+  /** The credentials that the statistics page asks for; none by default. */
   readonly users?: { readonly username: string; readonly password: string }
   /** More configuration, put at the end: other backends, another `global` section. */
   readonly extra?: string | ((applications: readonly Application[]) => string)
-  /** Whether to wait until every health check has come to its first verdict; `true` unless told. */
+  /** Whether to wait until every health check has come to its first verdict; `true` by default. */
   readonly settle?: boolean
   /** The HAProxy to run; see `HaproxyOptions`. */
   readonly executable?: string

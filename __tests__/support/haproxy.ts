@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { leash } from './leash.ts'
+import { startWatchdog } from './watchdog.ts'
 import { until } from './until.ts'
 
 const startLimitMs = 10_000
@@ -128,7 +128,7 @@ class Haproxy {
       ['-db', '-f', `${name}.cfg`, '-f', `${name}-api.cfg`, ...extra],
       { stdio: ['ignore', 'pipe', 'pipe'] }
     )
-    leash(child)
+    startWatchdog(child)
     const launched: Process = { child, socketPath }
     this.#alive.add(launched)
     for (const stream of [child.stdout, child.stderr]) {

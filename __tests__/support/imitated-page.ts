@@ -108,9 +108,6 @@ export class ImitatedServer {
       lastchg: String(Math.max(0, Math.floor((now - this.changedAt) / 1_000))),
       check_status: !isShown ? '' : this.#isUnchecked ? 'INI' : passed ? 'L7OK' : 'L7STS',
       check_code: !isShown || this.#isUnchecked ? '' : passed ? '200' : '503',
-      check_rise: isShown ? String(RISE) : '',
-      check_fall: isShown ? String(FALL) : '',
-      check_health: isShown ? String(this.#health) : '',
       chkfail: this.checked ? '0' : '',
       ...(this.tracks !== undefined && { tracked: this.tracks }),
       ...this.cells

@@ -19,9 +19,6 @@ export const COLUMNS = [
   'last_chk',
   'agent_status',
   'check_desc',
-  'check_rise',
-  'check_fall',
-  'check_health',
   'addr'
 ] as const
 
@@ -42,10 +39,7 @@ const IDLE: Row = {
   pid: '1',
   type: '2',
   check_status: 'L7OK',
-  check_code: '200',
-  check_rise: '2',
-  check_fall: '3',
-  check_health: '4'
+  check_code: '200'
 }
 
 /** The page as HAProxy writes it: header and rows end with a comma. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { inputVariables, readDeclaredInputs } from './action-inputs.ts'
 import { readCommandFile } from './command-file.ts'
-import { leash } from './leash.ts'
+import { startWatchdog } from './watchdog.ts'
 import { type Annotation, readLog } from './runner-log.ts'
 import { leaksIn, secretsOf } from './secrets.ts'
 import { until } from './until.ts'
@@ -25,19 +25,19 @@ export type JobStatus = 'success' | 'failure' | 'cancelled'
 
 /** How an action is run; everything has a default. */
 export interface ActionOptions {
-  /** What the default `${{ job.status }}` becomes; `success` unless told. */
+  /** What the default `${{ job.status }}` becomes; `success` if not given. */
   readonly jobStatus?: JobStatus
   /** More environment of the step, as from `env:` or from the machine (proxies). */
   readonly env?: Readonly<Record<string, string>>
   /** Whether step debug logging is on. */
   readonly debug?: boolean
-  /** The working directory; a new empty one unless told. */
+  /** The working directory; a new empty one by default. */
   readonly workspace?: string
-  /** The bundle to run; unless told the one of the variable BUNDLE, or `dist/index.js`. */
+  /** The bundle to run; by default the one of the variable BUNDLE, or `dist/index.js`. */
   readonly bundle?: string
-  /** The Node to run it on; a Node 24 unless told. */
+  /** The Node to run it on; a Node 24 by default. */
   readonly nodePath?: string
-  /** A run that takes longer, in milliseconds, is killed and throws; 60 s unless told. */
+  /** A run that takes longer, in milliseconds, is killed and throws; 60 s by default. */
   readonly limitMs?: number
   /** State saved by an earlier stage; {@link runPost} fills it in. */
   readonly state?: Readonly<Record<string, string>>
@@ -126,7 +126,7 @@ export function startAction(
     stdio: ['pipe', 'pipe', 'pipe']
   })
   child.stdin.end()
-  leash(child)
+  startWatchdog(child)
   return new Run(child, step, options, secrets)
 }
 

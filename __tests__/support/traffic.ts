@@ -6,17 +6,17 @@ const failuresKept = 10
 
 /** How {@link startTraffic} behaves. */
 export interface TrafficOptions {
-  /** How many users ask at the same time, each one request after the other; 4 unless told. */
+  /** How many users ask at the same time, each one request after the other; 4 by default. */
   readonly workers?: number
-  /** What they ask for; `/` unless told. */
+  /** What they ask for; `/` by default. */
   readonly path?: string
   /** What every request carries: `{ Cookie: 'NODE=app1' }`. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Whether a user keeps one connection over many requests; not unless told. */
+  /** Whether a user keeps one connection over many requests; by default not. */
   readonly keepAlive?: boolean
-  /** How long a user pauses after an answer, in milliseconds; 10 unless told. */
+  /** How long a user pauses after an answer, in milliseconds; 10 by default. */
   readonly pauseMs?: number
-  /** The traffic ends by itself after so many milliseconds; 2 minutes unless told. */
+  /** The traffic ends by itself after so many milliseconds; 2 minutes by default. */
   readonly limitMs?: number
 }
 

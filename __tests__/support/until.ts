@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How {@link until} waits. */
 export interface UntilOptions {
-  /** Give up after so many milliseconds; 10 s unless told. */
+  /** Give up after so many milliseconds; 10 s by default. */
   readonly limitMs?: number
   /** Time between two looks, in milliseconds. */
   readonly everyMs?: number

@@ -1,5 +1,5 @@
 import { type Farm, startFarm } from '../../__tests__/support/farm.ts'
-import { startMiddleman } from '../../__tests__/support/middleman.ts'
+import { startFaultProxy } from '../../__tests__/support/fault-proxy.ts'
 import { type ActionResult, runAction } from '../../__tests__/support/runner.ts'
 import { count, median, milliseconds, table } from './table.ts'
 
@@ -33,22 +33,22 @@ async function measurePage(servers: number): Promise<string[]> {
     serverOptions: '',
     extra: others > 0 ? `backend others\n  server-template other 1-${others} 127.0.0.1:9` : ''
   })
-  const middleman = await startMiddleman({ port: Number(new URL(farm.statsUrl).port) })
+  const faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
   try {
     const narrow = await measureLook(`${farm.statsUrl};csv;scope=web`)
     const whole = await measureLook(`${farm.statsUrl};csv`)
-    const step = await green({ 'stats-url': middleman.through(farm.statsUrl), action: 'maint' })
+    const step = await green({ 'stats-url': faultProxy.through(farm.statsUrl), action: 'maint' })
     return [
       count(servers),
       count(narrow.bytes),
       count(whole.bytes),
       `${narrow.ms.toFixed(1)} ms`,
       `${whole.ms.toFixed(1)} ms`,
-      String(middleman.requests.length),
+      String(faultProxy.requests.length),
       milliseconds(step.durationMs)
     ]
   } finally {
-    await middleman.stop()
+    await faultProxy.stop()
     await farm.stop()
   }
 }

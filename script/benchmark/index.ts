@@ -6,6 +6,7 @@ import { startFarm } from '../../__tests__/support/farm.ts'
 import { falseUp } from './false-up.ts'
 import { growth } from './growth.ts'
 import { overshoot } from './overshoot.ts'
+import { races } from './races.ts'
 import { startUp } from './start-up.ts'
 import { versionOf } from './ways.ts'
 
@@ -14,7 +15,8 @@ const parts: Record<string, (times: number) => Promise<string>> = {
   overshoot,
   'false-up': falseUp,
   'start-up': startUp,
-  growth
+  growth,
+  races
 }
 
 const { values, positionals } = parseArgs({

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Farm, startFarm } from '../../__tests__/support/farm.ts'
-import { leash } from '../../__tests__/support/leash.ts'
+import { startWatchdog } from '../../__tests__/support/watchdog.ts'
 import { runAction } from '../../__tests__/support/runner.ts'
 
 /** A farm of two servers that every way can reach: over the statistics page and over a socket. */
@@ -84,7 +84,7 @@ function play({ socket, farm }: Stage, options: string): Promise<boolean> {
 
 async function run(program: string, args: readonly string[]): Promise<boolean> {
   const child: ChildProcess = spawn(program, args, { stdio: 'ignore' })
-  leash(child)
+  startWatchdog(child)
   const [code] = (await once(child, 'exit')) as [number | null]
   return code === 0
 }

@@ -67,7 +67,9 @@ export function parseAddress(text: string): Address | undefined {
   if (host === undefined || host === '0.0.0.0' || host === '[::]' || port === 0) {
     return undefined
   }
-  return { host, port }
+  // An IPv4 address may be written as an IPv6 one.
+  const mapped = /^\[::ffff:(\d+\.\d+\.\d+\.\d+)\]$/.exec(host)?.[1]
+  return { host: mapped ?? host, port }
 }
 
 /**
@@ -136,9 +138,9 @@ export function isReachable({ word, sessions, queue }: Server): boolean {
   return (word !== 'MAINT' && word !== 'DOWN') || sessions + queue > 0
 }
 
-/** Whether only the verdict of its health check keeps a server away from users. */
-export function mayComeUp({ word }: Server): boolean {
-  return word === 'DOWN'
+/** Whether only a health check or DNS keeps a server away from users. */
+export function mayComeUp(server: Server): boolean {
+  return server.word === 'DOWN' || isUnresolved(server)
 }
 
 /** Whether a server gets nothing new from load balancing. */

@@ -105,6 +105,8 @@ async function outAgain(
   context: Context
 ): Promise<HaproxyError> {
   const targets = targetsOf(backends)
+  // What was seen last may be old: these may be up by now, and others down.
+  await lookAgain(backends, { ...context, cancelled: context.over }).catch(() => undefined)
   const needed = targets.flatMap((target) => {
     const why = whyNotSpared(target, minUp)
     return why === undefined ? [] : [{ target, why }]

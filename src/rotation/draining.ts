@@ -3,12 +3,13 @@ import { type Backend, followersOf, instancesOf, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
 import { backendsAtStake, guard } from './guard.ts'
-import { type Instance, isReload, type ProcessChange } from './instance.ts'
+import type { Instance } from './instance.ts'
 import { OldProcesses } from './old-processes.ts'
 import { changedByOthers, notLostByReload, reloadedMessage } from './other-hands.ts'
 import { isOut, lookAgain, request } from './request.ts'
 import { settleAll } from './settle-all.ts'
 import type { TakeOut } from './order.ts'
+import { isReload, type ProcessChange } from './seen-process.ts'
 import type { Target } from './target.ts'
 import type { Condition, Verdict } from './wait.ts'
 
@@ -149,7 +150,9 @@ export class Draining implements Condition {
         // In drain pinned clients may go on to come to the old process.
         const isIdle =
           targets.every(({ now }) => isOut(now, 'maint')) &&
-          [...targets, ...followers].every(({ now }) => isDrained(now, 0))
+          [...targets, ...followers].every(
+            ({ now, newSessions }) => isDrained(now, 0) && newSessions <= 0
+          )
         const at = Math.min(...backends.map(({ seenAt }) => seenAt))
         old.remember({ at, isIdle })
         if ([...targets, ...followers].some(({ newSessions }) => newSessions < 0)) {

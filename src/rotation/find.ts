@@ -19,8 +19,8 @@ export interface Wanted {
   readonly servers: readonly string[] | 'every'
   /** Whether to find out who follows them and who else uses their addresses, which takes the whole page. */
   readonly withOthers: boolean
-  /** Whether to find out which process answers. */
-  readonly withProcess: boolean
+  /** How often to ask which process answers: twice where no effect can prove that only one does. */
+  readonly processLooks: 0 | 1 | 2
   /** Whether one host name must be one HAProxy, because something is to be changed. */
   readonly oneInstance: boolean
 }
@@ -66,9 +66,11 @@ async function findOnPage(page: StatsPage, wanted: Wanted, context: Context): Pr
     wanted.withOthers || wanted.backends === 'every'
       ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
       : findInNamed(instance, wanted.backends, wanted.servers, look)
-  const identified = wanted.withProcess
-    ? retry(() => instance.identify(limits), context)
-    : Promise.resolve()
+  const { processLooks } = wanted
+  const identified =
+    processLooks > 0
+      ? retry(() => instance.identify(limits, processLooks), context)
+      : Promise.resolve()
   await settleAll([found, identified], (work: Promise<unknown>) => work)
   return found
 }

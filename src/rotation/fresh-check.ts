@@ -3,6 +3,7 @@ import { type Server, takesTraffic } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'
 import { guard } from './guard.ts'
+import type { MinUp } from './min-up.ts'
 import { forEachBackend, request } from './request.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
@@ -63,7 +64,7 @@ export async function release(
 }
 
 /** Why a target that takes traffic cannot be taken out for its check; undefined where enough others serve. */
-export function whyNotSpared({ now, backend }: Target, minUp: number): string | undefined {
+export function whyNotSpared({ now, backend }: Target, minUp: MinUp): string | undefined {
   try {
     if (takesTraffic(now)) {
       guard([backend], minUp)

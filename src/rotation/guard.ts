@@ -1,7 +1,9 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { isUp, type Server, takesTraffic } from '../haproxy/server.ts'
 import type { Backend } from './backend.ts'
-import { ROUNDING } from './instance.ts'
+import { formatDuration } from './duration.ts'
+import { canBeMet, type MinUp, requiredIn, requirementOf } from './min-up.ts'
+import { ROUNDING } from './seen-process.ts'
 
 /**
  * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one
@@ -13,21 +15,32 @@ export function backendsAtStake(backends: readonly Backend[]): Backend[] {
   )
 }
 
+/** The backends of some in which too few others serve. */
+export function shortOf(backends: readonly Backend[], minUp: MinUp): Backend[] {
+  return backends.filter((backend) => servingIn(backend).length < requiredIn(backend, minUp))
+}
+
 /**
- * Sees to it that at least `minUp` other servers of each backend serve at their full weight, backups included,
- * by what was last seen of them.
+ * Sees to it that enough other servers of each backend serve at their full weight, backups included, by what was
+ * last seen of them.
  *
  * @throws HaproxyError `guard-refused` that lists who was counted, and who was not and why
  */
-export function guard(backends: readonly Backend[], minUp: number): void {
-  const refused = backends.filter((backend) => servingIn(backend).length < minUp)
-  if (refused.length > 0) {
-    const isPossible = refused.every(({ others }) => others.length >= minUp)
-    const reasons = refused.map((backend) => refusal(backend, minUp))
-    throw new HaproxyError('guard-refused', reasons.join(' '), {
-      ...(!isPossible && { advice: 'Add a server, or name fewer at a time.' })
-    })
+export function guard(backends: readonly Backend[], minUp: MinUp): void {
+  const short = shortOf(backends, minUp)
+  if (short.length > 0) {
+    throw refusal(short, minUp)
   }
+}
+
+/** The error of backends in which too few others serve. */
+export function refusal(short: readonly Backend[], minUp: MinUp): HaproxyError {
+  const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ')
+  return new HaproxyError('guard-refused', reasons, {
+    ...(!short.every((backend) => canBeMet(backend, minUp)) && {
+      advice: 'Add a server, or name fewer at a time.'
+    })
+  })
 }
 
 /** The servers of a backend that serve at their full weight and stay where they are. */
@@ -35,14 +48,14 @@ export function servingIn(backend: Backend): Server[] {
   return backend.others.filter((server) => isUp(server) || isYetToBeChecked(server, backend))
 }
 
-function refusal(backend: Backend, minUp: number): string {
+function whyRefused(backend: Backend, minUp: MinUp): string {
   const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name)
   const serving = servingIn(backend)
   const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : ''
   const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing)
   return (
     `Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-    `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${minUp}; ` +
+    `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${requirementOf(backend, minUp)}; ` +
     (not.length > 0
       ? `not counted: ${not.join(', ')}.`
       : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`)
@@ -64,8 +77,11 @@ function isYetToBeChecked(server: Server, { instance, seenAt }: Backend): boolea
   return takesTraffic(server) && throttle === undefined && unchecked && isSinceStart
 }
 
-function whyNotServing({ name, status, weight, throttle }: Server): string {
+function whyNotServing({ name, status, word, weight, throttle, secondsInState }: Server): string {
   const weightNow =
     weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`
-  return `${name} (${status}${weightNow})`
+  // From 2.8 on `drain` leaves this as it is (docs/haproxy-facts.md, "Who did it").
+  const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT')
+  const time = isTimed ? ` for ${formatDuration(secondsInState * 1_000)}` : ''
+  return `${name} (${status}${time}${weightNow})`
 }

@@ -1,30 +1,9 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import type { Limits, StatsPage } from '../haproxy/stats-page.ts'
 import type { Clock } from './context.ts'
+import { isSame, type ProcessChange, type SeenProcess } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 
-/** A HAProxy process as this run has seen it. All times in milliseconds on the run's clock. */
-export interface SeenProcess {
-  readonly pid: number
-  /** When it started, by its uptime: up to a second later than it did, and up to 2.6 as much earlier as well. */
-  readonly startedAt: number
-  readonly firstSeenAt: number
-  readonly lastSeenAt: number
-}
-
-/**
- * What became of the process that was seen before: it still answers; one that started since has replaced it,
- * as a reload does; another one answers that had started before; or the page does not show the process.
- */
-export type ProcessChange = 'same' | 'newer' | 'unclear' | 'unknown'
-
-/** Whether another process answers, of which it is not certain that it knows what was asked of the one before. */
-export function isReload(change: ProcessChange): boolean {
-  return change === 'newer' || change === 'unclear'
-}
-
-/** HAProxy shows whole seconds, rounded down: two readings of one moment differ by less than this. Milliseconds. */
-export const ROUNDING = 2_000
 /** So many looks tell an instance that was replaced from two that answer in turn. */
 const LOOKS = 3
 /** How long after its `hard-stop-after` an old process may still be seen to end, in milliseconds. */
@@ -74,10 +53,18 @@ export class Instance {
   /**
    * Asks which process answers, before anything is changed.
    *
-   * @throws HaproxyError if it may be known a moment later; a page that does not show it leaves it unknown
+   * @param looks how often to ask at once: of two HAProxies that answer in turn, two looks show both
+   * @throws HaproxyError `several-haproxies`; or if it may be known a moment later: a page that does not show it
+   *   leaves it unknown
    */
-  async identify(limits: Limits): Promise<void> {
-    this.#process = await this.#look(limits)
+  async identify(limits: Limits, looks = 1): Promise<void> {
+    const [seen, ...others] = await settleAll(Array.from({ length: looks }), () =>
+      this.#look(limits)
+    )
+    this.#process = seen
+    if (seen && others.some((other) => other && !isSame(seen, other))) {
+      await this.refuseIfSeveral(limits)
+    }
     this.#first = this.#process
   }
 
@@ -203,6 +190,9 @@ export class Instance {
   }
 }
 
-function isSame(one: SeenProcess, other: SeenProcess): boolean {
-  return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING
+/** Whether two instances are one HAProxy, as far as their processes tell: one may be named by two URLs. */
+export function areOne(one: Instance, other: Instance): boolean {
+  return (
+    one.process !== undefined && other.process !== undefined && isSame(one.process, other.process)
+  )
 }

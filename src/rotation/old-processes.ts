@@ -4,6 +4,8 @@ import type { Instance } from './instance.ts'
 const EARLIER_START = 1_000
 /** How long before a new process started a look may be, to tell for certain what the old one had. ms */
 const RECENT = 2_000
+/** So long HAProxy pauses at most between two attempts to connect, when a request shows nowhere. Milliseconds. */
+const BETWEEN_ATTEMPTS = 1_000
 
 /** What one look showed of all targets on an instance. */
 export interface Observation {
@@ -68,8 +70,10 @@ export class OldProcesses {
     const start = startedAt - EARLIER_START
     const from = this.#firstSeenAt[1]
     const to = this.#resetAt > from ? this.#resetAt : Infinity
-    const last = this.#observations.findLast(({ at }) => at >= from && at < to && at <= start)
-    const isIdle = last?.isIdle === true && (isKept || last.at >= start - RECENT)
+    const seen = this.#observations.filter(({ at }) => at >= from && at < to && at <= start)
+    const last = seen.at(-1)
+    const isRecent = last !== undefined && (isKept || last.at >= start - RECENT)
+    const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS
     if (!isIdle) {
       this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity))
     }
@@ -82,4 +86,10 @@ export class OldProcesses {
       ? unknown
       : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs)
   }
+}
+
+/** For how long all observations at the end were idle ones, in milliseconds. */
+function idleFor(observations: readonly Observation[]): number {
+  const idle = observations.slice(observations.findLastIndex(({ isIdle }) => !isIdle) + 1)
+  return (idle.at(-1)?.at ?? 0) - (idle[0]?.at ?? Infinity)
 }

@@ -1,3 +1,4 @@
+import type { MinUp } from './min-up.ts'
 import type { SharedAddresses } from './same-address.ts'
 import type { WaitOptions } from './wait.ts'
 
@@ -9,7 +10,9 @@ export type OnTimeout = (typeof ON_TIMEOUT)[number]
 export interface TakeOut {
   readonly state: 'drain' | 'maint'
   /** How many other servers of a backend must serve. */
-  readonly minUp: number
+  readonly minUp: MinUp
+  /** Whether the servers are claimed: other runs that claim some may still have to withdraw. */
+  readonly isClaimed: boolean
   /** How to wait until drained; undefined for not at all. */
   readonly wait: WaitOptions | undefined
   /** Sessions and queued requests that may remain. */
@@ -30,6 +33,6 @@ export interface BringBack {
   /** Whether to wait until up; else only until HAProxy needs no further request to bring them up. */
   readonly isAwaited: boolean
   /** How many other servers must serve where a reload makes it necessary to take one out again. */
-  readonly minUp: number
+  readonly minUp: MinUp
   readonly onTimeout: OnTimeout
 }

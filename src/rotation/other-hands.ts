@@ -1,7 +1,8 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, type Server } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
-import { LOADING, type ProcessChange, ROUNDING } from './instance.ts'
+import { LOADING } from './instance.ts'
+import { type ProcessChange, ROUNDING } from './seen-process.ts'
 import type { Target } from './target.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { formatDuration } from './duration.ts'
-import { backendsAtStake, servingIn } from './guard.ts'
+import { backendsAtStake, servingIn, shortOf } from './guard.ts'
 import type { Instance } from './instance.ts'
+import type { MinUp } from './min-up.ts'
 import type { Doubt, Proof } from './outcome.ts'
 import { describeOthers, type Other, type SharedAddresses } from './same-address.ts'
 
@@ -10,7 +11,7 @@ const LONG_AGO = 3_600_000
 
 /** What there is to judge a drained step by. */
 export interface Evidence {
-  readonly minUp: number
+  readonly minUp: MinUp
   readonly maxSessions: number
   readonly hardStopAfterMs: number | undefined
   readonly shared: SharedAddresses
@@ -42,7 +43,7 @@ function doubtsOf(backends: readonly Backend[], evidence: Evidence): Doubt[] {
   const atSame = atSameAddress(shared)
   const young = instances.filter((instance) => isYoung(instance, evidence))
   const withAgent = targetsOf(backends).filter(({ now }) => now.hasAgent)
-  const short = backendsAtStake(backends).filter((backend) => servingIn(backend).length < minUp)
+  const short = shortOf(backendsAtStake(backends), minUp)
   return [
     ...(unknown.length > 0 ? [{ kind: 'process unknown', instances: unknown } as const] : []),
     ...(unclear.length > 0 ? [{ kind: 'process unclear', instances: unclear } as const] : []),

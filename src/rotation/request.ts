@@ -1,6 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, isOutOfRotation, type Server } from '../haproxy/server.ts'
-import { type Backend, backendsOf } from './backend.ts'
+import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
 import { retry } from './retry.ts'
@@ -98,4 +98,22 @@ export async function refuseIfOnlyHere(
       )
     }
   })
+}
+
+/**
+ * Refuses targets that do not show what they were asked for, after another look: it may show at another HAProxy that
+ * answers in turn.
+ *
+ * @throws HaproxyError `did-not-hold`, `several-haproxies`
+ */
+export async function refuseIfLost(targets: readonly Target[], context: Context): Promise<void> {
+  try {
+    refuseIfNotHeld(targets)
+  } catch (error) {
+    const lost = targets.filter(({ now, change }) => !canBe(now, change.state ?? 'ready'))
+    await settleAll(instancesOf(backendsOf(lost)), (instance) =>
+      instance.refuseIfSeveral({ signal: context.cancelled })
+    )
+    throw error
+  }
 }

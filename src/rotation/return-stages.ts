@@ -1,5 +1,6 @@
 import { canBe, isUnresolved, isUp, shownAdminState } from '../haproxy/server.ts'
 import { hasLeftDrain } from './fresh-check.ts'
+import { areOne } from './instance.ts'
 import { leaderOf, type Route } from './route.ts'
 import type { Target } from './target.ts'
 
@@ -104,6 +105,14 @@ export class ReturnStages {
       case undefined:
         return false
     }
+  }
+
+  /** Whether this step has ended the same drain by another URL of the same HAProxy. */
+  isReleasedElsewhere({ name, backend: { instance } }: Target): boolean {
+    return this.at('released', this.targets).some(
+      ({ name: other, backend }) =>
+        other === name && backend.instance !== instance && areOne(backend.instance, instance)
+    )
   }
 
   /** `UP n/m` after a check has passed is what a failed check leaves, or a reload. */

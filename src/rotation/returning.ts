@@ -2,11 +2,13 @@ import { canBe, isUnresolved, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { forceDown, forceDownAgain, isForcedDown, release } from './fresh-check.ts'
-import { type Instance, isReload, type ProcessChange } from './instance.ts'
+import type { Instance } from './instance.ts'
+import type { MinUp } from './min-up.ts'
 import { changedByOthers, reloadedMessage } from './other-hands.ts'
 import { lookAgain, request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'
 import { checkedElsewhere } from './route.ts'
+import { isReload, type ProcessChange } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 import { takeOutAgain } from './take-out-again.ts'
 import type { Target } from './target.ts'
@@ -15,12 +17,12 @@ import type { Condition, Verdict } from './wait.ts'
 /** The condition that servers are up, and the requests that bring them there. */
 export class Returning implements Condition {
   readonly #stages: ReturnStages
-  readonly #minUp: number
+  readonly #minUp: MinUp
   readonly #context: Context
   /** Instances that were reloaded, until everything is asked for again. */
   readonly #reloaded = new Map<Instance, ProcessChange>()
 
-  constructor(stages: ReturnStages, minUp: number, context: Context) {
+  constructor(stages: ReturnStages, minUp: MinUp, context: Context) {
     this.#stages = stages
     this.#minUp = minUp
     this.#context = context
@@ -188,7 +190,10 @@ export class Returning implements Condition {
     const enter = (target: Target): void => {
       this.#stages.enter('released', [target])
     }
-    const lost = await release(targets, enter, this.#context)
+    const ended = await release(targets, enter, this.#context)
+    const twice = ended.filter((target) => this.#stages.isReleasedElsewhere(target))
+    this.#stages.enter('released', twice)
+    const lost = ended.filter((target) => !twice.includes(target))
     const groups = Map.groupBy(lost, ({ backend }) => backend.instance)
     await settleAll([...groups], async ([instance, mine]) => {
       const change = await this.#recheck(instance)

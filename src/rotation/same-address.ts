@@ -13,7 +13,7 @@ export interface Other {
 export interface SharedAddresses {
   /** Servers that can be reached at the address of a target. */
   readonly same: readonly Other[]
-  /** Servers at the address of a target that are down, and may come up at any moment. */
+  /** Servers at the address of a target that are down or not resolved, and may come up at any moment. */
   readonly down: readonly Other[]
   /** Servers that can be reached on the host of a target, on another port. */
   readonly otherPort: readonly Other[]

@@ -1,6 +1,7 @@
 import { shownAdminState } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
 import { forceDown, whyNotSpared } from './fresh-check.ts'
+import type { MinUp } from './min-up.ts'
 import { request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'
 import type { Target } from './target.ts'
@@ -9,7 +10,7 @@ import type { Target } from './target.ts'
 export async function takeOutAgain(
   targets: readonly Target[],
   stages: ReturnStages,
-  minUp: number,
+  minUp: MinUp,
   context: Context
 ): Promise<void> {
   const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, minUp)]))

@@ -16,6 +16,7 @@ export const DEFAULTS = {
   'hard-stop-after': '',
   'same-address': 'refuse',
   'min-up': '1',
+  'min-up-timeout': '0s',
   'fresh-check': 'true',
   restore: 'never',
   'dry-run': 'false',

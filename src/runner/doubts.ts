@@ -25,7 +25,7 @@ export function explainDoubt(doubt: Doubt): string {
       return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`
     case 'same name':
       return (
-        `${describeOthers(doubt.others)} may be the same application, and the page does not show addresses: name ` +
+        `${describeOthers(doubt.others)} may be the same application, and the page does not show its address: name ` +
         "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg."
       )
     case 'too few serve':

@@ -1,5 +1,6 @@
 import { readCertificates } from './certificates.ts'
 import { type InstanceInput, readCredentials, readInstances } from './credentials.ts'
+import { readBackends, readServers } from './names.ts'
 import type { AdminState } from '../haproxy/server.ts'
 import { COMMANDS, type Command } from '../haproxy/commands.ts'
 import type { Credentials } from '../haproxy/stats-url.ts'
@@ -8,6 +9,7 @@ import { InputReader, UNAVAILABLE } from './input-reader.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { ON_TIMEOUT, type OnTimeout } from '../rotation/order.ts'
 import type { Wanted } from '../rotation/find.ts'
+import type { MinUp } from '../rotation/min-up.ts'
 import type { WaitOptions } from '../rotation/wait.ts'
 
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
@@ -38,7 +40,9 @@ export interface Inputs {
   /** How long a process of HAProxy may live on after a reload, in milliseconds; undefined where not given. */
   readonly hardStopAfterMs: number | undefined
   readonly sameAddress: SameAddress
-  readonly minUp: number
+  readonly minUp: MinUp
+  /** How long to wait until so many others serve, in milliseconds; 0 to refuse at once. */
+  readonly minUpTimeoutMs: number
   readonly freshCheck: boolean
   readonly restore: Restore
   readonly dryRun: boolean
@@ -68,7 +72,8 @@ export function readInputs(): Inputs {
     onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
     hardStopAfterMs: readHardStopAfter(reader),
     sameAddress: reader.choice('same-address', SAME_ADDRESS),
-    minUp: reader.amount('min-up'),
+    minUp: readMinUp(reader),
+    minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
     freshCheck: reader.flag('fresh-check'),
     restore: reader.choice('restore', RESTORE),
     dryRun: reader.flag('dry-run'),
@@ -92,13 +97,14 @@ export function wantedBy({
   servers
 }: Inputs): Omit<Wanted, 'pages'> {
   const isTakeOut = action === 'drain' || action === 'maint'
-  const isWaiting = (isTakeOut || action === 'ready') && wait && !dryRun
+  const isChanging = isTakeOut || action === 'ready'
   return {
     backends,
     servers,
     withOthers: isTakeOut,
-    withProcess: isWaiting,
-    oneInstance: isTakeOut || action === 'ready'
+    // What a take-out has done is read back at the end; of a return `DOWN` hides it.
+    processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : wait ? 1 : 0,
+    oneInstance: isChanging
   }
 }
 
@@ -122,27 +128,25 @@ function readHardStopAfter(reader: InputReader): number | undefined {
     : reader.duration('hard-stop-after', '0s', '24h')
 }
 
-function readBackends(reader: InputReader): string[] | 'every' {
-  const list = reader.list('backend')
-  if (!list.includes('*')) {
-    return checkNames(reader, 'backend', list)
+function readMinUp(reader: InputReader): MinUp {
+  const text = reader.text('min-up')
+  const [, number, percent] = /^(?:(\d{1,9})|(\d{1,3})%)$/.exec(text) ?? []
+  if (text === 'all') {
+    return text
   }
-  if (list.length > 1) {
-    reader.refuse('backend', '"*" means every backend that has the server and stands alone.')
+  if (number === undefined && percent === undefined) {
+    reader.refuse(
+      'min-up',
+      `"${text}" is not a number such as 2, a percentage such as 50%, or all.`
+    )
   }
-  return 'every'
-}
-
-function readServers(reader: InputReader): string[] | 'every' {
-  const list = reader.list('server')
-  // To change every server at once, or whatever comes to be there, is never what a deploy needs.
-  if (!list.includes('*') || reader.text('action') !== 'status') {
-    return checkNames(reader, 'server', list)
+  if (Number(percent) > 99) {
+    reader.refuse(
+      'min-up',
+      `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+    )
   }
-  if (list.length > 1) {
-    reader.refuse('server', '"*" means every server of the backend and stands alone.')
-  }
-  return 'every'
+  return percent === undefined ? Number(number) : `${Number(percent)}%`
 }
 
 function readExpect(reader: InputReader): 'up' | undefined {
@@ -154,26 +158,6 @@ function readExpect(reader: InputReader): 'up' | undefined {
     reader.refuse('expect', 'only action: status can expect anything of the servers.')
   }
   return text === '' ? undefined : 'up'
-}
-
-// haproxy.cfg allows no other character in a name (manual, "proxy names").
-const NAME = /^[A-Za-z0-9_.:-]+$/
-
-function checkNames(
-  reader: InputReader,
-  name: 'backend' | 'server',
-  list: readonly string[]
-): string[] {
-  for (const text of list.filter((each) => !NAME.test(each))) {
-    const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : ''
-    const every =
-      text === '*' ? ' Servers must be named one by one; only action: status takes "*".' : ''
-    reader.refuse(
-      name,
-      `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`
-    )
-  }
-  return [...new Set(list)]
 }
 
 const OLD_WORDS = new Map<string, AdminState>([

@@ -1,5 +1,5 @@
 import { info, warning } from '@actions/core'
-import { isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
+import { canBe, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
 import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
@@ -167,7 +167,7 @@ export class Report {
       const stays = held.some(mayBeReleased) ? 'may stay' : 'stays'
       return `${namesOf(held)} ${stays} in drain until somebody asks for ready.`
     }
-    const out = this.#targets.filter(isMoved)
+    const out = this.#targets.filter((target) => isMoved(target) && isAsAsked(target))
     if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
       return ''
     }
@@ -189,8 +189,14 @@ function isInDrain(target: Target): boolean {
     isKnown &&
     !change.rolledBack &&
     isOutOfRotation(now) &&
+    now.word !== 'MAINT' &&
     (change.state === 'drain' || shownAdminState(now) === 'drain' || mayBeReleased(target))
   )
+}
+
+/** Whether a target shows the state that was asked for, as far as it shows one: what others changed is theirs. */
+function isAsAsked({ change, now, isKnown }: Target): boolean {
+  return !isKnown || change.state === undefined || canBe(now, change.state)
 }
 
 /** Whether it is not known if the drain of a target has ended, because its status hides that. */

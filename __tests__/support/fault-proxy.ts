@@ -75,12 +75,12 @@ export interface Moment {
  */
 export type FaultPlan = (moment: Moment) => Fault | undefined
 
-/** How {@link startMiddleman} is set up. */
-export interface MiddlemanOptions {
-  /** Where HAProxy listens; `127.0.0.1` unless told. */
+/** How {@link startFaultProxy} is set up. */
+export interface FaultProxyOptions {
+  /** Where HAProxy listens; `127.0.0.1` by default. */
   readonly host?: string
   readonly port: number
-  /** No faults unless told. */
+  /** None by default. */
   readonly fault?: FaultPlan
 }
 
@@ -88,10 +88,10 @@ export interface MiddlemanOptions {
  * Starts a TCP proxy in front of HAProxy, which records every request and can spoil any of them. It
  * has to read the requests, so the statistics page behind it must be plain HTTP.
  */
-export async function startMiddleman(options: MiddlemanOptions): Promise<Middleman> {
-  const middleman = new Middleman(options, await freePort())
-  await middleman.start()
-  return middleman
+export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  const faultProxy = new FaultProxy(options, await freePort())
+  await faultProxy.start()
+  return faultProxy
 }
 
 /** The bytes of a plain HTTP answer, for the fault `answer`. */
@@ -108,7 +108,7 @@ export function httpAnswer(
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-class Middleman {
+class FaultProxy {
   readonly port: number
   /** What goes wrong from now on; undefined: nothing. */
   fault: FaultPlan | undefined
@@ -120,7 +120,7 @@ class Middleman {
   #lastNumber = 0
   #server: Server | undefined
 
-  constructor(options: MiddlemanOptions, port: number) {
+  constructor(options: FaultProxyOptions, port: number) {
     this.#host = options.host ?? '127.0.0.1'
     this.#upstreamPort = options.port
     this.fault = options.fault
@@ -154,7 +154,7 @@ class Middleman {
 
   /** Listens (again) on its port. */
   async start(): Promise<void> {
-    if (this.#server !== undefined) throw new Error('This middleman is listening already')
+    if (this.#server !== undefined) throw new Error('This fault proxy is listening already')
     const server = createServer({ allowHalfOpen: true }, (client) => {
       this.#accept(client)
     })
@@ -225,7 +225,7 @@ class Middleman {
   }
 }
 
-export type { Middleman }
+export type { FaultProxy }
 
 /** What the client gets, and what then becomes of its connection. */
 interface Reply {

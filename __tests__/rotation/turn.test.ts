@@ -1,0 +1,249 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import type { HaproxyError } from '../../src/haproxy/errors.ts'
+import { type Backend, targetsOf } from '../../src/rotation/backend.ts'
+import type { Found } from '../../src/rotation/find.ts'
+import type { MinUp } from '../../src/rotation/min-up.ts'
+import { takeOut } from '../../src/rotation/take-out.ts'
+import { takeTurn, type Turn } from '../../src/rotation/turn.ts'
+import { failureIn } from '../haproxy/failure.ts'
+import { type ImitatedPage, server } from '../support/imitated-page.ts'
+import { find, TAKE_OUT } from './found.ts'
+import { type Stage, stageSetter } from './stage.ts'
+
+const set = stageSetter()
+
+let stage: Stage
+let page: ImitatedPage
+/** What was about to be claimed. */
+let claims: string[][]
+/** What was asked for, over every search. */
+let asked: string[]
+/** What another run does just before the first claim arrives. */
+let beforeClaim: () => void
+
+beforeEach(async () => {
+  stage = set()
+  page = await stage.page(server('a'), server('b'), server('c'))
+  claims = []
+  asked = []
+  beforeClaim = () => undefined
+  page.before = (request) => {
+    const form = new URLSearchParams(request.replace('POST ', ''))
+    if (request.startsWith('POST ')) {
+      if (asked.length === 0) beforeClaim()
+      asked.push(`${form.get('action') ?? ''} ${form.getAll('s').join(', ')}`)
+    }
+    return undefined
+  }
+  jest.spyOn(Math, 'random').mockReturnValue(0.5)
+})
+
+afterEach(() => {
+  jest.restoreAllMocks()
+})
+
+async function search(targets: readonly string[] = ['web/a']): Promise<Found> {
+  const backends = await find(stage, page, { targets })
+  return { backends, shared: TAKE_OUT.shared }
+}
+
+function turn({
+  minUp = 'all',
+  timeoutMs = 60_000,
+  targets = ['web/a']
+}: { minUp?: MinUp; timeoutMs?: number; targets?: readonly string[] } = {}): Promise<Turn> {
+  const onClaim = (all: readonly { readonly name: string }[]): void => {
+    claims.push(all.map(({ name }) => name))
+  }
+  return takeTurn(() => search(targets), { minUp, timeoutMs, pollMs: 1_000, onClaim }, stage)
+}
+
+const failure = (...given: Parameters<typeof turn>): Promise<HaproxyError> =>
+  failureIn(turn(...given))
+
+function statusesIn({ found }: Turn): string[] {
+  return targetsOf(found.backends).map(({ now }) => now.status)
+}
+
+const waitLines = (): string[] =>
+  stage.lines.filter((line) => line.startsWith('info: Waiting for a turn'))
+
+/** Another run, which sees this one's claim as this one sees the other's. */
+function claimB(): void {
+  page.server('b').set({ drain: true }, stage.clock.now())
+}
+function withdrawB(): void {
+  page.server('b').set({ drain: false }, stage.clock.now())
+}
+
+describe('a turn', () => {
+  test('comes at once where all others serve, after a pause, and is claimed', async () => {
+    const mine = await turn()
+    expect([mine.isClaimed, statusesIn(mine)]).toEqual([true, ['DRAIN']])
+    expect(asked).toEqual(['drain a'])
+    expect([stage.clock.sleeps, claims]).toEqual([[500], [['web/a']]])
+  })
+
+  test('is not needed for a server that serves nobody', async () => {
+    page.server('a').set({ maint: true }, 0)
+    page.server('b').set({ maint: true }, 0)
+    expect((await turn()).isClaimed).toBe(false)
+    expect([asked, claims]).toEqual([[], []])
+  })
+
+  test('is waited for while another server is out, and until then nothing is touched', async () => {
+    page.server('b').set({ maint: true }, stage.clock.now() - 60_000)
+    stage.at(20_000, () => {
+      expect(asked).toEqual([])
+      page.server('b').set({ maint: false }, stage.clock.now())
+      page.server('b').check()
+      page.server('b').check()
+    })
+    expect(statusesIn(await turn())).toEqual(['DRAIN'])
+    expect(asked).toEqual(['drain a'])
+    expect(stage.short(waitLines()[0] ?? '')).toBe(
+      'info: Waiting for a turn, for up to 1m: Without a the backend web on P1 would have 1 serving server (c), and needs 2 (all others); not counted: b (MAINT for 1m).'
+    )
+    expect(waitLines()).toHaveLength(1)
+  })
+
+  test('is waited for with a line when who is missing changes, and a heartbeat', async () => {
+    page.server('b').set({ maint: true }, 0)
+    stage.at(5_000, () => (page.server('c').cells = { status: 'DOWN' }))
+    await failure({ timeoutMs: 70_000 })
+    expect(waitLines()).toHaveLength(4)
+  })
+
+  test('that does not come in time names who was missing, and for how long', async () => {
+    page.server('b').set({ maint: true }, stage.clock.now())
+    const { problem, message, advice } = await failure()
+    expect([problem, stage.short(message), advice]).toEqual([
+      'guard-refused',
+      'No turn within 1m: Without a the backend web on P1 would have 1 serving server (c), and needs 2 (all others); not counted: b (MAINT for 1m).',
+      'Bring another server back first.'
+    ])
+    expect([asked, claims]).toEqual([[], []])
+  })
+
+  test('that can never come is refused at once', async () => {
+    const { problem, advice } = await failure({ minUp: 3 })
+    expect([problem, advice]).toEqual(['guard-refused', 'Add a server, or name fewer at a time.'])
+    expect([stage.clock.sleeps, asked]).toEqual([[], []])
+  })
+
+  test('does not come while the page cannot be read', async () => {
+    page.server('b').set({ maint: true }, 0)
+    stage.at(10_000, () => (page.before = () => 'reset'))
+    const { message, advice } = await failure()
+    expect(message).toMatch(/^No turn within 1m: Could not read the statistics page /)
+    expect(advice).toContain('Something closed the connection')
+  })
+
+  test('is given up when the run is cancelled', async () => {
+    page.server('b').set({ maint: true }, 0)
+    const reason = new Error('cancelled')
+    stage.at(10_000, () => {
+      stage.cancel.abort(reason)
+    })
+    await expect(turn()).rejects.toBe(reason)
+    expect(asked).toEqual([])
+  })
+})
+
+describe('of two runs that claim at the same moment', () => {
+  test('the one with the lower name keeps its claim, and takes its server out once the other has withdrawn', async () => {
+    beforeClaim = claimB
+    stage.at(1_500, withdrawB)
+    const mine = await turn()
+    expect([mine.isClaimed, asked]).toEqual([true, ['drain a']])
+    await takeOut(
+      mine.found.backends,
+      { ...TAKE_OUT, state: 'maint', isClaimed: true },
+      stage,
+      () => {
+        // Nobody watches.
+      }
+    )
+    expect(asked).toEqual(['drain a', 'maint a'])
+  })
+
+  test('the one with the higher name withdraws, and begins again', async () => {
+    beforeClaim = () => page.server('a').set({ drain: true }, 0)
+    stage.at(5_000, () => page.server('a').set({ drain: false }, 0))
+    const mine = await turn({ targets: ['web/b'] })
+    expect([mine.isClaimed, asked]).toEqual([true, ['drain b', 'start b', 'drain b']])
+    expect(stage.lines).toContain('info: Another run was first, and this one has withdrawn.')
+    expect(claims).toHaveLength(2)
+  })
+
+  test('the lower one withdraws where the other one does not within 3 s', async () => {
+    beforeClaim = claimB
+    const { message } = await failure({ timeoutMs: 20_000 })
+    expect(asked).toEqual(['drain a', 'start a'])
+    expect(stage.short(message)).toContain('not counted: b (DRAIN).')
+    expect(stage.short(message)).toMatch(/^No turn within 20s: /)
+  })
+
+  test('none keeps its claim where another server is out for good', async () => {
+    beforeClaim = () => {
+      claimB()
+      page.server('c').set({ maint: true }, 0)
+    }
+    stage.at(2_000, withdrawB)
+    await failure({ timeoutMs: 20_000 })
+    expect(asked).toEqual(['drain a', 'start a'])
+  })
+
+  test('both keep it where enough others serve', async () => {
+    beforeClaim = claimB
+    expect((await turn({ minUp: 1 })).isClaimed).toBe(true)
+    expect(asked).toEqual(['drain a'])
+  })
+
+  test('the one that holds its turn is not disturbed by a claim that comes later', async () => {
+    const mine = await turn()
+    claimB()
+    stage.at(1_500, withdrawB)
+    const order = { ...TAKE_OUT, state: 'maint', isClaimed: true, minUp: 'all' } as const
+    expect((await takeOut(mine.found.backends, order, stage, () => undefined)).kind).toBe(
+      'safe to stop'
+    )
+    expect(asked).toEqual(['drain a', 'maint a'])
+  })
+
+  test('the one that holds its turn gives it up where the other one stays', async () => {
+    const mine = await turn()
+    claimB()
+    const order = { ...TAKE_OUT, state: 'maint', isClaimed: true, minUp: 'all' } as const
+    const { problem } = await failureIn(takeOut(mine.found.backends, order, stage, () => undefined))
+    expect([problem, asked]).toEqual(['guard-refused', ['drain a', 'maint a', 'enable a']])
+  })
+})
+
+describe('a claim', () => {
+  test('that is cancelled is withdrawn', async () => {
+    beforeClaim = claimB
+    const { HaproxyError: Failure } = await import('../../src/haproxy/errors.ts')
+    stage.at(1_000, () => {
+      stage.cancel.abort(new Failure('cancelled', 'Cancelled.'))
+    })
+    const { problem } = await failure()
+    expect([problem, asked]).toEqual(['cancelled', ['drain a', 'start a']])
+  })
+
+  test('that an operator ends is not made again', async () => {
+    beforeClaim = () => {
+      queueMicrotask(() => page.server('a').set({ drain: false }, 0))
+    }
+    const { problem } = await failure()
+    expect([problem, asked]).toEqual(['did-not-hold', ['drain a']])
+  })
+
+  test('of a drain is the drain', async () => {
+    const { found, isClaimed } = await turn()
+    const backends: readonly Backend[] = found.backends
+    const order = { ...TAKE_OUT, isClaimed, minUp: 'all' } as const
+    expect((await takeOut(backends, order, stage, () => undefined)).kind).toBe('drained')
+    expect(asked).toEqual(['drain a'])
+  })
+})

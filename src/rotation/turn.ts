@@ -1,0 +1,147 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import type { Backend } from './backend.ts'
+import { claim } from './claim.ts'
+import type { Context } from './context.ts'
+import { formatDuration } from './duration.ts'
+import type { Found } from './find.ts'
+import { backendsAtStake, refusal, shortOf } from './guard.ts'
+import { canBeMet, type MinUp } from './min-up.ts'
+import type { Target } from './target.ts'
+import { targetsToTakeOut } from './targets-to-take-out.ts'
+import { type Condition, type Verdict, waitUntil } from './wait.ts'
+
+/** How to wait for a turn. All times in milliseconds. */
+export interface TurnOptions {
+  readonly minUp: MinUp
+  readonly timeoutMs: number
+  /** The longest time between two looks. */
+  readonly pollMs: number
+  /** Called with the targets before each attempt to claim them. */
+  readonly onClaim: (targets: readonly Target[]) => void
+}
+
+/** Targets that may be taken out now. */
+export interface Turn {
+  readonly found: Found
+  /** Whether they had to be claimed, and are in drain: where they serve nobody, nothing is at stake. */
+  readonly isClaimed: boolean
+}
+
+/** Runs that saw the same server come back pause for up to this long, so that few claim at once. Milliseconds. */
+const SPREAD = 1_000
+
+/**
+ * Waits until enough others serve, and claims the targets. Until then nothing is touched, but for claims that are
+ * withdrawn because another run was first.
+ *
+ * @param search finds the targets as they are now
+ * @throws HaproxyError `guard-refused` when the time is up, or at once where enough others can never serve
+ */
+export async function takeTurn(
+  search: () => Promise<Found>,
+  options: TurnOptions,
+  context: Context
+): Promise<Turn> {
+  const { minUp, timeoutMs, onClaim } = options
+  const { clock, cancelled } = context
+  const deadline = clock.now() + timeoutMs
+  let found = await search()
+  for (;;) {
+    const never = backendsAtStake(found.backends).filter((backend) => !canBeMet(backend, minUp))
+    if (never.length > 0) {
+      throw refusal(never, minUp)
+    }
+    await untilEnough(found.backends, options, deadline, context)
+    await clock.sleep(Math.random() * SPREAD, cancelled)
+    found = await search()
+    const atStake = backendsAtStake(found.backends)
+    if (atStake.length === 0) {
+      return { found, isClaimed: false }
+    }
+    if (shortOf(atStake, minUp).length === 0) {
+      onClaim(targetsToTakeOut(found.backends, 'drain'))
+      if (await claim(found.backends, minUp, context)) {
+        return { found, isClaimed: true }
+      }
+      context.log.info('Another run was first, and this one has withdrawn.')
+    }
+  }
+}
+
+/** Looks until enough others serve. */
+async function untilEnough(
+  backends: readonly Backend[],
+  { minUp, timeoutMs, pollMs }: TurnOptions,
+  deadline: number,
+  context: Context
+): Promise<void> {
+  const condition = new EnoughServe(backends, minUp)
+  if (condition.isMet && context.clock.now() < deadline) {
+    return
+  }
+  const wait = {
+    backends,
+    options: { timeoutMs: Math.max(0, deadline - context.clock.now()), pollMs, settleMs: 0 },
+    condition,
+    onLook: (_: number, remainingMs: number) => {
+      condition.say(remainingMs, context)
+    }
+  }
+  const { met, failure } = await waitUntil(wait, context)
+  if (!met) {
+    const { message, advice } = refusal(condition.short, minUp)
+    const why = failure?.message ?? (message || 'other runs were first each time.')
+    throw new HaproxyError('guard-refused', `No turn within ${formatDuration(timeoutMs)}: ${why}`, {
+      advice: failure?.advice ?? advice,
+      cause: failure
+    })
+  }
+}
+
+/** While nothing changes, a wait says so this often, in milliseconds. */
+const HEARTBEAT = 30_000
+
+/** The condition that enough others serve. */
+class EnoughServe implements Condition {
+  readonly #backends: readonly Backend[]
+  readonly #minUp: MinUp
+  #said = ''
+  #saidAt = -Infinity
+
+  constructor(backends: readonly Backend[], minUp: MinUp) {
+    this.#backends = backends
+    this.#minUp = minUp
+  }
+
+  get short(): readonly Backend[] {
+    return shortOf(backendsAtStake(this.#backends), this.#minUp)
+  }
+
+  get isMet(): boolean {
+    return this.short.length === 0
+  }
+
+  judge(): Promise<Verdict> {
+    return Promise.resolve(this.isMet ? 'met' : 'waiting')
+  }
+
+  confirm(): Promise<boolean> {
+    return Promise.resolve(true)
+  }
+
+  /** Says who is missing, when that has changed, and now and then. */
+  say(remainingMs: number, { clock, log }: Context): void {
+    const { short } = this
+    const missing = short
+      .flatMap(({ fullName, others }) => others.map(({ name, status }) => [fullName, name, status]))
+      .join()
+    const isNew = missing !== this.#said
+    if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
+      this.#said = missing
+      this.#saidAt = clock.now()
+      log.info(
+        `Waiting for a turn, for up to ${formatDuration(remainingMs)}: ${refusal(short, this.#minUp).message}`
+      )
+    }
+  }
+}
