@@ -2225,6 +2225,7 @@ const ADVICE = {
     'not-drained': '',
     'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
+    'not-all-up': '',
     cancelled: ''
 };
 const TRANSIENT = new Set([
@@ -3023,7 +3024,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(838);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(533);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
@@ -3039,7 +3040,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 838:
+/***/ 533:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3082,21 +3083,137 @@ async function checkAdminAccess(backends, context) {
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
-// EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
 var haproxy_server = __nccwpck_require__(30);
+;// CONCATENATED MODULE: ./src/rotation/fleet.ts
+
+
+
+
+
+const TROUBLES = [
+    'DOWN',
+    'MAINT',
+    'DRAIN',
+    'NOLB',
+    'partial health',
+    'weight 0',
+    'slowstart'
+];
+function troubleOf(server) {
+    const { status, word, weight } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return undefined;
+    }
+    switch (word) {
+        case 'DOWN':
+        case 'MAINT':
+        case 'DRAIN':
+        case 'NOLB':
+            return word;
+        case 'UP':
+        case 'no check':
+        case undefined:
+            if (status !== 'UP' && status !== 'no check') {
+                return 'partial health';
+            }
+            return weight === 0 ? 'weight 0' : 'slowstart';
+    }
+}
+function troubleFirst(targets) {
+    const rank = ({ now }) => {
+        const trouble = troubleOf(now);
+        return trouble === undefined ? TROUBLES.length : TROUBLES.indexOf(trouble);
+    };
+    return targets.toSorted((one, other) => rank(one) - rank(other));
+}
+function troublesOf(targets) {
+    const isOnSeveral = (0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)).length > 1;
+    return troubleFirst(targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now))).map((target) => {
+        const { name, fullName, now } = target;
+        return `${isOnSeveral ? fullName : name} is ${stateInWords(now)}`;
+    });
+}
+function stateInWords(server) {
+    const { check, checkFailed, status, throttle, weight, word } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return status;
+    }
+    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
+    return [
+        statusOf(server),
+        ...(weight === 0 ? ['its weight is 0'] : []),
+        ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
+        ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
+    ].join(', ');
+}
+function statusOf(server) {
+    const { status, word, throttle, secondsInState } = server;
+    const shown = status === 'no check' ? 'ready (no check)' : status;
+    if (secondsInState === undefined) {
+        return shown;
+    }
+    const isExact = word === 'DOWN' || throttle !== undefined;
+    return `${shown} for ${(0,duration/* formatAge */.nV)(secondsInState)}${isExact ? '' : ' at most'}`;
+}
+const COUNTED = 20;
+function countsOf(targets) {
+    const groups = Map.groupBy(targets, ({ backend }) => backend.instance);
+    const counts = [...groups].map(([{ name }, on]) => {
+        const backends = [...Map.groupBy(on, ({ backend }) => backend.name)]
+            .map(([backend, those]) => ({ backend, all: those.length, notUp: notUpIn(those) }))
+            .toSorted((one, other) => Number(other.notUp > 0) - Number(one.notUp > 0));
+        const each = backends
+            .slice(0, COUNTED)
+            .map(({ backend, all, notUp }) => countIn(all, notUp, backend));
+        const rest = backends.slice(COUNTED);
+        if (rest.length > 0) {
+            const sum = (amounts) => amounts.reduce((all, one) => all + one, 0);
+            const [all, notUp] = [sum(rest.map((one) => one.all)), sum(rest.map((one) => one.notUp))];
+            each.push(countIn(all, notUp, (0,describe/* count */.U9)(rest.length, 'other backend')));
+        }
+        return `${each.join(', ')}${groups.size > 1 ? ` on ${name}` : ''}`;
+    });
+    return counts.join(' and ');
+}
+function countIn(all, notUp, where) {
+    return `${all} in ${where}${notUp > 0 ? ` (${notUp} not up)` : ''}`;
+}
+function notUpIn(targets) {
+    return targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)).length;
+}
+const LINE = 2_000;
+function fitsInLine(sentences) {
+    return sentences.join('; ').length <= LINE;
+}
+function troubleInWords(targets) {
+    const troubles = troublesOf(targets);
+    const what = fitsInLine(troubles) ? troubles.join('; ') : countsOf(targets);
+    return `${troubles.length} of ${(0,describe/* count */.U9)(targets.length, 'server')} not up: ${what}`;
+}
+function refuseIfNotAllUp(targets) {
+    if (notUpIn(targets) > 0) {
+        throw new errors/* HaproxyError */.Q('not-all-up', `${troubleInWords(targets)}.`);
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/guard.ts
+var guard = __nccwpck_require__(807);
 // EXTERNAL MODULE: ./src/rotation/route.ts
 var route = __nccwpck_require__(663);
 ;// CONCATENATED MODULE: ./src/rotation/refuse.ts
 
 
 
+const LISTED = 20;
 function refuseUnknownStatus(targets) {
     const unknown = targets.filter(({ before }) => before.word === undefined);
     if (unknown.length > 0) {
-        const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
+        const seen = unknown
+            .slice(0, LISTED)
+            .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
     }
 }
 function refuseIfNotReturnable(targets, canWait) {
@@ -3428,7 +3545,7 @@ class Draining {
         const remainingMs = goneAt - clock.now();
         if (remainingMs > 0 && goneAt > this.#saidUntil) {
             this.#saidUntil = goneAt;
-            const howLong = remainingMs === Infinity ? '' : ` for ${(0,duration/* formatDuration */.a)(remainingMs)}`;
+            const howLong = remainingMs === Infinity ? '' : ` for ${(0,duration/* formatDuration */.a3)(remainingMs)}`;
             log.info(`HAProxy shows no more sessions. Waiting${howLong}: a process from before a reload may still hold some.`);
         }
         return remainingMs <= 0;
@@ -3458,7 +3575,7 @@ function proofOf(backends, evidence) {
     return {
         doubts: doubtsOf(backends, evidence),
         facts: [
-            `${rest} for ${(0,duration/* formatDuration */.a)(settledMs)}.`,
+            `${rest} for ${(0,duration/* formatDuration */.a3)(settledMs)}.`,
             ...(0,backend/* instancesOf */.sG)(backends).flatMap((instance) => processFact(instance, evidence) ?? []),
             addressFact(shared),
             ...(0,guard/* backendsAtStake */.rj)(backends).map(servingFact)
@@ -3499,13 +3616,13 @@ function processFact(instance, evidence) {
     const { hardStopAfterMs } = evidence;
     const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt;
     const old = hardStopAfterMs !== undefined
-        ? `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a)(hardStopAfterMs)}`
+        ? `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a3)(hardStopAfterMs)}`
         : isYoung(instance, evidence)
             ? 'an older process may hold a session'
             : isReloaded
                 ? 'HAProxy was reloaded meanwhile, and no session was left on its old process'
                 : 'older processes are assumed to be gone after an hour';
-    const age = (0,duration/* formatDuration */.a)(clock.now() - process.startedAt);
+    const age = (0,duration/* formatDuration */.a3)(clock.now() - process.startedAt);
     return `${name}: process ${process.pid} has been running for ${age}; ${old}.`;
 }
 function atSameAddress({ same, down }) {
@@ -3612,7 +3729,7 @@ function notDrained(condition, { wait, state }, result) {
         : left.some(({ newSessions }) => newSessions > 0)
             ? '`option persist` or `force-persist` in haproxy.cfg sends pinned clients even to a server in maint.'
             : '';
-    const message = `Not drained within ${(0,duration/* formatDuration */.a)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
+    const message = `Not drained within ${(0,duration/* formatDuration */.a3)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
     return seen.length === 0 && old.length > 0
         ? new errors/* HaproxyError */.Q('old-process', message)
         : new errors/* HaproxyError */.Q('not-drained', message, {
@@ -3709,7 +3826,7 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     if (!met) {
         const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
         const why = failure?.message ?? (message || 'other runs were first each time.');
-        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${why}`, {
+        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
             advice: failure?.advice ?? advice,
             cause: failure
         });
@@ -3746,7 +3863,7 @@ class EnoughServe {
         if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
             this.#said = missing;
             this.#saidAt = clock.now();
-            log.info(`Waiting for a turn, for up to ${(0,duration/* formatDuration */.a)(remainingMs)}: ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
+            log.info(`Waiting for a turn, for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}: ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
         }
     }
 }
@@ -3754,6 +3871,7 @@ class EnoughServe {
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var intent = __nccwpck_require__(718);
 ;// CONCATENATED MODULE: ./src/perform.ts
+
 
 
 
@@ -3781,11 +3899,17 @@ async function perform(inputs, search, context, onLook) {
         case 'ready':
             return performBringBack(inputs, await find(), context, onLook);
         case 'status':
-            await find();
-            return { kind: 'observed' };
+            return observe(inputs, await find());
         default:
             return performCommand(action, inputs, await find(), context);
     }
+}
+function observe({ expect }, { backends }) {
+    if (expect === undefined) {
+        return { kind: 'observed' };
+    }
+    refuseIfNotAllUp((0,backend/* targetsOf */.QR)(backends));
+    return { kind: 'all up' };
 }
 async function performCommand(action, { dryRun: isDryRun }, { backends }, context) {
     if (isDryRun) {
@@ -3803,7 +3927,7 @@ async function performTakeOut(inputs, search, context, onLook) {
     }
     const targets = targetsToTakeOut(backends, action);
     if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
-        const turn = `wait for its turn for up to ${(0,duration/* formatDuration */.a)(inputs.minUpTimeoutMs)}`;
+        const turn = `wait for its turn for up to ${(0,duration/* formatDuration */.a3)(inputs.minUpTimeoutMs)}`;
         return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context);
     }
     if (!isClaimed) {
@@ -4071,15 +4195,15 @@ function noBackend(instance, name, everything) {
         .map(([proxy]) => proxy);
     return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
-const LISTED = 20;
+const unknown_names_LISTED = 20;
 function listOf(kind, names, wanted) {
     if (names.length === 0) {
         return `it shows no ${kind} at all.`;
     }
     const nearest = closestTo(wanted, names);
     const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-    const listed = names.slice(0, LISTED).join(', ');
-    const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+    const listed = names.slice(0, unknown_names_LISTED).join(', ');
+    const more = names.length > unknown_names_LISTED ? ` and ${names.length - unknown_names_LISTED} more` : '';
     return `there are the ${kind}s ${listed}${more}.${meant}`;
 }
 function closestTo(wanted, names) {
@@ -4114,6 +4238,14 @@ async function findInNamed(instance, names, servers, look) {
 }
 function findInBackend(instance, name, servers, snapshot) {
     const names = namesIn(snapshot, name);
+    if (servers === 'every') {
+        return names.length > 0
+            ? { backends: [new backend/* Backend */.Zx(instance, name, { targets: names }, snapshot)], missing: [] }
+            : {
+                backends: [],
+                missing: [noServer(`The backend ${name} on ${instance.name} has no server`)]
+            };
+    }
     const missing = servers
         .filter((server) => !names.includes(server))
         .map((server) => {
@@ -4127,6 +4259,9 @@ function findInBackend(instance, name, servers, snapshot) {
     };
 }
 function findInEvery(instance, servers, snapshot) {
+    if (servers === 'every') {
+        return findAll(instance, snapshot);
+    }
     const found = snapshot.servers.filter(({ name }) => servers.includes(name));
     const all = [...new Set(snapshot.servers.map(({ name }) => name))];
     const missing = servers
@@ -4139,6 +4274,20 @@ function findInEvery(instance, servers, snapshot) {
         backends: [...new Set(found.map(({ backend }) => backend))].map((name) => new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)),
         missing
     };
+}
+function findAll(instance, snapshot) {
+    const groups = Map.groupBy(snapshot.servers, ({ backend }) => backend);
+    const backends = [...groups].map(([name, servers]) => {
+        const targets = servers.map((server) => server.name);
+        return new backend/* Backend */.Zx(instance, name, { targets }, { ...snapshot, servers });
+    });
+    const missing = [noServer(`The statistics page ${instance.name} shows no server`)];
+    return { backends, missing: backends.length > 0 ? [] : missing };
+}
+function noServer(what) {
+    return new errors/* HaproxyError */.Q('unknown-server', `${what} at all.`, {
+        advice: 'Is this the right page, and does no `stats scope` hide its backends?'
+    });
 }
 function namesIn({ servers }, backend) {
     return servers.filter((server) => server.backend === backend).map(({ name }) => name);
@@ -4250,16 +4399,14 @@ async function lastLook(backends, { over }) {
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
 var cancellation = __nccwpck_require__(323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
-var runner_inputs = __nccwpck_require__(393);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(648);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
 var pages = __nccwpck_require__(338);
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
 var core = __nccwpck_require__(79);
-// EXTERNAL MODULE: ./src/runner/advice.ts
-var advice = __nccwpck_require__(484);
 ;// CONCATENATED MODULE: ./src/runner/doubts.ts
 
 
@@ -4294,7 +4441,7 @@ function agesOf(instances) {
     return instances
         .flatMap(({ name, firstProcess: process }) => process === undefined
         ? []
-        : [`${(0,duration/* formatDuration */.a)(process.firstSeenAt - process.startedAt)} at ${name}`])
+        : [`${(0,duration/* formatDuration */.a3)(process.firstSeenAt - process.startedAt)} at ${name}`])
         .join(', ');
 }
 
@@ -4302,10 +4449,92 @@ function agesOf(instances) {
 var runner_escape = __nccwpck_require__(99);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(844);
+// EXTERNAL MODULE: ./src/runner/advice.ts
+var advice = __nccwpck_require__(484);
+;// CONCATENATED MODULE: ./src/runner/fleet.ts
+
+
+
+
+
+const NAMED = 50;
+function statesInLine(inputs, targets) {
+    if (!isLarge(inputs, targets)) {
+        return (0,describe/* statesOf */.kY)(targets);
+    }
+    return troublesOf(targets).length > 0
+        ? troubleInWords(targets)
+        : `${(0,describe/* count */.U9)(targets.length, 'server')}, all up: ${countsOf(targets)}`;
+}
+function foundInLines(inputs, targets) {
+    const found = isLarge(inputs, targets)
+        ? `${(0,describe/* count */.U9)(targets.length, 'server')}, ${countsOf(targets)}`
+        : (0,describe/* statesOf */.kY)(targets);
+    return [`Found: ${found}.`, ...troubleLines(inputs, targets)];
+}
+function isOfFleet(error) {
+    return error instanceof errors/* HaproxyError */.Q && error.problem === 'not-all-up';
+}
+function afterFailure(error, inputs, targets) {
+    if (isOfFleet(error)) {
+        return [adviceForFleet(targets)];
+    }
+    const now = targets.length > 0 ? `Now ${statesInLine(inputs, targets)}.` : '';
+    return [now, (0,advice/* adviceFor */.c)(error, inputs)];
+}
+function isLarge({ action }, targets) {
+    return action === 'status' && targets.length > NAMED;
+}
+function troubleLines(inputs, targets) {
+    const troubles = troublesOf(targets);
+    const areCounted = inputs.expect !== undefined || isLarge(inputs, targets);
+    if (!areCounted || fitsInLine(troubles)) {
+        return [];
+    }
+    const more = troubles.length - NAMED;
+    return [
+        ...troubles.slice(0, NAMED).map((trouble) => `${trouble}.`),
+        ...(more > 0 ? [`And ${(0,describe/* count */.U9)(more, 'more server')} not up.`] : [])
+    ];
+}
+function allUpInWords(targets) {
+    const all = targets.length === 1 ? 'The server is' : `All ${targets.length} servers are`;
+    return `${all} up: ${countsOf(targets)}.`;
+}
+function adviceForFleet(targets) {
+    const seen = new Set(troubleFirst(targets).map(({ now }) => adviceForServer(now)));
+    return [...seen].filter((advice) => advice !== '').join(' ');
+}
+function adviceForServer(server) {
+    if ((0,haproxy_server/* isUnresolved */.U4)(server)) {
+        return 'HAProxy cannot resolve a host name: only DNS can end MAINT (resolution).';
+    }
+    if ((0,haproxy_server/* isInheritedMaint */.sn)(server)) {
+        return 'One in MAINT (via …) comes back with the server that it follows.';
+    }
+    switch (troubleOf(server)) {
+        case 'MAINT':
+        case 'DRAIN':
+            return 'Servers in MAINT or DRAIN were perhaps forgotten: action: ready brings them back.';
+        case 'DOWN':
+        case 'NOLB':
+        case 'partial health':
+            return 'HAProxy brings a server up by itself once its health check passes: look at its application.';
+        case 'weight 0':
+            return 'A weight of 0 is given by haproxy.cfg, by an agent, or by somebody over the runtime API.';
+        case 'slowstart':
+            return 'Slowstart ends by itself: run the step again.';
+        case undefined:
+            return '';
+    }
+}
+
 ;// CONCATENATED MODULE: ./src/runner/outputs.ts
 
 
 
+
+const MOST = 500_000;
 function setOutputs(targets, result) {
     const distinct = (texts) => [...new Set(texts)].join(', ');
     const outputs = {
@@ -4318,7 +4547,11 @@ function setOutputs(targets, result) {
         result: JSON.stringify(targets.map(resultOf))
     };
     for (const [name, value] of Object.entries(outputs)) {
-        (0,core/* setOutput */.uH)(name, value);
+        const size = String(value).length;
+        if (size > MOST) {
+            log/* log */.R.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`);
+        }
+        (0,core/* setOutput */.uH)(name, size > MOST ? '' : value);
     }
 }
 function resultOf(target) {
@@ -4345,6 +4578,9 @@ function resultOf(target) {
 
 
 
+
+
+
 const OUTCOMES = {
     observed: 'ℹ️ {}: seen',
     'dry run': 'ℹ️ {}: dry run',
@@ -4353,7 +4589,8 @@ const OUTCOMES = {
     'safe to stop': '✅ {}: safe to stop',
     drained: '✅ {}: drained',
     'not drained': '⚠️ {}: not drained',
-    up: '✅ {}: up'
+    up: '✅ {}: up',
+    'all up': '✅ {}: up'
 };
 function titleOf(outcome, targets) {
     const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0;
@@ -4366,17 +4603,19 @@ const FAILURES = {
     'not-drained': 'not drained',
     'old-process': 'not drained',
     'not-up': 'not up',
+    'not-all-up': 'not up',
     'changed-meanwhile': 'changed meanwhile',
     cancelled: 'cancelled'
 };
 function titleOfFailure(error, targets) {
     const what = error instanceof errors/* HaproxyError */.Q ? FAILURES[error.problem] : undefined;
-    return fill(`❌ {}: ${what ?? 'failed'}`, targets);
+    const those = isOfFleet(error) ? targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)) : targets;
+    return fill(`❌ {}: ${what ?? 'failed'}`, those);
 }
-const NAMED = 3;
+const IN_TITLE = 3;
 function fill(title, targets) {
     const names = [...new Set(targets.map(({ name }) => name))];
-    const all = names.length > NAMED ? `${names.length} servers` : names.join(', ');
+    const all = names.length > IN_TITLE ? `${names.length} servers` : names.join(', ');
     return title.replace('{}', () => all);
 }
 async function writeSummary(summary) {
@@ -4388,6 +4627,7 @@ async function writeSummary(summary) {
             .addHeading((0,runner_escape/* escapeForHtml */.U)(summary.title), 3)
             .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true)
             .addTable(table(summary))
+            .addRaw(rest(summary))
             .addRaw(list(summary.facts))
             .addRaw(chart(summary.samples))
             .write();
@@ -4400,21 +4640,30 @@ function list(facts) {
     const items = facts.map((fact) => `<li>${(0,runner_escape/* escapeForHtml */.U)(fact)}</li>`);
     return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : '';
 }
-function table({ targets, waitedMs }) {
-    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
-    const rows = targets.map(({ backend, before, now }) => [
+function table({ targets, isLook, waitedMs }) {
+    const header = isLook
+        ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
+        : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
+    const rows = targets
+        .slice(0, NAMED)
+        .map(({ backend, before, now }) => [
         backend.instance.name,
         before.backend,
         before.name,
-        before.status,
-        now.status,
+        ...(isLook ? [stateInWords(now)] : [before.status, now.status]),
         String(now.sessions),
-        (0,duration/* formatDuration */.a)(waitedMs)
+        ...(isLook ? [] : [(0,duration/* formatDuration */.a3)(waitedMs)])
     ]);
     return [
         header.map((data) => ({ data, header: true })),
         ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
     ];
+}
+function rest({ targets }) {
+    const others = targets.slice(NAMED);
+    const areUp = others.every(({ now }) => (0,haproxy_server/* isUp */.ie)(now));
+    const what = areUp ? ', all up' : `: ${countsOf(others)}`;
+    return others.length > 0 ? `<p>and ${others.length} more${(0,runner_escape/* escapeForHtml */.U)(what)}</p>\n` : '';
 }
 const POINTS = 40;
 function chart(samples) {
@@ -4462,6 +4711,7 @@ function chart(samples) {
 
 
 
+
 const report_HEARTBEAT = 30_000;
 class Report {
     #inputs;
@@ -4484,7 +4734,9 @@ class Report {
     }
     found(backends) {
         this.#backends = backends;
-        log/* log */.R.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
+        foundInLines(this.#inputs, this.#targets).forEach((line) => {
+            log/* log */.R.info(line);
+        });
     }
     onLook = (elapsedMs, remainingMs) => {
         this.#waitedMs = elapsedMs;
@@ -4494,7 +4746,7 @@ class Report {
             .filter(({ now }) => (0,haproxy_server/* isOutOfRotation */.W)(now))
             .reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
         this.#samples.push({ elapsedMs, sessions });
-        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
+        const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a3)(remainingMs)} left)`;
         const changed = watched.filter((target) => this.#said.get(target) !== phrase(target));
         for (const target of changed) {
             this.#said.set(target, phrase(target));
@@ -4520,8 +4772,7 @@ class Report {
         const targets = this.#targets;
         const more = [
             this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
-            targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '',
-            (0,advice/* adviceFor */.c)(error, this.#inputs),
+            ...afterFailure(error, this.#inputs, targets),
             this.#whoBringsThemBack()
         ];
         const sentence = (0,failure/* failureSentence */.Q)(error, ...more);
@@ -4542,17 +4793,21 @@ class Report {
         await write();
     }
     #summary(sentence) {
-        return { sentence, targets: this.#targets, waitedMs: this.#waitedMs, samples: this.#samples };
+        const isLook = this.#inputs.action === 'status';
+        const targets = isLook ? troubleFirst(this.#targets) : this.#targets;
+        return { sentence, isLook, targets, waitedMs: this.#waitedMs, samples: this.#samples };
     }
     #achievement(outcome) {
         const targets = this.#targets;
-        const states = (0,describe/* statesOf */.kY)(targets);
+        const states = statesInLine(this.#inputs, targets);
         const before = this.#affected.some(rotation_target/* isChanged */.Hq) ? '' : ', as before';
-        const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
+        const waited = `, waited ${(0,duration/* formatDuration */.a3)(this.#waitedMs)}`;
         const { action } = this.#inputs;
         switch (outcome.kind) {
             case 'observed':
                 return `Seen: ${states}.`;
+            case 'all up':
+                return allUpInWords(targets);
             case 'dry run':
                 return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`;
             case 'commanded':
@@ -4720,8 +4975,8 @@ var advice = __nccwpck_require__(484);
 var cancellation = __nccwpck_require__(323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
-var runner_inputs = __nccwpck_require__(393);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(648);
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var runner_intent = __nccwpck_require__(718);
 // EXTERNAL MODULE: ./src/runner/log.ts
@@ -4941,8 +5196,9 @@ class Backend {
         return [...this.targets, ...this.followers];
     }
     #pick(names) {
+        const picked = new Set(names);
         return this.#servers
-            .filter(({ name }) => names.includes(name))
+            .filter(({ name }) => picked.has(name))
             .map((server) => new _target_js__WEBPACK_IMPORTED_MODULE_1__/* .Target */ .We(this, server));
     }
     async #send(change, targets, limits, record) {
@@ -5075,7 +5331,7 @@ function notReleased(stages, timeoutMs) {
         const checking = target.now.checking ? ', and a health check of it is running' : '';
         return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
     });
-    const message = `Not released within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${seen.join('; ')}.`;
+    const message = `Not released within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${seen.join('; ')}.`;
     return new errors/* HaproxyError */.Q('not-up', message);
 }
 function whyBlocked(target, { blocked }) {
@@ -5098,7 +5354,7 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     const advice = released.length > 0 && onTimeout !== 'restore'
         ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
         : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
+    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
 }
 
 // EXTERNAL MODULE: ./src/rotation/route.ts
@@ -5607,8 +5863,9 @@ function count(amount, what) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   E: () => (/* binding */ parseDuration),
-/* harmony export */   a: () => (/* binding */ formatDuration)
+/* harmony export */   E9: () => (/* binding */ parseDuration),
+/* harmony export */   a3: () => (/* binding */ formatDuration),
+/* harmony export */   nV: () => (/* binding */ formatAge)
 /* harmony export */ });
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d)?)s)?(?:(\d+)ms)?$/;
@@ -5622,6 +5879,23 @@ function parseDuration(text) {
         (minutes ?? 0) * UNITS.m +
         Math.round((seconds ?? 0) * UNITS.s) +
         (ms ?? 0));
+}
+const AGES = [
+    [86_400, 'd'],
+    [3_600, 'h'],
+    [60, 'm'],
+    [1, 's']
+];
+function formatAge(seconds) {
+    const largest = AGES.findIndex(([size]) => seconds >= size);
+    const parts = AGES.slice(largest, largest < 0 ? undefined : largest + 2);
+    let left = seconds;
+    const written = parts.map(([size, unit]) => {
+        const count = Math.floor(left / size);
+        left %= size;
+        return count > 0 ? `${count}${unit}` : '';
+    });
+    return written.join('') || '0s';
 }
 function formatDuration(ms) {
     if (Math.round(ms) < UNITS.s) {
@@ -5709,7 +5983,7 @@ function isYetToBeChecked(server, { instance, seenAt }) {
 function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
     const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT');
-    const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(secondsInState * 1_000)}` : '';
+    const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(secondsInState * 1_000)}` : '';
     return `${name} (${status}${time}${weightNow})`;
 }
 
@@ -6503,7 +6777,7 @@ class Poller {
         const messages = new Set(failures.map(({ message }) => message));
         for (const message of messages) {
             if (!this.#said.has(message) && remainingMs > 0) {
-                log.info(`${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(remainingMs)}.`);
+                log.info(`${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(remainingMs)}.`);
             }
         }
         if (this.#said.size > 0 && messages.size === 0) {
@@ -6674,6 +6948,7 @@ const DEFAULTS = {
     backend: '',
     server: '',
     action: '',
+    expect: '',
     wait: 'true',
     'wait-timeout': '5m',
     'poll-interval': '1s',
@@ -6758,13 +7033,13 @@ class InputReader {
     }
     duration(name, least, most) {
         const text = this.text(name);
-        const ms = (0,duration/* parseDuration */.E)(text);
+        const ms = (0,duration/* parseDuration */.E9)(text);
         if (ms === undefined) {
             const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
             this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
             return 0;
         }
-        if (ms < ((0,duration/* parseDuration */.E)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E)(most) ?? Infinity)) {
+        if (ms < ((0,duration/* parseDuration */.E9)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E9)(most) ?? Infinity)) {
             this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
         }
         return ms;
@@ -6785,7 +7060,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 393:
+/***/ 648:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -6949,6 +7224,37 @@ function masked(credentials) {
     return credentials;
 }
 
+;// CONCATENATED MODULE: ./src/runner/names.ts
+function readBackends(reader) {
+    const list = reader.list('backend');
+    if (!list.includes('*')) {
+        return checkNames(reader, 'backend', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    }
+    return 'every';
+}
+function readServers(reader) {
+    const list = reader.list('server');
+    if (!list.includes('*') || reader.text('action') !== 'status') {
+        return checkNames(reader, 'server', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('server', '"*" means every server of the backend and stands alone.');
+    }
+    return 'every';
+}
+const NAME = /^[A-Za-z0-9_.:-]+$/;
+function checkNames(reader, name, list) {
+    for (const text of list.filter((each) => !NAME.test(each))) {
+        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
+        const every = text === '*' ? ' Servers must be named one by one; only action: status takes "*".' : '';
+        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
+    }
+    return [...new Set(list)];
+}
+
 ;// CONCATENATED MODULE: ./src/haproxy/commands.ts
 const COMMANDS = [
     'shutdown',
@@ -6975,6 +7281,7 @@ const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 
 
+
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS];
 const RESTORE = ['never', 'failure', 'always'];
 const SAME_ADDRESS = ['refuse', 'ignore'];
@@ -6985,8 +7292,9 @@ function readInputs() {
         credentials,
         instances: readInstances(reader, credentials),
         backends: readBackends(reader),
-        servers: checkNames(reader, 'server', reader.list('server')),
+        servers: readServers(reader),
         action: readAction(reader),
+        expect: readExpect(reader),
         wait: reader.flag('wait'),
         waitOptions: readWaitOptions(reader),
         maxSessions: reader.amount('max-sessions'),
@@ -7024,8 +7332,8 @@ function readWaitOptions(reader) {
     const pollMs = reader.duration('poll-interval', '100ms', '1m');
     const settleMs = reader.duration('settle-time', '0s', '1h');
     if (settleMs > timeoutMs && timeoutMs > 0) {
-        const timeout = (0,duration/* formatDuration */.a)(timeoutMs);
-        reader.refuse('settle-time', `${(0,duration/* formatDuration */.a)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
+        const timeout = (0,duration/* formatDuration */.a3)(timeoutMs);
+        reader.refuse('settle-time', `${(0,duration/* formatDuration */.a3)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
     }
     return { timeoutMs, pollMs, settleMs };
 }
@@ -7048,24 +7356,15 @@ function readMinUp(reader) {
     }
     return percent === undefined ? Number(number) : `${Number(percent)}%`;
 }
-function readBackends(reader) {
-    const list = reader.list('backend');
-    if (!list.includes('*')) {
-        return checkNames(reader, 'backend', list);
+function readExpect(reader) {
+    const text = reader.text('expect');
+    if (text !== '' && text !== 'up') {
+        reader.refuse('expect', `"${text}" cannot be expected; the only word for it is up.`);
     }
-    if (list.length > 1) {
-        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    if (text !== '' && reader.text('action') !== 'status') {
+        reader.refuse('expect', 'only action: status can expect anything of the servers.');
     }
-    return 'every';
-}
-const NAME = /^[A-Za-z0-9_.:-]+$/;
-function checkNames(reader, name, list) {
-    for (const text of list.filter((each) => !NAME.test(each))) {
-        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
-        const every = text === '*' ? ' Servers must be named one by one.' : '';
-        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
-    }
-    return [...new Set(list)];
+    return text === '' ? undefined : 'up';
 }
 const OLD_WORDS = new Map([
     ['enable', 'ready'],

@@ -6,6 +6,7 @@ import type { Context } from './rotation/context.ts'
 import { namesOf } from './rotation/describe.ts'
 import { formatDuration } from './rotation/duration.ts'
 import type { Found } from './rotation/find.ts'
+import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import type { BringBack } from './rotation/order.ts'
 import type { Outcome } from './rotation/outcome.ts'
@@ -44,11 +45,18 @@ export async function perform(
     case 'ready':
       return performBringBack(inputs, await find(), context, onLook)
     case 'status':
-      await find()
-      return { kind: 'observed' }
+      return observe(inputs, await find())
     default:
       return performCommand(action, inputs, await find(), context)
   }
+}
+
+function observe({ expect }: Inputs, { backends }: Found): Outcome {
+  if (expect === undefined) {
+    return { kind: 'observed' }
+  }
+  refuseIfNotAllUp(targetsOf(backends))
+  return { kind: 'all up' }
 }
 
 async function performCommand(

@@ -50,6 +50,7 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'not-drained': { transient: false, declined: false },
   'old-process': { transient: false, declined: false },
   'not-up': { transient: false, declined: false },
+  'not-all-up': { transient: false, declined: false },
   cancelled: { transient: false, declined: false }
 }
 /** Those whose advice depends on what was found, so that each place gives its own. */
@@ -59,6 +60,7 @@ const WITHOUT_ADVICE = [
   'too-many-servers',
   'not-drained',
   'not-up',
+  'not-all-up',
   'cancelled'
 ]
 const problems = Object.entries(RULES) as [Problem, Rule][]

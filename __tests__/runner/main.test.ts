@@ -226,7 +226,7 @@ describe('bad inputs', () => {
       {
         level: 'error',
         message:
-          'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one.'
+          'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one; only action: status takes "*".'
       },
       { level: 'error', message: 'wait: "hm" is neither true nor false.' },
       { level: 'error', message: 'Nothing was changed: please correct server, wait.' }

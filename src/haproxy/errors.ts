@@ -68,6 +68,7 @@ const ADVICE = {
   'not-drained': '',
   'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
   'not-up': '',
+  'not-all-up': '',
   cancelled: ''
 } as const satisfies Record<string, string>
 
