@@ -162,7 +162,13 @@ describe('the reusable workflow', () => {
   })
 
   test('hands on every input that can matter when a server is brought back', () => {
-    const ofTakeOuts = ['max-sessions', 'hard-stop-after', 'same-address', 'restore']
+    const ofTakeOuts = [
+      'max-sessions',
+      'hard-stop-after',
+      'same-address',
+      'min-up-timeout',
+      'restore'
+    ]
     const not = ['expect', 'wait', ...ofTakeOuts, 'job-status']
     expect(Object.keys(back?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
   })
