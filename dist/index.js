@@ -2184,24 +2184,24 @@ __webpack_unused_export__ = debug; // for test
 const ADVICE = {
     'host-not-found': 'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
     refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
-    unreachable: 'There is no route from here to that address; check the network and its firewall.',
-    reset: 'Something closed the connection; if the port speaks TLS, the URL must begin with https://, and if it does not, with http://.',
+    unreachable: 'Check the network and its firewall.',
+    reset: 'If the port speaks TLS, the URL must begin with https://; if it does not, with http://.',
     'timed-out': 'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
     'tls-unknown-issuer': '',
     'tls-expired': 'Renew the certificate of the statistics page.',
     'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
     'tls-client-certificate': 'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-    'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
+    'tls-not-spoken': 'The URL should probably begin with http://.',
     'tls-failed': 'Check the certificates, and that the port speaks TLS.',
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
-    'not-http': 'What answers there does not speak HTTP; check the address and port.',
+    'not-http': 'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
     unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
     forbidden: 'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
     redirected: 'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
     'wrong-path': 'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
     'unexpected-status': 'Is this the URL of a HAProxy statistics page?',
     'not-csv': 'Is this the URL of a HAProxy statistics page? It must be the `stats uri` of haproxy.cfg, reached without a login page in between.',
-    truncated: 'The answer broke off; something between here and HAProxy closed the connection.',
+    truncated: 'Something between here and HAProxy closed the connection.',
     oversized: 'Is this the URL of a HAProxy statistics page?',
     malformed: 'The statistics page is not as HAProxy writes it; something in between may have changed it.',
     'several-processes': 'With nbproc above 1 each process has a state of its own and a request reaches only one of them; give every process a statistics page of its own (`bind-process`), or use threads.',
@@ -2221,7 +2221,7 @@ const ADVICE = {
     'same-address': 'Stopping the application would break their requests as well.',
     'several-haproxies': 'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
-    'changed-meanwhile': 'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
+    'changed-meanwhile': 'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
     'not-drained': '',
     'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
@@ -2287,6 +2287,7 @@ function changedNothing(error) {
 /* harmony export */   kj: () => (/* binding */ isReachable),
 /* harmony export */   or: () => (/* binding */ parseAddress),
 /* harmony export */   sn: () => (/* binding */ isInheritedMaint),
+/* harmony export */   th: () => (/* binding */ isOut),
 /* harmony export */   wx: () => (/* binding */ isDrained)
 /* harmony export */ });
 const STATUS = /^(UP|DOWN|NOLB|DRAIN|MAINT|no check)(?: (?:-?\d+\/\d+|\([^)]*\)))?$/;
@@ -2348,6 +2349,9 @@ function mayComeUp(server) {
 }
 function isOutOfRotation(server) {
     return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check';
+}
+function isOut(server, state) {
+    return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'));
 }
 function isDrained(server, maxSessions) {
     return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions;
@@ -2610,7 +2614,7 @@ function explainFailure(error, failure) {
         ...(code === 'EAI_AGAIN' && { transient: true })
     });
     if (timedOutMs !== undefined) {
-        return seen('timed-out', `no complete answer within ${timedOutMs} ms (${phase})`);
+        return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`);
     }
     const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
     if (refusal !== undefined) {
@@ -3456,7 +3460,7 @@ class Draining {
     async judge(seen) {
         this.#judged += 1;
         this.#remember(seen);
-        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,request/* isOut */.th)(now, this.#order.state));
+        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, this.#order.state));
         if (lost.length > 0) {
             const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
             await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#onLost(instance, targets));
@@ -3496,8 +3500,8 @@ class Draining {
         const { state, minUp } = this.#order;
         const backends = this.#backends.filter((backend) => backend.instance === instance);
         await (0,request/* lookAgain */.IK)(backends, this.#context);
-        const forgotten = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => !(0,request/* isOut */.th)(now, state) || (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
-        const lost = forgotten.filter(({ now }) => !(0,request/* isOut */.th)(now, state));
+        const forgotten = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, state) || (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+        const lost = forgotten.filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, state));
         const byOthers = (0,other_hands/* notLostByReload */.a2)(lost, this.#heldAt);
         if (byOthers.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
@@ -3519,13 +3523,13 @@ class Draining {
     }
     #remember(seen) {
         (0,backend/* targetsOf */.QR)(seen)
-            .filter(({ now }) => (0,request/* isOut */.th)(now, this.#order.state))
+            .filter(({ now }) => (0,haproxy_server/* isOut */.th)(now, this.#order.state))
             .forEach((target) => this.#heldAt.set(target, target.backend.seenAt));
         for (const [instance, old] of this.#old) {
             const backends = this.#backends.filter((backend) => backend.instance === instance);
             if (backends.every((backend) => seen.includes(backend))) {
                 const [targets, followers] = [(0,backend/* targetsOf */.QR)(backends), (0,backend/* followersOf */.n$)(backends)];
-                const isIdle = targets.every(({ now }) => (0,request/* isOut */.th)(now, 'maint')) &&
+                const isIdle = targets.every(({ now }) => (0,haproxy_server/* isOut */.th)(now, 'maint')) &&
                     [...targets, ...followers].every(({ now, newSessions }) => (0,haproxy_server/* isDrained */.wx)(now, 0) && newSessions <= 0);
                 const at = Math.min(...backends.map(({ seenAt }) => seenAt));
                 old.remember({ at, isIdle });
@@ -3557,7 +3561,7 @@ class Draining {
         for (const target of (0,backend/* targetsOf */.QR)(this.#backends)) {
             if ((0,haproxy_server/* isDrained */.wx)(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
                 this.#visited.add(target);
-                this.#context.log.info(`New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`);
+                this.#context.log.info(`New sessions keep coming to ${target.fullName}, so it is not drained, even though none is open right now.`);
             }
         }
     }
@@ -3669,7 +3673,7 @@ async function waitUntilDrained(backends, order, context, onLook) {
     if (onTimeout === 'restore') {
         throw await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context);
     }
-    const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,request/* isOut */.th)(now, state));
+    const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,haproxy_server/* isOut */.th)(now, state));
     const busy = condition.left.filter(({ now }) => !(0,haproxy_server/* isDrained */.wx)(now, order.maxSessions));
     if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
         throw failure;
@@ -3746,6 +3750,7 @@ function notDrained(condition, { wait, state }, result) {
 
 
 
+
 async function takeOut(backends, order, context, onLook) {
     context.cancelled.throwIfAborted();
     const { state, minUp, wait } = order;
@@ -3757,7 +3762,7 @@ async function takeOut(backends, order, context, onLook) {
             await (0,request/* lookAgain */.IK)(backends, context);
         }
         await (0,request/* refuseIfLost */.m0)(targets, context);
-        await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,request/* isOut */.th)(server, state), context);
+        await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,haproxy_server/* isOut */.th)(server, state), context);
         if (order.isClaimed) {
             await othersWithdraw(backends, minUp, context);
         }
@@ -3801,7 +3806,7 @@ async function takeTurn(search, options, context) {
             if (await claim(found.backends, minUp, context)) {
                 return { found, isClaimed: true };
             }
-            context.log.info('Another run was first, and this one has withdrawn.');
+            context.log.info('Another run claimed a server first, so this one withdrew and waits again.');
         }
     }
 }
@@ -3863,7 +3868,7 @@ class EnoughServe {
         if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
             this.#said = missing;
             this.#saidAt = clock.now();
-            log.info(`Waiting for a turn, for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}: ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
+            log.info(`Waiting for a turn for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}. ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
         }
     }
 }
@@ -3913,7 +3918,7 @@ function observe({ expect }, { backends }) {
 }
 async function performCommand(action, { dryRun: isDryRun }, { backends }, context) {
     if (isDryRun) {
-        return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
+        return dryRun(backends, `request ${action} for ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
     }
     await command(action, backends, context);
     return { kind: 'commanded' };
@@ -3923,7 +3928,7 @@ async function performTakeOut(inputs, search, context, onLook) {
     const { found, isClaimed } = await turnOf(inputs, search, context);
     const { backends, shared } = found;
     if (shared.otherPort.length > 0) {
-        context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`);
+        context.log.notice(`Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`);
     }
     const targets = targetsToTakeOut(backends, action);
     if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
@@ -3984,7 +3989,7 @@ async function dryRun(backends, whatItWouldDo, context) {
     return { kind: 'dry run', plan: whatItWouldDo };
 }
 function plan(targets, state) {
-    return targets.length === 0 ? 'find nothing to change' : `ask for ${state} of ${(0,describe/* namesOf */.eZ)(targets)}`;
+    return targets.length === 0 ? 'change nothing' : `put ${(0,describe/* namesOf */.eZ)(targets)} into ${state}`;
 }
 const PLANS = {
     none: (names) => `leave ${names} alone`,
@@ -3997,7 +4002,7 @@ const PLANS = {
 function returnPlan(routes) {
     const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none');
     return groups.size === 1 && groups.has('none')
-        ? 'find nothing to change'
+        ? 'change nothing'
         : [...groups].map(([route, targets]) => PLANS[route]((0,describe/* namesOf */.eZ)(targets))).join('; ');
 }
 
@@ -4422,16 +4427,16 @@ function explainDoubt(doubt) {
         case 'process unclear':
             return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`;
         case 'agent check':
-            return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: ask for dagent before, and for eagent after the return.`;
+            return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: run action: dagent before this step, and action: eagent once the server is back.`;
         case 'same address':
             return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`;
         case 'same name':
             return (`${describeOthers(doubt.others)} may be the same application, and the page does not show its address: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
         case 'too few serve':
-            return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`;
+            return `Fewer other servers are up now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`;
         case 'max sessions':
-            return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.';
+            return 'Sessions may remain, because max-sessions allows them; set it to 0 for proof.';
     }
 }
 function urlsOf(instances) {
@@ -4515,7 +4520,7 @@ function adviceForServer(server) {
     switch (troubleOf(server)) {
         case 'MAINT':
         case 'DRAIN':
-            return 'Servers in MAINT or DRAIN were perhaps forgotten: action: ready brings them back.';
+            return 'Servers in MAINT or DRAIN may have been forgotten: action: ready brings them back.';
         case 'DOWN':
         case 'NOLB':
         case 'partial health':
@@ -4868,7 +4873,7 @@ function mayBeReleased({ change, now }) {
 }
 function takenAsFound(targets) {
     const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
-    return found.length > 0 ? ` Taken as found, without a fresh check: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
+    return found.length > 0 ? ` Already up, so not checked again: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
 }
 function phrase(target) {
     const { now } = target;
@@ -5024,7 +5029,7 @@ function byHand(backends) {
     const ways = [...groups].map(([previous, those]) => `${previous.toUpperCase()} for ${namesOf(those)}`);
     return ways.length === 0
         ? ''
-        : `Not known to be restored: look at the statistics page and, where nobody has changed it since, choose ${ways.join(', ')}.`;
+        : `May not have been restored: check the statistics page and, unless somebody has changed them since, choose ${ways.join(', ')}.`;
 }
 function isDue({ restore: when, backends }, { jobStatus }) {
     const why = `restore is ${when} and the job's status is ${jobStatus}`;
@@ -5258,64 +5263,6 @@ var backend = __nccwpck_require__(870);
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(807);
-// EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
-// EXTERNAL MODULE: ./src/rotation/retry.ts
-var retry = __nccwpck_require__(168);
-// EXTERNAL MODULE: ./src/rotation/settle-all.ts
-var settle_all = __nccwpck_require__(909);
-;// CONCATENATED MODULE: ./src/rotation/fresh-check.ts
-
-
-
-
-
-
-
-async function forceDown(targets, context) {
-    await (0,request/* forEachBackend */.XS)(targets, async (_, group) => {
-        await (0,request/* request */.Em)('drain', group, context);
-        await forceDownAgain(group, context);
-    });
-}
-async function forceDownAgain(targets, context) {
-    await (0,request/* forEachBackend */.XS)(targets, (backend, group) => (0,retry/* retry */.L)(() => backend.forceDown(group, { signal: context.over }), context));
-}
-function isForcedDown({ status }) {
-    return status === 'DOWN' || status === 'DOWN (agent)';
-}
-function hasLeftDrain({ word }) {
-    return word === 'UP' || word === 'no check' || word === 'MAINT';
-}
-async function release(targets, onReleased, context) {
-    if (targets.length > 0) {
-        context.log.info(`Ending the drain: ${(0,describe/* namesOf */.eZ)(targets)}.`);
-    }
-    const lost = await (0,settle_all/* settleAll */.j)(targets, async (target) => {
-        const limits = { signal: context.over };
-        if (await (0,retry/* retry */.L)(() => target.backend.release(target, limits), context)) {
-            onReleased(target);
-            return [];
-        }
-        return [target];
-    });
-    return lost.flat();
-}
-function whyNotSpared({ now, backend }, minUp) {
-    try {
-        if ((0,haproxy_server/* takesTraffic */.CS)(now)) {
-            (0,guard/* guard */.ah)([backend], minUp);
-        }
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof errors/* HaproxyError */.Q) {
-            return error.message;
-        }
-        throw error;
-    }
-}
-
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/rotation/wait.ts
@@ -5357,6 +5304,8 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
 }
 
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(331);
 // EXTERNAL MODULE: ./src/rotation/route.ts
 var route = __nccwpck_require__(663);
 ;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
@@ -5364,7 +5313,7 @@ var route = __nccwpck_require__(663);
 function announceReleases(routes, { log }) {
     for (const [target, route] of routes) {
         if (route === 'release') {
-            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`);
+            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`);
         }
     }
 }
@@ -5373,14 +5322,53 @@ function announceGaps(routes, { log }) {
     for (const target of all) {
         const { status, tracked } = target.now;
         if (status === 'no check') {
-            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`);
+            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`);
         }
         if (tracked !== undefined &&
             routes.get(target) === 'ready' &&
             (0,route/* leaderOf */.tY)(target, all) === undefined) {
-            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`);
+            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`);
         }
     }
+}
+
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
+;// CONCATENATED MODULE: ./src/rotation/fresh-check.ts
+
+
+
+
+async function forceDown(targets, context) {
+    await (0,request/* forEachBackend */.XS)(targets, async (_, group) => {
+        await (0,request/* request */.Em)('drain', group, context);
+        await forceDownAgain(group, context);
+    });
+}
+async function forceDownAgain(targets, context) {
+    await (0,request/* forEachBackend */.XS)(targets, (backend, group) => (0,retry/* retry */.L)(() => backend.forceDown(group, { signal: context.over }), context));
+}
+function isForcedDown({ status }) {
+    return status === 'DOWN' || status === 'DOWN (agent)';
+}
+function hasLeftDrain({ word }) {
+    return word === 'UP' || word === 'no check' || word === 'MAINT';
+}
+async function release(targets, onReleased, context) {
+    if (targets.length > 0) {
+        context.log.info(`Ending the drain: ${(0,describe/* namesOf */.eZ)(targets)}.`);
+    }
+    const lost = await (0,settle_all/* settleAll */.j)(targets, async (target) => {
+        const limits = { signal: context.over };
+        if (await (0,retry/* retry */.L)(() => target.backend.release(target, limits), context)) {
+            onReleased(target);
+            return [];
+        }
+        return [target];
+    });
+    return lost.flat();
 }
 
 // EXTERNAL MODULE: ./src/rotation/instance.ts
@@ -5487,8 +5475,9 @@ var seen_process = __nccwpck_require__(419);
 
 
 
+
 async function takeOutAgain(targets, stages, minUp, context) {
-    const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, minUp)]));
+    const reasons = new Map(targets.map((target) => [target, (0,guard/* whyNotSpared */.Pm)(target, minUp)]));
     const spared = targets.filter((target) => reasons.get(target) === undefined);
     for (const [target, why] of reasons) {
         if (why !== undefined) {
@@ -5635,7 +5624,7 @@ class Returning {
         const unresolved = this.#stages.at('unresolved', mine);
         const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target));
         const again = mine.filter((target) => checked.includes(target) || lost.includes(target));
-        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'what brings them back begins again'));
+        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'bringing them back starts over'));
         const others = lost.filter((target) => !checked.includes(target));
         await (0,request/* request */.Em)('ready', this.#stages.at('released', others), this.#context);
         await takeOutAgain([...checked, ...this.#stages.at('elsewhere', others)], this.#stages, this.#minUp, this.#context);
@@ -5759,7 +5748,7 @@ async function outAgain(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
     await (0,request/* lookAgain */.IK)(backends, { ...context, cancelled: context.over }).catch(() => undefined);
     const needed = targets.flatMap((target) => {
-        const why = whyNotSpared(target, minUp);
+        const why = (0,guard/* whyNotSpared */.Pm)(target, minUp);
         return why === undefined ? [] : [{ target, why }];
     });
     const spared = targets.filter((target) => !needed.some((one) => one.target === target));
@@ -5838,13 +5827,16 @@ function seenAs({ now }) {
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
         if (target.isKnown) {
-            return `${target.change.rolledBack ? 'rolled back, ' : ''}${seenAs(target)}${hidden(target)}`;
+            return `${seenAs(target)}${hidden(target)}${target.change.rolledBack ? ' (rolled back)' : ''}`;
         }
-        return `not known to be ${target.change.state ?? 'as before'} (last seen ${seenAs(target)})`;
+        return `in an unknown state (${askedFor(target)}last seen ${seenAs(target)})`;
     });
     return [...states]
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
         .join('; ');
+}
+function askedFor({ change }) {
+    return change.state === undefined ? '' : `asked for ${change.state}, `;
 }
 function hidden({ change, now }) {
     if (change.state === undefined || change.rolledBack || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) !== undefined) {
@@ -5922,6 +5914,7 @@ function formatDuration(ms) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   IX: () => (/* binding */ shortOf),
+/* harmony export */   Pm: () => (/* binding */ whyNotSpared),
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
@@ -5929,9 +5922,11 @@ function formatDuration(ms) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
 /* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(610);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(419);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(419);
+
 
 
 
@@ -5957,6 +5952,10 @@ function refusal(short, minUp) {
         })
     });
 }
+function whyNotSpared({ now, backend }, minUp) {
+    const short = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(now) ? shortOf([backend], minUp) : [];
+    return short.length > 0 ? refusal(short, minUp).message : undefined;
+}
 function servingIn(backend) {
     return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
 }
@@ -5965,8 +5964,8 @@ function whyRefused(backend, minUp) {
     const serving = servingIn(backend);
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
-    return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
+    return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ` +
+        `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(serving.length, 'serving server')}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
@@ -5977,12 +5976,12 @@ function isYetToBeChecked(server, { instance, seenAt }) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_4__/* .ROUNDING */ .fR;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_5__/* .ROUNDING */ .fR;
     return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
 function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
-    const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT');
+    const isTimed = secondsInState !== undefined && secondsInState > 0 && (word === 'DOWN' || word === 'MAINT');
     const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(secondsInState * 1_000)}` : '';
     return `${name} (${status}${time}${weightNow})`;
 }
@@ -6234,8 +6233,7 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   U6: () => (/* binding */ refuseIfOnlyHere),
 /* harmony export */   XS: () => (/* binding */ forEachBackend),
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
-/* harmony export */   m0: () => (/* binding */ refuseIfLost),
-/* harmony export */   th: () => (/* binding */ isOut)
+/* harmony export */   m0: () => (/* binding */ refuseIfLost)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
@@ -6263,9 +6261,6 @@ async function lookAgain(backends, context) {
     const limits = { signal: context.cancelled };
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(backends.toReversed(), (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.look(limits), context));
 }
-function isOut(server, state) {
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOutOfRotation */ .W)(server) && (state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(server, 'maint'));
-}
 function refuseIfNotHeld(targets) {
     const broken = targets.filter(({ now, change: { state } }) => !hasHeld(now, state));
     if (broken.length === 0) {
@@ -6280,7 +6275,7 @@ function refuseIfNotHeld(targets) {
     });
 }
 function hasHeld(now, state) {
-    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : isOut(now, state));
+    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOut */ .th)(now, state));
 }
 async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') {
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets), async ({ instance, name, targets: all }) => {
@@ -7352,7 +7347,7 @@ function readMinUp(reader) {
         reader.refuse('min-up', `"${text}" is not a number such as 2, a percentage such as 50%, or all.`);
     }
     if (Number(percent) > 99) {
-        reader.refuse('min-up', `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`);
+        reader.refuse('min-up', `"${text}" can never be met, because the server being taken out is one of them. For every other server, write all.`);
     }
     return percent === undefined ? Number(number) : `${Number(percent)}%`;
 }

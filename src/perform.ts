@@ -66,7 +66,7 @@ async function performCommand(
   context: Context
 ): Promise<Outcome> {
   if (isDryRun) {
-    return dryRun(backends, `ask for ${action} of ${namesOf(targetsOf(backends))}`, context)
+    return dryRun(backends, `request ${action} for ${namesOf(targetsOf(backends))}`, context)
   }
   await command(action, backends, context)
   return { kind: 'commanded' }
@@ -84,7 +84,9 @@ async function performTakeOut(
   const { found, isClaimed } = await turnOf(inputs, search, context)
   const { backends, shared } = found
   if (shared.otherPort.length > 0) {
-    context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`)
+    context.log.notice(
+      `Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`
+    )
   }
   const targets = targetsToTakeOut(backends, action)
   if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
@@ -161,7 +163,7 @@ async function dryRun(
 }
 
 function plan(targets: readonly Target[], state: 'drain' | 'maint'): string {
-  return targets.length === 0 ? 'find nothing to change' : `ask for ${state} of ${namesOf(targets)}`
+  return targets.length === 0 ? 'change nothing' : `put ${namesOf(targets)} into ${state}`
 }
 
 const PLANS: Readonly<Record<Route, (names: string) => string>> = {
@@ -177,6 +179,6 @@ const PLANS: Readonly<Record<Route, (names: string) => string>> = {
 function returnPlan(routes: ReadonlyMap<Target, Route>): string {
   const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none')
   return groups.size === 1 && groups.has('none')
-    ? 'find nothing to change'
+    ? 'change nothing'
     : [...groups].map(([route, targets]) => PLANS[route](namesOf(targets))).join('; ')
 }

@@ -116,7 +116,7 @@ describe('an error', () => {
     ['same-address', 'break their requests'],
     ['several-haproxies', 'an address of its own'],
     ['did-not-hold', 'dagent'],
-    ['changed-meanwhile', 'left alone'],
+    ['changed-meanwhile', 'who did it'],
     ['old-process', 'hard-stop-after'],
     ['proxy-refused', 'no_proxy'],
     ['unknown-server', 'case-sensitive']

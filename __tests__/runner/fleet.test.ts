@@ -81,12 +81,12 @@ describe('a fleet that is not all up', () => {
     [
       'forgotten in maint',
       { admin: 'maint' },
-      'Servers in MAINT or DRAIN were perhaps forgotten: action: ready brings them back.'
+      'Servers in MAINT or DRAIN may have been forgotten: action: ready brings them back.'
     ],
     [
       'forgotten in drain',
       { admin: 'drain' },
-      'Servers in MAINT or DRAIN were perhaps forgotten: action: ready brings them back.'
+      'Servers in MAINT or DRAIN may have been forgotten: action: ready brings them back.'
     ],
     [
       'down',

@@ -461,7 +461,7 @@ describe('min-up', () => {
 
   test.each(['100%', '101%', '999%'])('cannot be %j, which never holds', (text) => {
     expect(problems({ 'min-up': text })).toEqual([
-      `min-up: "${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+      `min-up: "${text}" can never be met, because the server being taken out is one of them. For every other server, write all.`
     ])
   })
 })

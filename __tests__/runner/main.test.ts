@@ -143,7 +143,7 @@ describe('a wait until up', () => {
       'web/a on LB1 is no check (0ms elapsed, 5m left).'
     ])
     expect(result.log.at(-2)).toBe(
-      'Notice: web/a on LB1 has no health check: HAProxy sends it traffic without knowing whether it is well.'
+      'Notice: web/a on LB1 has no health check: HAProxy sends it traffic without knowing whether it is healthy.'
     )
   })
 

@@ -90,7 +90,7 @@ function adviceForServer(server: Server): string {
   switch (troubleOf(server)) {
     case 'MAINT':
     case 'DRAIN':
-      return 'Servers in MAINT or DRAIN were perhaps forgotten: action: ready brings them back.'
+      return 'Servers in MAINT or DRAIN may have been forgotten: action: ready brings them back.'
     case 'DOWN':
     case 'NOLB':
     case 'partial health':

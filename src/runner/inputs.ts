@@ -47,7 +47,7 @@ export interface Inputs {
   readonly restore: Restore
   readonly dryRun: boolean
   readonly transport: TransportSettings
-  /** How the job fares, as far as this stage can know: `success`, `failure`, `cancelled`. */
+  /** The job's status, as far as this step can know: `success`, `failure`, `cancelled`. */
   readonly jobStatus: string
 }
 
@@ -143,7 +143,7 @@ function readMinUp(reader: InputReader): MinUp {
   if (Number(percent) > 99) {
     reader.refuse(
       'min-up',
-      `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+      `"${text}" can never be met, because the server being taken out is one of them. For every other server, write all.`
     )
   }
   return percent === undefined ? Number(number) : `${Number(percent)}%`

@@ -19,7 +19,7 @@ interface Result {
 }
 
 /** What the outputs say besides the state of the targets. */
-export interface RunResult {
+interface RunResult {
   readonly waitedMs: number
   /** Whether anything was changed, be it of a server that only follows a target. */
   readonly isChanged: boolean

@@ -209,7 +209,7 @@ function mayBeReleased({ change, now }: Target): boolean {
 /** A server that was ready already was not checked anew. */
 function takenAsFound(targets: readonly Target[]): string {
   const found = targets.filter((target) => !wasTouched(target))
-  return found.length > 0 ? ` Taken as found, without a fresh check: ${namesOf(found)}.` : ''
+  return found.length > 0 ? ` Already up, so not checked again: ${namesOf(found)}.` : ''
 }
 
 /** How a target is spoken of while it is waited for; sessions count only where they are to end. */
