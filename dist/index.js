@@ -4410,8 +4410,6 @@ var runner_inputs = __nccwpck_require__(648);
 var log = __nccwpck_require__(708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
 var pages = __nccwpck_require__(338);
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
 ;// CONCATENATED MODULE: ./src/runner/doubts.ts
 
 
@@ -4450,8 +4448,6 @@ function agesOf(instances) {
         .join(', ');
 }
 
-// EXTERNAL MODULE: ./src/runner/escape.ts
-var runner_escape = __nccwpck_require__(99);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(844);
 // EXTERNAL MODULE: ./src/runner/advice.ts
@@ -4534,6 +4530,8 @@ function adviceForServer(server) {
     }
 }
 
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(79);
 ;// CONCATENATED MODULE: ./src/runner/outputs.ts
 
 
@@ -4554,7 +4552,7 @@ function setOutputs(targets, result) {
     for (const [name, value] of Object.entries(outputs)) {
         const size = String(value).length;
         if (size > MOST) {
-            log/* log */.R.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`);
+            log/* log */.Rm.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`);
         }
         (0,core/* setOutput */.uH)(name, size > MOST ? '' : value);
     }
@@ -4576,6 +4574,8 @@ function resultOf(target) {
     };
 }
 
+// EXTERNAL MODULE: ./src/runner/escape.ts
+var runner_escape = __nccwpck_require__(99);
 ;// CONCATENATED MODULE: ./src/runner/summary.ts
 
 
@@ -4638,7 +4638,7 @@ async function writeSummary(summary) {
             .write();
     }
     catch (error) {
-        log/* log */.R.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Q)(error)}`);
+        log/* log */.Rm.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Q)(error)}`);
     }
 }
 function list(facts) {
@@ -4715,8 +4715,6 @@ function chart(samples) {
 
 
 
-
-
 const report_HEARTBEAT = 30_000;
 class Report {
     #inputs;
@@ -4740,7 +4738,7 @@ class Report {
     found(backends) {
         this.#backends = backends;
         foundInLines(this.#inputs, this.#targets).forEach((line) => {
-            log/* log */.R.info(line);
+            log/* log */.Rm.info(line);
         });
     }
     onLook = (elapsedMs, remainingMs) => {
@@ -4755,14 +4753,14 @@ class Report {
         const changed = watched.filter((target) => this.#said.get(target) !== phrase(target));
         for (const target of changed) {
             this.#said.set(target, phrase(target));
-            log/* log */.R.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
         }
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
         else if (elapsedMs - this.#lastLineMs >= report_HEARTBEAT) {
             this.#lastLineMs = elapsedMs;
-            log/* log */.R.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
+            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
     async succeed(outcome) {
@@ -4770,8 +4768,12 @@ class Report {
         const facts = 'proof' in outcome ? outcome.proof.facts : [];
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
-        const say = hasDoubts || outcome.kind === 'not drained' ? core/* warning */.$e : core/* info */.pq;
-        say((0,runner_escape/* escapeForLog */.z)(sentence));
+        if (hasDoubts || outcome.kind === 'not drained') {
+            log/* log */.Rm.warning(sentence);
+        }
+        else {
+            log/* log */.Rm.info(sentence);
+        }
     }
     async fail(error) {
         const targets = this.#targets;
@@ -4896,7 +4898,7 @@ var stage = __nccwpck_require__(664);
 
 
 async function main() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
     try {
         (0,stage/* markMainStage */.r)();
         await run((0,runner_inputs/* readInputs */.K)(), context);
@@ -5005,12 +5007,12 @@ var pages = __nccwpck_require__(338);
 
 
 async function post() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
     let known = [];
     try {
         const intent = (0,runner_intent/* readIntent */.N3)();
         if (intent === undefined || intent.backends.length === 0) {
-            log/* log */.R.info('Nothing to restore.');
+            log/* log */.Rm.info('Nothing to restore.');
             return;
         }
         known = intent.backends;
@@ -5034,14 +5036,14 @@ function byHand(backends) {
 function isDue({ restore: when, backends }, { jobStatus }) {
     const why = `restore is ${when} and the job's status is ${jobStatus}`;
     if (when === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
-        log/* log */.R.info(`Restoring ${namesOf(backends)}: ${why}.`);
+        log/* log */.Rm.info(`Restoring ${namesOf(backends)}: ${why}.`);
         return true;
     }
     if (jobStatus === 'success') {
-        log/* log */.R.info(`Not restoring ${namesOf(backends)}: ${why}.`);
+        log/* log */.Rm.info(`Not restoring ${namesOf(backends)}: ${why}.`);
     }
     else {
-        log/* log */.R.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`);
+        log/* log */.Rm.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`);
     }
     return false;
 }
@@ -5074,7 +5076,7 @@ function orderOf({ freshCheck, waitOptions, minUp }) {
 function announceMissing(names, { targets, fullName }) {
     const gone = names.filter((name) => !targets.some(({ before }) => before.name === name));
     if (gone.length > 0) {
-        log/* log */.R.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
+        log/* log */.Rm.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
     }
 }
 function stillAsLeft(backend, { state }, elapsedMs) {
@@ -5082,7 +5084,7 @@ function stillAsLeft(backend, { state }, elapsedMs) {
     const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs));
     const changed = all.filter((target) => !ours.includes(target));
     if (changed.length > 0) {
-        log/* log */.R.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
+        log/* log */.Rm.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
     }
     return ours.map(({ before }) => before.name);
 }
@@ -6886,32 +6888,28 @@ function escapeForHtml(text) {
 /* harmony export */   Q: () => (/* binding */ failureSentence),
 /* harmony export */   x: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(99);
-/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(703);
-
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(703);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(708);
 
 
 
 function reportFailure(error, ...more) {
-    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
-        error.problems.forEach((problem) => {
-            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(problem));
-        });
+    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
+        error.problems.forEach(_log_js__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3);
     }
-    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q) &&
-        !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) &&
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) &&
+        !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) &&
         error instanceof Error) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(error.stack ?? ''));
+        (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .debug */ .Yz)(error.stack ?? '');
     }
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(failureSentence(error, ...more)));
+    (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .fail */ .fJ)(failureSentence(error, ...more));
 }
 function failureSentence(error, ...more) {
     return [problemOf(error), ...more].filter((part) => part !== '').join(' ');
 }
 function problemOf(error) {
-    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
+    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
         const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
         return `Nothing was changed: please correct ${[...names].join(', ')}.`;
     }
@@ -7146,7 +7144,10 @@ function check(reader, name, use) {
 var stats_page = __nccwpck_require__(89);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(126);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(708);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
+
 
 
 
@@ -7161,7 +7162,7 @@ function readCredentials(reader) {
     }
     const credentials = masked({ username, password });
     if (password !== given) {
-        (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
+        log/* log */.Rm.notice('The password ends in a line break, which is left out. Store the secret without it.');
     }
     if (username.includes(':')) {
         reader.refuse('username', `it ${COLON}`);
@@ -7454,8 +7455,10 @@ function readIntent() {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ log),
-/* harmony export */   Y: () => (/* binding */ debug)
+/* harmony export */   Rm: () => (/* binding */ log),
+/* harmony export */   Yz: () => (/* binding */ debug),
+/* harmony export */   fJ: () => (/* binding */ fail),
+/* harmony export */   z3: () => (/* binding */ error)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
 /* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99);
@@ -7474,6 +7477,12 @@ const log = {
 };
 function debug(text) {
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+}
+function error(text) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+}
+function fail(text) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
 }
 
 
@@ -7494,7 +7503,7 @@ function debug(text) {
 
 function openPages(inputs) {
     warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y }));
+    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz }));
 }
 function reopenPage(href, inputs) {
     const known = inputs.instances.find(({ url }) => url.href === href);
@@ -7502,12 +7511,12 @@ function reopenPage(href, inputs) {
         url: known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .wN)(href),
         credentials: known === undefined ? inputs.credentials : known.credentials,
         settings: inputs.transport,
-        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y
+        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz
     });
 }
 function warnOfUnverifiedTls({ transport, instances }) {
     if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .R.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
+        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
     }
 }
 

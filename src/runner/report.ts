@@ -1,4 +1,3 @@
-import { info, warning } from '@actions/core'
 import { canBe, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
 import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
@@ -8,7 +7,6 @@ import type { Outcome } from '../rotation/outcome.ts'
 import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
 import { explainDoubt } from './doubts.ts'
-import { escapeForLog } from './escape.ts'
 import { failureSentence, reportFailure } from './failure.ts'
 import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
@@ -85,8 +83,11 @@ export class Report {
       writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
     )
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
-    const say = hasDoubts || outcome.kind === 'not drained' ? warning : info
-    say(escapeForLog(sentence))
+    if (hasDoubts || outcome.kind === 'not drained') {
+      log.warning(sentence)
+    } else {
+      log.info(sentence)
+    }
   }
 
   /** Ends the run with what went wrong, what state every server was left in, and what to do. */

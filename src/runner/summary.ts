@@ -1,4 +1,4 @@
-import * as core from '@actions/core'
+import { summary as jobSummary } from '@actions/core'
 import { escapeForHtml } from './escape.ts'
 import { failureSentence } from './failure.ts'
 import { isOfFleet, NAMED } from './fleet.ts'
@@ -84,7 +84,7 @@ export async function writeSummary(summary: Summary): Promise<void> {
     return
   }
   try {
-    await core.summary
+    await jobSummary
       .addHeading(escapeForHtml(summary.title), 3)
       .addRaw(`<p>${escapeForHtml(summary.sentence)}</p>`, true)
       .addTable(table(summary))
@@ -102,11 +102,7 @@ function list(facts: readonly string[]): string {
   return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : ''
 }
 
-function table({
-  targets,
-  isLook,
-  waitedMs
-}: Summary): Parameters<typeof core.summary.addTable>[0] {
+function table({ targets, isLook, waitedMs }: Summary): Parameters<typeof jobSummary.addTable>[0] {
   const header = isLook
     ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
     : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
