@@ -3028,7 +3028,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(533);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
@@ -3044,7 +3044,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 533:
+/***/ 73:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4480,8 +4480,12 @@ function afterFailure(error, inputs, targets) {
     if (isOfFleet(error)) {
         return [adviceForFleet(targets)];
     }
-    const now = targets.length > 0 ? `Now ${statesInLine(inputs, targets)}.` : '';
-    return [now, (0,advice/* adviceFor */.c)(error, inputs)];
+    const isSaid = targets.length === 0 || hasStates(error, targets);
+    return [isSaid ? '' : `Now ${statesInLine(inputs, targets)}.`, (0,advice/* adviceFor */.c)(error, inputs)];
+}
+function hasStates(error, targets) {
+    const message = error instanceof Error ? error.message : '';
+    return targets.every((target) => [';', '.', ', and ', ', its '].some((end) => message.includes(`${(0,describe/* statesOf */.kY)([target])}${end}`)));
 }
 function isLarge({ action }, targets) {
     return action === 'status' && targets.length > NAMED;
@@ -4702,7 +4706,46 @@ function chart(samples) {
     ].join('\n');
 }
 
+;// CONCATENATED MODULE: ./src/runner/way-back.ts
+
+
+
+function whoBringsThemBack(targets, { action, restore }) {
+    const held = targets.filter(isInDrain);
+    if (action === 'ready' && held.length > 0) {
+        const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
+        return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
+    }
+    const out = targets.filter((target) => (0,rotation_target/* isMoved */.yu)(target) && isAsAsked(target));
+    if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
+        return '';
+    }
+    switch (restore) {
+        case 'never':
+            return `The post step does not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`;
+        case 'failure':
+            return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back if the job fails or is cancelled (restore: failure).`;
+        case 'always':
+            return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back (restore: always).`;
+    }
+}
+function isInDrain(target) {
+    const { change, isKnown, now } = target;
+    return (isKnown &&
+        !change.rolledBack &&
+        (0,haproxy_server/* isOutOfRotation */.W)(now) &&
+        now.word !== 'MAINT' &&
+        (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
+}
+function isAsAsked({ change, now, isKnown }) {
+    return !isKnown || change.state === undefined || (0,haproxy_server/* canBe */.gF)(now, change.state);
+}
+function mayBeReleased({ change, now }) {
+    return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+}
+
 ;// CONCATENATED MODULE: ./src/runner/report.ts
+
 
 
 
@@ -4780,7 +4823,7 @@ class Report {
         const more = [
             this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
             ...afterFailure(error, this.#inputs, targets),
-            this.#whoBringsThemBack()
+            whoBringsThemBack(targets, this.#inputs)
         ];
         const sentence = (0,failure/* failureSentence */.Q)(error, ...more);
         await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] }));
@@ -4838,40 +4881,6 @@ class Report {
                 return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`;
         }
     }
-    #whoBringsThemBack() {
-        const { action, restore } = this.#inputs;
-        const held = this.#targets.filter(isInDrain);
-        if (action === 'ready' && held.length > 0) {
-            const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
-            return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
-        }
-        const out = this.#targets.filter((target) => (0,rotation_target/* isMoved */.yu)(target) && isAsAsked(target));
-        if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
-            return '';
-        }
-        switch (restore) {
-            case 'never':
-                return `The post step does not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`;
-            case 'failure':
-                return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back if the job fails or is cancelled (restore: failure).`;
-            case 'always':
-                return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back (restore: always).`;
-        }
-    }
-}
-function isInDrain(target) {
-    const { change, isKnown, now } = target;
-    return (isKnown &&
-        !change.rolledBack &&
-        (0,haproxy_server/* isOutOfRotation */.W)(now) &&
-        now.word !== 'MAINT' &&
-        (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
-}
-function isAsAsked({ change, now, isKnown }) {
-    return !isKnown || change.state === undefined || (0,haproxy_server/* canBe */.gF)(now, change.state);
-}
-function mayBeReleased({ change, now }) {
-    return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
 }
 function takenAsFound(targets) {
     const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));

@@ -1,10 +1,10 @@
-import { canBe, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
+import { isOutOfRotation } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
 import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { troubleFirst } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
-import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
+import { isChanged, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
 import { explainDoubt } from './doubts.ts'
 import { failureSentence, reportFailure } from './failure.ts'
@@ -13,6 +13,7 @@ import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
 import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
+import { whoBringsThemBack } from './way-back.ts'
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000
@@ -96,7 +97,7 @@ export class Report {
     const more = [
       this.#affected.some(wasTouched) ? '' : 'Nothing was changed.',
       ...afterFailure(error, this.#inputs, targets),
-      this.#whoBringsThemBack()
+      whoBringsThemBack(targets, this.#inputs)
     ]
     const sentence = failureSentence(error, ...more)
     await this.#publish(false, () =>
@@ -159,52 +160,6 @@ export class Report {
         return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`
     }
   }
-
-  /** What becomes of servers that a failed step leaves out of rotation. */
-  #whoBringsThemBack(): string {
-    const { action, restore } = this.#inputs
-    const held = this.#targets.filter(isInDrain)
-    if (action === 'ready' && held.length > 0) {
-      const stays = held.some(mayBeReleased) ? 'may stay' : 'stays'
-      return `${namesOf(held)} ${stays} in drain until somebody asks for ready.`
-    }
-    const out = this.#targets.filter((target) => isMoved(target) && isAsAsked(target))
-    if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
-      return ''
-    }
-    switch (restore) {
-      case 'never':
-        return `The post step does not bring ${namesOf(out)} back (restore: never); action: ready does.`
-      case 'failure':
-        return `The post step brings ${namesOf(out)} back if the job fails or is cancelled (restore: failure).`
-      case 'always':
-        return `The post step brings ${namesOf(out)} back (restore: always).`
-    }
-  }
-}
-
-/** Whether a target is, or may be, in the drain that this run asked for. */
-function isInDrain(target: Target): boolean {
-  const { change, isKnown, now } = target
-  return (
-    isKnown &&
-    !change.rolledBack &&
-    isOutOfRotation(now) &&
-    now.word !== 'MAINT' &&
-    (change.state === 'drain' || shownAdminState(now) === 'drain' || mayBeReleased(target))
-  )
-}
-
-/** Whether a target shows the state that was asked for, as far as it shows one: what others changed is theirs. */
-function isAsAsked({ change, now, isKnown }: Target): boolean {
-  return !isKnown || change.state === undefined || canBe(now, change.state)
-}
-
-/** Whether it is not known if the drain of a target has ended, because its status hides that. */
-function mayBeReleased({ change, now }: Target): boolean {
-  return (
-    change.state === 'ready' && change.isUncertain === true && shownAdminState(now) === undefined
-  )
 }
 
 /** A server that was ready already was not checked anew. */
