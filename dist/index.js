@@ -3287,8 +3287,12 @@ function refuseSharedAddresses({ same }) {
 
 // EXTERNAL MODULE: ./src/rotation/min-up.ts
 var min_up = __nccwpck_require__(610);
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(911);
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
 var rollback = __nccwpck_require__(604);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(419);
 ;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
 
 
@@ -3308,13 +3312,14 @@ function targetsToTakeOut(backends, state) {
 
 
 
+
+
+
 async function claim(backends, minUp, context) {
-    const targets = targetsToTakeOut(backends, 'drain');
+    const targets = targetsToClaim(backends);
     try {
         await (0,request/* request */.Em)('drain', targets, context);
-        await (0,request/* lookAgain */.IK)(backends, context);
-        await (0,request/* refuseIfLost */.m0)(targets, context);
-        const isMine = await areEnough(backends, minUp, context, isFirst);
+        const isMine = await areEnough(backends, minUp, context, { targets, mayWait: isFirst });
         if (!isMine) {
             await withdraw(targets, context);
         }
@@ -3324,6 +3329,9 @@ async function claim(backends, minUp, context) {
         throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
     }
 }
+function targetsToClaim(backends) {
+    return targetsToTakeOut(backends, 'drain').filter(({ before }) => (0,haproxy_server/* takesTraffic */.CS)(before));
+}
 async function withdraw(targets, context) {
     await (0,settle_all/* settleAll */.j)(targets, async (target) => {
         await (0,retry/* retry */.L)(() => target.backend.undo('start', target, { signal: context.over }), context);
@@ -3331,26 +3339,49 @@ async function withdraw(targets, context) {
     });
 }
 async function othersWithdraw(backends, minUp, context) {
-    await areEnough(backends, minUp, context, () => true);
+    await areEnough(backends, minUp, context, { targets: [], mayWait: () => true });
 }
 const WITHDRAWAL = 3_000;
 const PAUSE = 100;
-async function areEnough(backends, minUp, context, mayWait) {
+const FEW_LOOKS = 4;
+const SHORTEST = 250;
+async function areEnough(backends, minUp, context, { targets, mayWait }) {
     const { clock, cancelled } = context;
-    const deadline = clock.now() + WITHDRAWAL;
+    const began = clock.now();
+    let lookMs;
     for (;;) {
+        const lookedAt = clock.now();
+        await (0,request/* lookAgain */.IK)(backends, context);
+        lookMs ??= clock.now() - lookedAt;
+        if (await isLost(targets, context)) {
+            return false;
+        }
         const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
         const isHopeful = short.every((backend) => {
             const claimed = backend.others.filter(({ word }) => word === 'DRAIN');
             const wouldServe = (0,guard/* servingIn */.m8)(backend).length + claimed.length;
             return wouldServe >= (0,min_up/* requiredIn */.rY)(backend, minUp) && mayWait(claimed, backend);
         });
-        if (short.length === 0 || !isHopeful || clock.now() >= deadline) {
+        const nobodyServes = short.some((backend) => (0,guard/* servingIn */.m8)(backend).length === 0);
+        const patience = nobodyServes ? Math.max(SHORTEST, FEW_LOOKS * lookMs) : WITHDRAWAL;
+        if (short.length === 0 || !isHopeful || clock.now() - began >= Math.min(patience, WITHDRAWAL)) {
             return short.length === 0;
         }
         await clock.sleep(PAUSE, cancelled);
-        await (0,request/* lookAgain */.IK)(backends, context);
     }
+}
+async function isLost(targets, context) {
+    const lost = targets.filter(({ now }) => !(0,haproxy_server/* canBe */.gF)(now, 'drain'));
+    const limits = { signal: context.cancelled };
+    const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
+    await (0,settle_all/* settleAll */.j)([...groups], async ([instance, mine]) => {
+        const change = await instance.recheck(limits);
+        if (!(0,seen_process/* isReload */.ag)(change)) {
+            await instance.refuseIfSeveral(limits);
+            throw (0,other_hands/* changedByOthers */.vh)(mine, change);
+        }
+    });
+    return lost.length > 0;
 }
 function isFirst(claimed, { targets, followers }) {
     const ours = [...targets, ...followers].map(({ before }) => before.name);
@@ -3413,10 +3444,6 @@ function idleFor(observations) {
     return (idle.at(-1)?.at ?? 0) - (idle[0]?.at ?? Infinity);
 }
 
-// EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
-// EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(419);
 ;// CONCATENATED MODULE: ./src/rotation/draining.ts
 
 
@@ -3797,16 +3824,21 @@ async function takeTurn(search, options, context) {
         await untilEnough(found.backends, options, deadline, context);
         await clock.sleep(Math.random() * SPREAD, cancelled);
         found = await search();
+        if ((0,backend/* targetsOf */.QR)(found.backends).some(({ before }) => before.word === 'DRAIN')) {
+            await clock.sleep(WITHDRAWAL, cancelled);
+            found = await search();
+        }
         const atStake = (0,guard/* backendsAtStake */.rj)(found.backends);
         if (atStake.length === 0) {
             return { found, isClaimed: false };
         }
         if ((0,guard/* shortOf */.IX)(atStake, minUp).length === 0) {
-            onClaim(targetsToTakeOut(found.backends, 'drain'));
+            onClaim(targetsToClaim(found.backends));
             if (await claim(found.backends, minUp, context)) {
                 return { found, isClaimed: true };
             }
-            context.log.info('Another run claimed a server first, so this one withdrew and waits again.');
+            onClaim([]);
+            context.log.info('Too few others were left after the claim, so it was withdrawn.');
         }
     }
 }
@@ -3830,7 +3862,7 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     const { met, failure } = await (0,rotation_wait/* waitUntil */.a)(wait, context);
     if (!met) {
         const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
-        const why = failure?.message ?? (message || 'other runs were first each time.');
+        const why = failure?.message ?? (message || 'enough others serve again, but only at the end.');
         throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
             advice: failure?.advice ?? advice,
             cause: failure
@@ -3862,7 +3894,11 @@ class EnoughServe {
     say(remainingMs, { clock, log }) {
         const { short } = this;
         const missing = short
-            .flatMap(({ fullName, others }) => others.map(({ name, status }) => [fullName, name, status]))
+            .flatMap((backend) => {
+            const serving = (0,guard/* servingIn */.m8)(backend);
+            const not = backend.others.filter((server) => !serving.includes(server));
+            return not.map(({ name, status }) => [backend.fullName, name, status]);
+        })
             .join();
         const isNew = missing !== this.#said;
         if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
@@ -3941,14 +3977,15 @@ async function performTakeOut(inputs, search, context, onLook) {
     if (inputs.dryRun) {
         return dryRun(backends, plan(targets, action), context);
     }
-    (0,intent/* saveIntent */.Cf)(restore, action, targets);
+    (0,intent/* saveIntent */.Cf)(restore, action, targets, isClaimed);
     try {
         const wait = inputs.wait ? inputs.waitOptions : undefined;
         const order = { ...inputs, state: action, isClaimed, wait, shared };
         return await takeOut(backends, order, context, onLook);
     }
     finally {
-        (0,intent/* saveIntent */.Cf)(restore, action, targets.filter(rotation_target/* isMoved */.yu));
+        const moved = targets.filter(rotation_target/* isMoved */.yu);
+        (0,intent/* saveIntent */.Cf)(restore, action, moved, moved.some(({ change }) => change.orElse === 'drain'));
     }
 }
 async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }, search, context) {
@@ -4738,7 +4775,8 @@ function isInDrain(target) {
         (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
 }
 function isAsAsked({ change, now, isKnown }) {
-    return !isKnown || change.state === undefined || (0,haproxy_server/* canBe */.gF)(now, change.state);
+    const { state, orElse = state } = change;
+    return !isKnown || state === undefined || (0,haproxy_server/* canBe */.gF)(now, state) || (0,haproxy_server/* canBe */.gF)(now, orElse ?? state);
 }
 function mayBeReleased({ change, now }) {
     return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
@@ -5088,9 +5126,9 @@ function announceMissing(names, { targets, fullName }) {
         log/* log */.Rm.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
     }
 }
-function stillAsLeft(backend, { state }, elapsedMs) {
+function stillAsLeft(backend, { state, isClaimed }, elapsedMs) {
     const all = (0,rotation_backend/* targetsOf */.QR)([backend]);
-    const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs));
+    const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs) || (isClaimed && before.word === 'DRAIN'));
     const changed = all.filter((target) => !ours.includes(target));
     if (changed.length > 0) {
         log/* log */.Rm.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
@@ -6369,8 +6407,9 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 
 function isStillOurs({ now, change, backend }) {
-    const { state, at } = change;
-    return (state !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, state, backend.instance.elapsedSince(at, backend.seenAt)));
+    const { state, at, orElse } = change;
+    const elapsedMs = backend.instance.elapsedSince(at, backend.seenAt);
+    return [state, orElse].some((asked) => asked !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, asked, elapsedMs));
 }
 function wasNeverMade({ now, change, before, isKnown }) {
     const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now);
@@ -6426,9 +6465,15 @@ async function rollBackIn(backend, targets, areSeveral, context) {
 }
 const TURNS = 4;
 async function backToReady(target, areSeveral, limits, context) {
-    const flag = target.change.state === 'maint' ? 'enable' : 'start';
+    const { state, orElse } = target.change;
+    const flags = [
+        ...(state === 'maint' ? ['enable'] : []),
+        ...(state !== 'maint' || orElse === 'drain' ? ['start'] : [])
+    ];
     for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
-        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
+        for (const flag of flags) {
+            await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
+        }
     }
 }
 function isBack({ before, now, isKnown }, failed) {
@@ -6460,7 +6505,7 @@ async function rolledBack(failure, targets, context) {
     }
     catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`, cause: error });
+        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
     }
     const kept = changed.filter(({ change }) => !change.rolledBack);
     const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
@@ -6626,8 +6671,13 @@ class Target {
         this.#isKnown = false;
     }
     requested(state, at, isUncertain) {
-        this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false };
+        const orElse = isUncertain && this.#heldBefore;
+        this.#change = { ...this.#change, state, at, isUncertain, orElse, rolledBack: false };
         this.invalidate();
+    }
+    get #heldBefore() {
+        const { state, isUncertain, orElse, rolledBack } = this.#change;
+        return rolledBack ? undefined : isUncertain ? orElse : state;
     }
     commanded() {
         this.#change = { ...this.#change, commanded: true };
@@ -7413,7 +7463,7 @@ function readAction(reader) {
 
 const KEY = 'intent';
 const LONGEST = 128 * 1024 - 64;
-function saveIntent(restore, state, targets) {
+function saveIntent(restore, state, targets, isClaimed = false) {
     if (restore === 'never') {
         return;
     }
@@ -7430,7 +7480,14 @@ function saveIntent(restore, state, targets) {
             uptimeMs: Math.round(clock.now() - ageMs - process.startedAt)
         }
     }));
-    const intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends };
+    const intent = {
+        restore,
+        state,
+        isClaimed,
+        at: Math.round(Date.now() - ageMs),
+        instances,
+        backends
+    };
     if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
     }

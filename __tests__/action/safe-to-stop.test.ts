@@ -138,7 +138,7 @@ describe('an agent check', () => {
   test('that may put the server back is named, with what to do about it', async () => {
     await stageWithAgent()
     const result = await run(noOldProcess)
-    expectDoubt(result, 'An agent check may bring web/app1', 'ask for dagent before')
+    expectDoubt(result, 'An agent check may bring web/app1', 'run action: dagent before this step')
   })
 
   test('that was switched off before is no doubt', async () => {

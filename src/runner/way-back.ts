@@ -38,7 +38,8 @@ function isInDrain(target: Target): boolean {
 
 /** Whether a target shows the state that was asked for, as far as it shows one: what others changed is theirs. */
 function isAsAsked({ change, now, isKnown }: Target): boolean {
-  return !isKnown || change.state === undefined || canBe(now, change.state)
+  const { state, orElse = state } = change
+  return !isKnown || state === undefined || canBe(now, state) || canBe(now, orElse ?? state)
 }
 
 /** Whether it is not known if the drain of a target has ended, because its status hides that. */
