@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 728:
+/***/ 8728:
 /***/ (function(module, __unused_webpack_exports, __nccwpck_require__) {
 
 /* @license
@@ -867,7 +867,7 @@ License: MIT
 
 
 	function DuplexStreamStreamer(_config) {
-		var Duplex = (__nccwpck_require__(203).Duplex);
+		var Duplex = (__nccwpck_require__(2203).Duplex);
 		var config = copy(_config);
 		var parseOnWrite = true;
 		var writeStreamHasFinished = false;
@@ -1908,13 +1908,13 @@ module.exports = __nccwpck_require__(218);
 var __webpack_unused_export__;
 
 
-var net = __nccwpck_require__(278);
-var tls = __nccwpck_require__(756);
-var http = __nccwpck_require__(611);
-var https = __nccwpck_require__(692);
-var events = __nccwpck_require__(434);
-var assert = __nccwpck_require__(613);
-var util = __nccwpck_require__(23);
+var net = __nccwpck_require__(9278);
+var tls = __nccwpck_require__(4756);
+var http = __nccwpck_require__(8611);
+var https = __nccwpck_require__(5692);
+var events = __nccwpck_require__(4434);
+var assert = __nccwpck_require__(2613);
+var util = __nccwpck_require__(9023);
 
 
 exports.httpOverHttp = httpOverHttp;
@@ -2174,7 +2174,52 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 202:
+/***/ 4760:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   MN: () => (/* binding */ readCounters),
+/* harmony export */   RS: () => (/* binding */ haveFallen),
+/* harmony export */   Zy: () => (/* binding */ addCounters),
+/* harmony export */   rz: () => (/* binding */ countedSince)
+/* harmony export */ });
+const COLUMNS = [
+    'stot',
+    'wretr',
+    'wredis',
+    'econ',
+    'eresp',
+    'srv_abrt',
+    'cli_abrt',
+    'hrsp_1xx',
+    'hrsp_2xx',
+    'hrsp_3xx',
+    'hrsp_4xx',
+    'hrsp_5xx',
+    'hrsp_other'
+];
+function readCounters(cell) {
+    const filled = COLUMNS.filter((column) => /^\d+$/.test(cell(column)));
+    return Object.fromEntries(filled.map((column) => [column, Number(cell(column))]));
+}
+function addCounters(one, other) {
+    return combine(one, other, (a, b) => a + b);
+}
+function countedSince(before, now) {
+    return combine(now, before, (a, b) => a - b);
+}
+function haveFallen(before, now) {
+    return Object.values(countedSince(before, now)).some((growth) => growth < 0);
+}
+function combine(one, other, how) {
+    const filled = COLUMNS.filter((name) => one[name] !== undefined || other[name] !== undefined);
+    return Object.fromEntries(filled.map((name) => [name, how(one[name] ?? 0, other[name] ?? 0)]));
+}
+
+
+/***/ }),
+
+/***/ 8202:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2225,6 +2270,8 @@ const ADVICE = {
     'not-drained': '',
     'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
+    'bake-failed': 'Look at what the application answers, and at its log, before it is brought back again.',
+    'not-baked': '',
     cancelled: ''
 };
 const TRANSIENT = new Set([
@@ -2270,7 +2317,7 @@ function changedNothing(error) {
 
 /***/ }),
 
-/***/ 30:
+/***/ 2030:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2355,7 +2402,7 @@ function isDrained(server, maxSessions) {
 
 /***/ }),
 
-/***/ 89:
+/***/ 6089:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2366,13 +2413,16 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
-var papaparse = __nccwpck_require__(728);
+var papaparse = __nccwpck_require__(8728);
 var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var haproxy_errors = __nccwpck_require__(202);
+var haproxy_errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
+var server = __nccwpck_require__(2030);
 ;// CONCATENATED MODULE: ./src/haproxy/csv.ts
+
 
 
 
@@ -2451,6 +2501,7 @@ function parseStatsCsv(text, source) {
                 weight: count('weight'),
                 backup: cell('bck') === '1',
                 total: count('stot'),
+                counters: (0,counters/* readCounters */.MN)(cell),
                 hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
                 hasAgent: cell('agent_status') !== '',
                 tracked: cell('tracked') || undefined,
@@ -2549,7 +2600,7 @@ function destination(location) {
 }
 
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-var proxy = __nccwpck_require__(783);
+var proxy = __nccwpck_require__(9783);
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
 ;// CONCATENATED MODULE: external "node:net"
@@ -2672,13 +2723,13 @@ function rejection(signal) {
 }
 
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
+var stats_url = __nccwpck_require__(8126);
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
 var lib = __nccwpck_require__(857);
 // EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(598);
+var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(311);
+var external_node_tls_ = __nccwpck_require__(1692);
 ;// CONCATENATED MODULE: ./src/haproxy/request-setup.ts
 
 
@@ -2968,7 +3019,7 @@ function asPartial(error) {
 
 /***/ }),
 
-/***/ 126:
+/***/ 8126:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3019,14 +3070,14 @@ function headAddress(url) {
 
 /***/ }),
 
-/***/ 407:
+/***/ 9407:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(838);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8090);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
-/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
-/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
+/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
+/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2664);
 
 
 
@@ -3039,7 +3090,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 838:
+/***/ 8090:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3049,74 +3100,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/rotation/backend.ts
-var backend = __nccwpck_require__(870);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
-var bring_back = __nccwpck_require__(353);
+var backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
-// EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
-// EXTERNAL MODULE: ./src/rotation/retry.ts
-var retry = __nccwpck_require__(168);
-// EXTERNAL MODULE: ./src/rotation/settle-all.ts
-var settle_all = __nccwpck_require__(909);
-;// CONCATENATED MODULE: ./src/rotation/command.ts
-
-
-
-
-
-
-async function command(name, backends, context) {
-    context.cancelled.throwIfAborted();
-    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
-    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
-    await (0,request/* lookAgain */.IK)(backends, context);
-}
-async function checkAdminAccess(backends, context) {
-    const limits = { signal: context.cancelled };
-    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
-}
-
-// EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var haproxy_server = __nccwpck_require__(30);
-// EXTERNAL MODULE: ./src/rotation/route.ts
-var route = __nccwpck_require__(663);
-;// CONCATENATED MODULE: ./src/rotation/refuse.ts
-
-
-
-function refuseUnknownStatus(targets) {
-    const unknown = targets.filter(({ before }) => before.word === undefined);
-    if (unknown.length > 0) {
-        const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
-    }
-}
-function refuseIfNotReturnable(targets, canWait) {
-    const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
-    if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
-    }
-}
-function whyNotReturnable(target, all, canWait) {
-    const { fullName, before } = target;
-    const { status, tracked } = before;
-    if ((0,haproxy_server/* isUnresolved */.U4)(before)) {
-        return canWait
-            ? undefined
-            : `${fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
-    }
-    if ((0,haproxy_server/* isInheritedMaint */.sn)(before) && (0,route/* leaderOf */.tY)(target, all) === undefined) {
-        return `${fullName} is ${status}: it follows ${tracked ?? 'another server'}; name that server instead.`;
-    }
-    return undefined;
-}
-
+var haproxy_server = __nccwpck_require__(2030);
 ;// CONCATENATED MODULE: ./src/rotation/same-address.ts
 
 
@@ -3162,10 +3152,48 @@ function refuseSharedAddresses({ same }) {
     }
 }
 
+;// CONCATENATED MODULE: ./src/rotation/followers.ts
+
+
+function withFollowers(instance, backends, snapshot) {
+    const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before));
+    const followers = findFollowers(targets, snapshot.servers);
+    const names = new Set([...targets, ...followers].map(({ backend }) => backend));
+    const namesOf = (servers, name) => servers.filter(({ backend }) => backend === name).map((server) => server.name);
+    return {
+        backends: [...names].map((name) => {
+            const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) };
+            return new backend/* Backend */.Zx(instance, name, ofBackend, snapshot);
+        }),
+        shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
+    };
+}
+function findFollowers(leaders, all) {
+    const leaving = new Set(leaders);
+    for (;;) {
+        const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
+        const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server));
+        if (more.length === 0) {
+            return [...leaving].filter((server) => !leaders.includes(server));
+        }
+        more.forEach((server) => leaving.add(server));
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/guard.ts
+var guard = __nccwpck_require__(7807);
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(8911);
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(9331);
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
 // EXTERNAL MODULE: ./src/rotation/min-up.ts
-var min_up = __nccwpck_require__(610);
+var min_up = __nccwpck_require__(4610);
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
-var rollback = __nccwpck_require__(604);
+var rollback = __nccwpck_require__(8604);
 ;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
 
 
@@ -3236,7 +3264,7 @@ function isFirst(claimed, { targets, followers }) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
 const EARLIER_START = 1_000;
 const RECENT = 2_000;
@@ -3292,10 +3320,8 @@ function idleFor(observations) {
     return (idle.at(-1)?.at ?? 0) - (idle[0]?.at ?? Infinity);
 }
 
-// EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(419);
+var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/draining.ts
 
 
@@ -3526,7 +3552,7 @@ function servingFact(backend) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/wait.ts
-var rotation_wait = __nccwpck_require__(361);
+var rotation_wait = __nccwpck_require__(6361);
 ;// CONCATENATED MODULE: ./src/rotation/drained.ts
 
 
@@ -3651,8 +3677,529 @@ async function takeOut(backends, order, context, onLook) {
         : waitUntilDrained(backends, { ...order, wait }, context, onLook);
 }
 
+;// CONCATENATED MODULE: ./src/rotation/bake-out.ts
+
+
+
+
+
+
+
+
+
+
+
+async function takeBadOut(bad, order, context, onDrainLook) {
+    const troubles = [];
+    let taken = [];
+    try {
+        const seen = await lookAtAll(bad, context);
+        for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
+            const trouble = whyKept(leaving([...taken, ...group], seen), group, order);
+            taken = trouble === undefined ? [...taken, ...group] : taken;
+            troubles.push(...(trouble === undefined ? [] : [trouble]));
+        }
+        if (taken.length === 0) {
+            return { taken, outcome: undefined, troubles };
+        }
+        const outcome = await takeThemOut(taken, leaving(taken, seen), order, context, onDrainLook);
+        return { taken, outcome, troubles };
+    }
+    catch (error) {
+        if (!(error instanceof errors/* HaproxyError */.Q)) {
+            throw error;
+        }
+        const advice = error.advice === '' ? '' : ` ${error.advice}`;
+        return {
+            taken: taken.filter(isStillOut),
+            outcome: undefined,
+            troubles: [...troubles, error.message + advice]
+        };
+    }
+}
+async function takeThemOut(taken, { backends, shared }, order, context, onDrainLook) {
+    const { onTimeout } = order;
+    const takeOutOrder = {
+        ...order,
+        state: 'maint',
+        isClaimed: false,
+        shared,
+        onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
+    };
+    context.log.warning(`Taking ${(0,describe/* namesOf */.eZ)(taken)} out of rotation again.`);
+    try {
+        return await takeOut(backends, takeOutOrder, context, onDrainLook((0,backend/* targetsOf */.QR)(backends)));
+    }
+    finally {
+        await takeIn(taken, (0,backend/* targetsOf */.QR)(backends), context);
+    }
+}
+async function takeIn(targets, asked, context) {
+    for (const target of targets) {
+        const change = asked.find(({ backend, name }) => backend.instance === target.backend.instance && name === target.name)?.change;
+        if (change?.state !== undefined && !change.rolledBack) {
+            target.requested(change.state, change.at, change.isUncertain);
+        }
+    }
+    await (0,request/* lookAgain */.IK)((0,backend/* backendsOf */.dc)(targets), { ...context, cancelled: context.over }).catch(() => undefined);
+}
+async function lookAtAll(targets, context) {
+    const limits = { signal: context.cancelled };
+    const looks = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)), async (instance) => {
+        await (0,retry/* retry */.L)(() => instance.identify(limits), context);
+        return [instance, await (0,retry/* retry */.L)(() => instance.page.look(limits), context)];
+    });
+    return new Map(looks);
+}
+function leaving(targets, seen) {
+    const parts = [...seen].map(([instance, snapshot]) => {
+        const mine = targets.filter(({ backend }) => backend.instance === instance);
+        const backends = (0,backend/* backendsOf */.dc)(mine).map(({ name }) => {
+            const names = mine.filter(({ backend }) => backend.name === name);
+            return new backend/* Backend */.Zx(instance, name, { targets: names.map(({ before }) => before.name) }, snapshot);
+        });
+        return withFollowers(instance, backends, snapshot);
+    });
+    return {
+        backends: parts.flatMap(({ backends }) => backends),
+        shared: onAllPages(parts.map(({ shared }) => shared))
+    };
+}
+function whyKept({ backends }, group, { minUp }) {
+    const mine = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => group.some((target) => target.name === name));
+    const lost = mine.filter(isStillOut);
+    try {
+        if (lost.length > 0) {
+            throw (0,other_hands/* changedByOthers */.vh)(lost, 'same');
+        }
+        (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof errors/* HaproxyError */.Q) {
+            return `${error.problem === 'guard-refused' ? `Left in rotation: ${(0,describe/* namesOf */.eZ)(group)}. ` : ''}${error.message}`;
+        }
+        throw error;
+    }
+}
+function isStillOut({ now }) {
+    return (0,request/* isOut */.th)(now, 'drain') && (now.word === 'MAINT' || now.word === 'DRAIN');
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-verdict.ts
+const FEWEST = 20;
+const SURPLUS = { meanwhile: 10, atTheEnd: 5 };
+const DEVIATIONS = 3;
+function errorRate({ requests, failed }) {
+    return requests === 0 ? 0 : failed / requests;
+}
+function judgeTraffic(target, neighbours, maxErrorRate, isOver) {
+    const { requests, failed } = target;
+    if (requests < FEWEST) {
+        return 'too few';
+    }
+    const rate = errorRate(neighbours);
+    const surplus = failed - requests * Math.min(1, maxErrorRate + rate);
+    const chance = rate === 0
+        ? 0
+        : Math.sqrt(requests * rate * (1 - rate) * (1 + requests / neighbours.requests)) * DEVIATIONS;
+    if (surplus >= Math.max(isOver ? SURPLUS.atTheEnd : SURPLUS.meanwhile, chance)) {
+        return 'bad';
+    }
+    return surplus > 0 ? 'unclear' : 'well';
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-traffic-words.ts
+
+
+const REASONS = {
+    serverErrors: (number) => `${number} answered with 5xx`,
+    brokenAnswers: (number) => `${number} broken off or timed out`,
+    refusedConnections: (number) => `${number} without a connection`,
+    redispatches: (number) => `${number} sent on to another server`,
+    unanswered: (number) => `${number} unanswered for 10s`
+};
+const NUMBER = new Intl.NumberFormat('en-US');
+function trafficInWords({ traffic, neighbours }) {
+    const reasons = Object.entries(REASONS)
+        .filter(([reason]) => traffic.reasons[reason] > 0)
+        .map(([reason, say]) => say(NUMBER.format(traffic.reasons[reason])));
+    const kinds = reasons.length > 0 ? `: ${reasons.join(', ')}` : '';
+    const share = traffic.failed > 0 ? ` (${rateInWords(traffic)}${kinds})` : '';
+    const requests = (0,describe/* count */.U9)(traffic.requests, 'request').replace(/^\d+/, NUMBER.format(traffic.requests));
+    const others = neighbours.requests > 0
+        ? `neighbours ${rateInWords(neighbours)}`
+        : 'neighbours without requests';
+    return `${requests}, ${NUMBER.format(traffic.failed)} failed${share}, ${others}`;
+}
+function rateInWords(load) {
+    const value = errorRate(load) * 100;
+    return `${Number(value.toPrecision(value < 1 ? 1 : 2))} %`;
+}
+
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
+;// CONCATENATED MODULE: ./src/rotation/bake-traffic.ts
+
+const FAILURES = (/* unused pure expression or super */ null && ([
+    'serverErrors',
+    'brokenAnswers',
+    'refusedConnections',
+    'redispatches',
+    'unanswered'
+]));
+const PATIENCE = 10_000;
+class Counting {
+    #since = {};
+    #moreInProgress = 0;
+    #begun = [];
+    add(before, now) {
+        this.#since = (0,counters/* addCounters */.Zy)(this.#since, (0,counters/* countedSince */.rz)(before.counters, now.counters));
+        this.#moreInProgress += now.sessions - before.sessions;
+    }
+    looked(at) {
+        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE);
+        this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
+    }
+    get traffic() {
+        const reasons = {
+            serverErrors: this.#count('hrsp_5xx'),
+            brokenAnswers: this.#brokenAnswers,
+            refusedConnections: this.#count('econ'),
+            redispatches: this.#count('wredis'),
+            unanswered: this.#unanswered
+        };
+        const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0);
+        return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons };
+    }
+    get #requests() {
+        return Math.max(0, this.#count('stot') - this.#count('wretr'));
+    }
+    get #answers() {
+        return this.#since.hrsp_2xx === undefined
+            ? undefined
+            : this.#count('hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other');
+    }
+    get #brokenAnswers() {
+        const counted = this.#count('eresp');
+        if (this.#answers === undefined) {
+            return counted;
+        }
+        const ended = this.#requests - this.#moreInProgress;
+        const elsewhere = this.#answers + this.#count('econ', 'wredis', 'cli_abrt');
+        const most = ended - elsewhere + this.#count('srv_abrt');
+        return Math.min(counted, Math.max(most, Math.ceil(counted / 2)));
+    }
+    get #unanswered() {
+        const [first] = this.#begun;
+        const last = this.#begun.at(-1);
+        const answers = this.#answers;
+        if (first === undefined || last === undefined || answers === undefined) {
+            return 0;
+        }
+        const isOld = first.at <= last.at - PATIENCE;
+        const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis');
+        return isOld ? Math.max(0, first.requests - ended) : 0;
+    }
+    #count(...columns) {
+        return columns.reduce((sum, column) => sum + (this.#since[column] ?? 0), 0);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-window.ts
+
+
+
+
+class BakeWindow {
+    beganAt;
+    #backends;
+    #counts;
+    #last = new Map();
+    constructor(backends, beganAt) {
+        this.#backends = backends;
+        this.beganAt = beganAt;
+        this.#counts = new Map((0,backend/* targetsOf */.QR)(backends).map(({ name }) => [
+            name,
+            { target: new Counting(), neighbours: new Counting() }
+        ]));
+        backends.forEach((backend) => this.#last.set(backend, backend.servers));
+    }
+    add(seen) {
+        for (const backend of seen) {
+            const last = this.#last.get(backend) ?? [];
+            for (const { name, now } of backend.targets) {
+                const before = last.find((server) => server.name === now.name);
+                const count = this.#counts.get(name);
+                if (before !== undefined && count !== undefined) {
+                    count.target.add(before, now);
+                    addNeighbours(count.neighbours, last, backend);
+                }
+            }
+            this.#last.set(backend, backend.servers);
+        }
+        const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt));
+        for (const { target, neighbours } of this.#counts.values()) {
+            target.looked(at);
+            neighbours.looked(at);
+        }
+    }
+    judge(maxErrorRate, isOver) {
+        return [...this.#counts].map(([name, count]) => {
+            const [traffic, neighbours] = [count.target.traffic, count.neighbours.traffic];
+            return {
+                name,
+                traffic,
+                neighbours,
+                verdict: judgeTraffic(traffic, neighbours, maxErrorRate, isOver),
+                missing: this.#missingOf(name)
+            };
+        });
+    }
+    #missingOf(name) {
+        const counters = (0,backend/* targetsOf */.QR)(this.#backends)
+            .filter((target) => target.name === name)
+            .map(({ now }) => now.counters);
+        const needed = ['wretr', 'wredis', 'econ', 'eresp', 'hrsp_5xx'];
+        return needed.filter((column) => counters.some((each) => each[column] === undefined));
+    }
+}
+function addNeighbours(neighbours, last, { others }) {
+    for (const now of others.filter(haproxy_server/* takesTraffic */.CS)) {
+        const before = last.find(({ name }) => name === now.name);
+        if (before !== undefined && (0,haproxy_server/* takesTraffic */.CS)(before)) {
+            neighbours.add(before, now);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/baking.ts
+
+
+
+
+
+
+
+
+class Baking {
+    #backends;
+    #order;
+    #context;
+    #window;
+    #last = new Map();
+    constructor(backends, order, context) {
+        this.#backends = backends;
+        this.#order = order;
+        this.#context = context;
+        this.#window = new BakeWindow(backends, context.clock.now());
+    }
+    get baked() {
+        return {
+            elapsedMs: this.#elapsedMs,
+            maxErrorRate: this.#order.maxErrorRate,
+            servers: this.#judged(this.#isOver)
+        };
+    }
+    get down() {
+        return (0,backend/* targetsOf */.QR)(this.#backends).filter(({ now }) => isDown(now));
+    }
+    get bad() {
+        return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
+    }
+    async judge(seen) {
+        await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => isTakenOut(now)));
+        if (!(await this.#hasBegunAnew(seen))) {
+            this.#window.add(seen);
+        }
+        seen.forEach((backend) => this.#last.set(backend, backend.servers));
+        const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0;
+        return isDecided ? 'met' : 'waiting';
+    }
+    async confirm() {
+        const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
+            const change = await this.#recheck(instance);
+            if ((0,seen_process/* isReload */.ag)(change)) {
+                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+            }
+            return change;
+        });
+        return !changes.some(seen_process/* isReload */.ag);
+    }
+    get #elapsedMs() {
+        return this.#context.clock.now() - this.#window.beganAt;
+    }
+    get #isOver() {
+        return this.#elapsedMs >= this.#order.bakeMs;
+    }
+    #judged(isOver) {
+        return this.#window.judge(this.#order.maxErrorRate, isOver);
+    }
+    async #refuseOtherHands(lost) {
+        const [first] = lost;
+        if (first !== undefined) {
+            const { instance } = first.backend;
+            const here = lost.filter(({ backend }) => backend.instance === instance);
+            throw (0,other_hands/* changedByOthers */.vh)(here, await this.#recheck(instance));
+        }
+    }
+    async #hasBegunAnew(seen) {
+        let isAnew = false;
+        for (const instance of (0,backend/* instancesOf */.sG)(seen)) {
+            const signs = seen
+                .filter((backend) => backend.instance === instance)
+                .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
+            if (signs.every((sign) => sign === 'none')) {
+                continue;
+            }
+            const change = await this.#recheck(instance);
+            if ((0,seen_process/* isReload */.ag)(change)) {
+                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+                isAnew = true;
+            }
+            else if (signs.includes('counters')) {
+                this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`);
+                isAnew = true;
+            }
+        }
+        return isAnew;
+    }
+    #beginAnew(why) {
+        const { log, clock } = this.#context;
+        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a)(this.#order.bakeMs)}.`);
+        this.#window = new BakeWindow(this.#backends, clock.now());
+    }
+    #recheck(instance) {
+        return instance.recheck({ signal: this.#context.cancelled });
+    }
+}
+const NEXT = 'the watch of the traffic begins anew';
+function isTakenOut(server) {
+    const shown = (0,haproxy_server/* shownAdminState */.Yy)(server);
+    return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
+}
+function isDown(server) {
+    return !(0,haproxy_server/* takesTraffic */.CS)(server) && server.word !== 'UP' && !isTakenOut(server);
+}
+function signOf(before, now) {
+    const pairs = now.flatMap((server) => {
+        const was = before.find(({ name }) => name === server.name);
+        return was === undefined ? [] : [[was, server]];
+    });
+    if (pairs.some(([was, is]) => (0,counters/* haveFallen */.RS)(was.counters, is.counters))) {
+        return 'counters';
+    }
+    return pairs.some(([was, is]) => (is.secondsInState ?? 0) < (was.secondsInState ?? 0))
+        ? 'time'
+        : 'none';
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake.ts
+
+
+
+
+
+
+
+
+class BakeFailure extends errors/* HaproxyError */.Q {
+    out;
+    constructor(message, out) {
+        super('bake-failed', message);
+        this.out = out;
+    }
+}
+async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
+    const condition = new Baking(backends, order, context);
+    const { bakeMs, wait } = order;
+    const timeoutMs = bakeMs + wait.timeoutMs;
+    const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true };
+    const onLook = () => {
+        onBakeLook(condition.baked);
+    };
+    const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options, condition, onLook }, context);
+    const { baked, down, bad } = condition;
+    onBakeLook(baked);
+    if (!result.met) {
+        const why = (0,rotation_wait/* whyNotMet */.E)(['reloads kept interrupting it'], result);
+        throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a)(bakeMs)} within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+    }
+    const failed = (0,backend/* targetsOf */.QR)(backends).filter((target) => down.includes(target) || bad.includes(target.name));
+    if (failed.length === 0) {
+        return { kind: 'up', baked };
+    }
+    const message = [...whyDown(down), ...whyBad(baked)].join(' ');
+    throw new BakeFailure(message, await takeBadOut(failed, order, context, onDrainLook));
+}
+function whyDown(down) {
+    return down.map((target) => {
+        const { check } = target.now;
+        const says = check === '' ? '' : `, its last check says ${check}`;
+        return `${(0,describe/* namesOf */.eZ)([target])} was up, and while its traffic was watched it became ${(0,describe/* seenAs */.ke)(target)}${says}.`;
+    });
+}
+function whyBad({ servers, elapsedMs }) {
+    return servers
+        .filter(({ verdict }) => verdict === 'bad')
+        .map((server) => `Too many requests failed on ${server.name} within ${(0,duration/* formatDuration */.a)(elapsedMs)}: ${trafficInWords(server)}.`);
+}
+
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
+var bring_back = __nccwpck_require__(2353);
+;// CONCATENATED MODULE: ./src/rotation/command.ts
+
+
+
+
+
+
+async function command(name, backends, context) {
+    context.cancelled.throwIfAborted();
+    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
+    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
+    await (0,request/* lookAgain */.IK)(backends, context);
+}
+async function checkAdminAccess(backends, context) {
+    const limits = { signal: context.cancelled };
+    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
+}
+
+// EXTERNAL MODULE: ./src/rotation/route.ts
+var route = __nccwpck_require__(7663);
+;// CONCATENATED MODULE: ./src/rotation/refuse.ts
+
+
+
+function refuseUnknownStatus(targets) {
+    const unknown = targets.filter(({ before }) => before.word === undefined);
+    if (unknown.length > 0) {
+        const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
+    }
+}
+function refuseIfNotReturnable(targets, canWait) {
+    const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
+    if (reasons.length > 0) {
+        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
+    }
+}
+function whyNotReturnable(target, all, canWait) {
+    const { fullName, before } = target;
+    const { status, tracked } = before;
+    if ((0,haproxy_server/* isUnresolved */.U4)(before)) {
+        return canWait
+            ? undefined
+            : `${fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
+    }
+    if ((0,haproxy_server/* isInheritedMaint */.sn)(before) && (0,route/* leaderOf */.tY)(target, all) === undefined) {
+        return `${fullName} is ${status}: it follows ${tracked ?? 'another server'}; name that server instead.`;
+    }
+    return undefined;
+}
+
 // EXTERNAL MODULE: ./src/rotation/target.ts
-var rotation_target = __nccwpck_require__(921);
+var rotation_target = __nccwpck_require__(5921);
 ;// CONCATENATED MODULE: ./src/rotation/turn.ts
 
 
@@ -3748,7 +4295,7 @@ class EnoughServe {
 }
 
 // EXTERNAL MODULE: ./src/runner/intent.ts
-var intent = __nccwpck_require__(718);
+var intent = __nccwpck_require__(4718);
 ;// CONCATENATED MODULE: ./src/perform.ts
 
 
@@ -3762,7 +4309,8 @@ var intent = __nccwpck_require__(718);
 
 
 
-async function perform(inputs, search, context, onLook) {
+
+async function perform(inputs, search, context, onLook, bakeWatchers) {
     const { action } = inputs;
     const find = async () => {
         const found = await search();
@@ -3774,7 +4322,7 @@ async function perform(inputs, search, context, onLook) {
         case 'maint':
             return performTakeOut({ ...inputs, action }, find, context, onLook);
         case 'ready':
-            return performBringBack(inputs, await find(), context, onLook);
+            return performBringBack(inputs, await find(), context, onLook, bakeWatchers);
         case 'status':
             await find();
             return { kind: 'observed' };
@@ -3838,13 +4386,16 @@ async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore
         throw error;
     }
 }
-async function performBringBack(inputs, { backends }, context, onLook) {
+async function performBringBack(inputs, { backends }, context, onLook, bakeWatchers) {
     refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
     const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
     if (inputs.dryRun) {
         return dryRun(backends, returnPlan((0,bring_back/* routesOf */.e)(backends, order)), context);
     }
-    return (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
+    const outcome = await (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
+    return outcome.kind === 'up' && inputs.bakeMs > 0
+        ? bake(backends, { ...inputs, wait: inputs.waitOptions }, context, bakeWatchers)
+        : outcome;
 }
 async function dryRun(backends, whatItWouldDo, context) {
     await checkAdminAccess(backends, context);
@@ -3869,7 +4420,7 @@ function returnPlan(routes) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(793);
+var rotation_context = __nccwpck_require__(5793);
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
@@ -4138,36 +4689,8 @@ function isBackend(snapshot, name) {
     return snapshot.proxies.get(name)?.has('backend') === true || namesIn(snapshot, name).length > 0;
 }
 
-;// CONCATENATED MODULE: ./src/rotation/followers.ts
-
-
-function withFollowers(instance, backends, snapshot) {
-    const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before));
-    const followers = findFollowers(targets, snapshot.servers);
-    const names = new Set([...targets, ...followers].map(({ backend }) => backend));
-    const namesOf = (servers, name) => servers.filter(({ backend }) => backend === name).map((server) => server.name);
-    return {
-        backends: [...names].map((name) => {
-            const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) };
-            return new backend/* Backend */.Zx(instance, name, ofBackend, snapshot);
-        }),
-        shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
-    };
-}
-function findFollowers(leaders, all) {
-    const leaving = new Set(leaders);
-    for (;;) {
-        const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
-        const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server));
-        if (more.length === 0) {
-            return [...leaving].filter((server) => !leaders.includes(server));
-        }
-        more.forEach((server) => leaving.add(server));
-    }
-}
-
 // EXTERNAL MODULE: ./src/rotation/instance.ts
-var instance = __nccwpck_require__(739);
+var instance = __nccwpck_require__(6739);
 ;// CONCATENATED MODULE: ./src/rotation/find.ts
 
 
@@ -4240,17 +4763,54 @@ async function lastLook(backends, { over }) {
 }
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
-var cancellation = __nccwpck_require__(323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
-var runner_inputs = __nccwpck_require__(393);
+var cancellation = __nccwpck_require__(2323);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(7051);
 // EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
+var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(338);
+var pages = __nccwpck_require__(2338);
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+var core = __nccwpck_require__(8079);
 // EXTERNAL MODULE: ./src/runner/advice.ts
-var advice = __nccwpck_require__(484);
+var advice = __nccwpck_require__(4484);
+;// CONCATENATED MODULE: ./src/runner/bake-chart.ts
+const POINTS = 40;
+function bakeChart(samples) {
+    const last = samples.at(-1);
+    if (last === undefined || samples.length < 2 || last.requests === 0) {
+        return '';
+    }
+    const points = Math.min(POINTS, samples.length);
+    const shown = Array.from({ length: points }, (_, index) => {
+        const time = index === points - 1 ? last.elapsedMs : (last.elapsedMs * index) / (points - 1);
+        return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? last), elapsedMs: time };
+    });
+    const seconds = (ms) => (ms / 1_000).toFixed(1);
+    const expected = (sample) => String(Number(sample.expected.toFixed(1)));
+    const numbers = shown.map((sample) => `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, neighbours ${expected(sample)}`);
+    return [
+        '',
+        '```mermaid',
+        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7, #e5534b, #768390"}}}}%%',
+        'xychart-beta',
+        '  title "Requests (blue), failed (red), at the rate of the neighbours (grey)"',
+        `  x-axis "seconds" 0 --> ${seconds(last.elapsedMs)}`,
+        `  y-axis "requests" 0 --> ${last.requests}`,
+        `  line [${shown.map(({ requests }) => requests).join(', ')}]`,
+        `  line [${shown.map(({ failed }) => failed).join(', ')}]`,
+        `  line [${shown.map(expected).join(', ')}]`,
+        '```',
+        '',
+        '<details><summary>The numbers</summary>',
+        '',
+        numbers.join('; '),
+        '',
+        '</details>',
+        ''
+    ].join('\n');
+}
+
 ;// CONCATENATED MODULE: ./src/runner/doubts.ts
 
 
@@ -4289,10 +4849,136 @@ function agesOf(instances) {
         .join(', ');
 }
 
+;// CONCATENATED MODULE: ./src/runner/bake-words.ts
+
+
+
+
+
+const VERDICTS = {
+    'too few': 'too few requests to judge',
+    well: 'well',
+    unclear: 'more failed than max-error-rate allows, perhaps by chance',
+    bad: 'bad'
+};
+function standing(server) {
+    return `${server.name} is ${VERDICTS[server.verdict].replace(/^(?=too|more)/, 'not judged yet, ')}: ${trafficInWords(server)}`;
+}
+function bakedInWords(outcome) {
+    const baked = bakedOf(outcome);
+    if (baked === undefined) {
+        return '';
+    }
+    const { servers, elapsedMs } = baked;
+    const each = servers.map((server) => {
+        const name = servers.length > 1 ? `${server.name} ` : '';
+        const few = server.verdict === 'too few' ? ', too few requests to judge' : '';
+        return `${name}${trafficInWords(server)}${few}`;
+    });
+    const more = [...moreThanAllowed(baked), ...missingIn(servers)].map((text) => ` ${text}`);
+    return ` Baked for ${(0,duration/* formatDuration */.a)(elapsedMs)}: ${each.join('; ')}.${more.join('')}`;
+}
+function isUnclear(outcome) {
+    return bakedOf(outcome)?.servers.some(({ verdict }) => verdict === 'unclear') === true;
+}
+function badInWords(error) {
+    if (!(error instanceof BakeFailure)) {
+        return [];
+    }
+    const { taken, outcome, troubles } = error.out;
+    return [taken.length > 0 ? isOutAgain((0,describe/* namesOf */.eZ)(taken), outcome) : '', ...troubles];
+}
+function isOutAgain(names, outcome) {
+    switch (outcome?.kind) {
+        case 'safe to stop':
+            return `Out of rotation again, and safe to stop: ${names}.`;
+        case 'drained': {
+            const doubts = outcome.proof.doubts.map(explainDoubt).join(' ');
+            return `Out of rotation again and drained, but not proven safe to stop: ${names}. ${doubts}`.trim();
+        }
+        default:
+            return `Out of rotation again, but not drained: ${names}.`;
+    }
+}
+function bakedOf(outcome) {
+    return outcome.kind === 'up' ? outcome.baked : undefined;
+}
+function moreThanAllowed({ servers, maxErrorRate }) {
+    const names = servers.filter(({ verdict }) => verdict === 'unclear').map(({ name }) => name);
+    return names.length > 0
+        ? [
+            `On ${names.join(', ')} more failed than max-error-rate (${Number((maxErrorRate * 100).toFixed(6))} % beyond the neighbours) allows, which may be chance: look at the application, or give it a longer bake-time.`
+        ]
+        : [];
+}
+function missingIn(servers) {
+    const missing = [...new Set(servers.flatMap((server) => server.missing))];
+    if (missing.length === 0) {
+        return [];
+    }
+    return missing.join() === 'hrsp_5xx'
+        ? ['In TCP mode only sessions and errors of their connections count.']
+        : [`HAProxy does not show ${missing.join(', ')} here, so failures of that kind do not count.`];
+}
+
+;// CONCATENATED MODULE: ./src/runner/bake-report.ts
+
+
+
+
+
+const bake_report_HEARTBEAT = 30_000;
+class BakeReport {
+    #bakeMs;
+    #said = new Map();
+    #samples = [];
+    #lastLineMs = 0;
+    constructor(bakeMs) {
+        this.#bakeMs = bakeMs;
+    }
+    get chart() {
+        return bakeChart(this.#samples);
+    }
+    onBakeLook = (baked) => {
+        const { servers, elapsedMs } = baked;
+        if (elapsedMs < (this.#samples.at(-1)?.elapsedMs ?? 0)) {
+            this.#samples.length = 0;
+            this.#lastLineMs = 0;
+        }
+        this.#samples.push({ elapsedMs, ...sumOf(baked) });
+        const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict);
+        const isDue = elapsedMs - this.#lastLineMs >= bake_report_HEARTBEAT;
+        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} of ${(0,duration/* formatDuration */.a)(this.#bakeMs)})`;
+        for (const server of isDue ? servers : moved) {
+            this.#said.set(server.name, server.verdict);
+            log/* log */.R.info(`${standing(server)} ${time}.`);
+            this.#lastLineMs = elapsedMs;
+        }
+    };
+    onDrainLook = (targets) => {
+        let said = '';
+        return (elapsedMs) => {
+            const states = (0,describe/* statesOf */.kY)(targets);
+            if (states !== said) {
+                said = states;
+                log/* log */.R.info(`${states} (${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed).`);
+            }
+        };
+    };
+}
+function sumOf({ servers }) {
+    const sum = (amount) => servers.reduce((total, server) => total + amount(server), 0);
+    return {
+        requests: sum(({ traffic }) => traffic.requests),
+        failed: sum(({ traffic }) => traffic.failed),
+        expected: sum(({ traffic, neighbours: { requests, failed } }) => requests === 0 ? 0 : (traffic.requests * failed) / requests)
+    };
+}
+
 // EXTERNAL MODULE: ./src/runner/escape.ts
-var runner_escape = __nccwpck_require__(99);
+var runner_escape = __nccwpck_require__(4099);
 // EXTERNAL MODULE: ./src/runner/failure.ts
-var failure = __nccwpck_require__(844);
+var failure = __nccwpck_require__(7844);
 ;// CONCATENATED MODULE: ./src/runner/outputs.ts
 
 
@@ -4329,6 +5015,20 @@ function resultOf(target) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/runner/target-words.ts
+
+
+
+function takenAsFound(targets) {
+    const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
+    return found.length > 0 ? ` Taken as found, without a fresh check: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
+}
+function phrase(target) {
+    const { now } = target;
+    const seen = (0,haproxy_server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
+    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
+}
+
 ;// CONCATENATED MODULE: ./src/runner/summary.ts
 
 
@@ -4351,17 +5051,19 @@ function titleOf(outcome, targets) {
     const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind];
     return fill(title, targets);
 }
-const FAILURES = {
+const summary_FAILURES = {
     'guard-refused': 'refused, too few others serve',
     'same-address': 'refused, its address is in use',
     'not-drained': 'not drained',
     'old-process': 'not drained',
     'not-up': 'not up',
+    'bake-failed': 'up, but not well',
+    'not-baked': 'up, but not watched to the end',
     'changed-meanwhile': 'changed meanwhile',
     cancelled: 'cancelled'
 };
 function titleOfFailure(error, targets) {
-    const what = error instanceof errors/* HaproxyError */.Q ? FAILURES[error.problem] : undefined;
+    const what = error instanceof errors/* HaproxyError */.Q ? summary_FAILURES[error.problem] : undefined;
     return fill(`❌ {}: ${what ?? 'failed'}`, targets);
 }
 const NAMED = 3;
@@ -4381,6 +5083,7 @@ async function writeSummary(summary) {
             .addTable(table(summary))
             .addRaw(list(summary.facts))
             .addRaw(chart(summary.samples))
+            .addRaw(summary.bakeChart ?? '')
             .write();
     }
     catch (error) {
@@ -4407,14 +5110,14 @@ function table({ targets, waitedMs }) {
         ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
     ];
 }
-const POINTS = 40;
+const summary_POINTS = 40;
 function chart(samples) {
     const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
     const end = samples.at(-1)?.elapsedMs ?? 0;
     if (samples.length < 2 || highest === 0) {
         return '';
     }
-    const points = Math.min(POINTS, samples.length);
+    const points = Math.min(summary_POINTS, samples.length);
     const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
     const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
     const seconds = (ms) => (ms / 1_000).toFixed(1);
@@ -4453,8 +5156,12 @@ function chart(samples) {
 
 
 
+
+
+
 const report_HEARTBEAT = 30_000;
 class Report {
+    bake;
     #inputs;
     #said = new Map();
     #samples = [];
@@ -4463,6 +5170,7 @@ class Report {
     #lastLineMs = 0;
     constructor(inputs) {
         this.#inputs = inputs;
+        this.bake = new BakeReport(inputs.bakeMs);
     }
     get backends() {
         return this.#backends;
@@ -4504,12 +5212,14 @@ class Report {
         const facts = 'proof' in outcome ? outcome.proof.facts : [];
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
-        const say = hasDoubts || outcome.kind === 'not drained' ? core/* warning */.$e : core/* info */.pq;
+        const isDoubtful = hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome);
+        const say = isDoubtful ? core/* warning */.$e : core/* info */.pq;
         say((0,runner_escape/* escapeForLog */.z)(sentence));
     }
     async fail(error) {
         const targets = this.#targets;
         const more = [
+            ...badInWords(error),
             this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
             targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '',
             (0,advice/* adviceFor */.c)(error, this.#inputs),
@@ -4533,7 +5243,8 @@ class Report {
         await write();
     }
     #summary(sentence) {
-        return { sentence, targets: this.#targets, waitedMs: this.#waitedMs, samples: this.#samples };
+        const [targets, waitedMs, samples] = [this.#targets, this.#waitedMs, this.#samples];
+        return { sentence, targets, waitedMs, samples, bakeChart: this.bake.chart };
     }
     #achievement(outcome) {
         const targets = this.#targets;
@@ -4564,7 +5275,7 @@ class Report {
                     ...outcome.proof.doubts.map(explainDoubt)
                 ].join(' ');
             case 'up':
-                return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`;
+                return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}${bakedInWords(outcome)}`;
         }
     }
     #whoBringsThemBack() {
@@ -4602,18 +5313,9 @@ function isAsAsked({ change, now, isKnown }) {
 function mayBeReleased({ change, now }) {
     return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
 }
-function takenAsFound(targets) {
-    const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
-    return found.length > 0 ? ` Taken as found, without a fresh check: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
-}
-function phrase(target) {
-    const { now } = target;
-    const seen = (0,haproxy_server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
-    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
-}
 
 // EXTERNAL MODULE: ./src/runner/stage.ts
-var stage = __nccwpck_require__(664);
+var stage = __nccwpck_require__(2664);
 ;// CONCATENATED MODULE: ./src/main.ts
 
 
@@ -4645,7 +5347,7 @@ async function run(inputs, context) {
             report.found(found.backends);
             return found;
         };
-        await report.succeed(await perform(inputs, search, context, report.onLook));
+        await report.succeed(await perform(inputs, search, context, report.onLook, report.bake));
     }
     catch (error) {
         await lastLook(report.backends, context);
@@ -4666,19 +5368,19 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/rotation/backend.ts
-var rotation_backend = __nccwpck_require__(870);
+var rotation_backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(793);
+var rotation_context = __nccwpck_require__(5793);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
+var rotation_instance = __nccwpck_require__(6739);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
+var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
-var bring_back = __nccwpck_require__(353);
+var bring_back = __nccwpck_require__(2353);
 // EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
+var request = __nccwpck_require__(9331);
 ;// CONCATENATED MODULE: ./src/rotation/restore.ts
 
 
@@ -4706,19 +5408,19 @@ var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/settle-all.ts
 var settle_all = __nccwpck_require__(909);
 // EXTERNAL MODULE: ./src/runner/advice.ts
-var advice = __nccwpck_require__(484);
+var advice = __nccwpck_require__(4484);
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
-var cancellation = __nccwpck_require__(323);
+var cancellation = __nccwpck_require__(2323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
-var failure = __nccwpck_require__(844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 5 modules
-var runner_inputs = __nccwpck_require__(393);
+var failure = __nccwpck_require__(7844);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(7051);
 // EXTERNAL MODULE: ./src/runner/intent.ts
-var runner_intent = __nccwpck_require__(718);
+var runner_intent = __nccwpck_require__(4718);
 // EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
+var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(338);
+var pages = __nccwpck_require__(2338);
 ;// CONCATENATED MODULE: ./src/post.ts
 
 
@@ -4828,7 +5530,7 @@ function namesOf(backends) {
 
 /***/ }),
 
-/***/ 870:
+/***/ 5870:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -4838,8 +5540,8 @@ function namesOf(backends) {
 /* harmony export */   n$: () => (/* binding */ followersOf),
 /* harmony export */   sG: () => (/* binding */ instancesOf)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(921);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5921);
 
 
 class Backend {
@@ -4973,7 +5675,7 @@ function instancesOf(backends) {
 
 /***/ }),
 
-/***/ 353:
+/***/ 2353:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4984,17 +5686,17 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var haproxy_server = __nccwpck_require__(30);
+var haproxy_server = __nccwpck_require__(2030);
 // EXTERNAL MODULE: ./src/rotation/backend.ts
-var backend = __nccwpck_require__(870);
+var backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
+var guard = __nccwpck_require__(7807);
 // EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
+var request = __nccwpck_require__(9331);
 // EXTERNAL MODULE: ./src/rotation/retry.ts
 var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/settle-all.ts
@@ -5052,9 +5754,9 @@ function whyNotSpared({ now, backend }, minUp) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 // EXTERNAL MODULE: ./src/rotation/wait.ts
-var wait = __nccwpck_require__(361);
+var wait = __nccwpck_require__(6361);
 ;// CONCATENATED MODULE: ./src/rotation/not-up.ts
 
 
@@ -5093,7 +5795,7 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/route.ts
-var route = __nccwpck_require__(663);
+var route = __nccwpck_require__(7663);
 ;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
 
 function announceReleases(routes, { log }) {
@@ -5119,7 +5821,7 @@ function announceGaps(routes, { log }) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
+var rotation_instance = __nccwpck_require__(6739);
 ;// CONCATENATED MODULE: ./src/rotation/return-stages.ts
 
 
@@ -5215,9 +5917,9 @@ function firstStage({ before }, route) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
+var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(419);
+var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/take-out-again.ts
 
 
@@ -5403,7 +6105,7 @@ class Returning {
 }
 
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
-var rollback = __nccwpck_require__(604);
+var rollback = __nccwpck_require__(8604);
 ;// CONCATENATED MODULE: ./src/rotation/until-released.ts
 
 
@@ -5523,7 +6225,7 @@ function judgedNow(routes) {
 
 /***/ }),
 
-/***/ 793:
+/***/ 5793:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5555,7 +6257,7 @@ const systemClock = {
 /* harmony export */   kY: () => (/* binding */ statesOf),
 /* harmony export */   ke: () => (/* binding */ seenAs)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2030);
 
 function namesOf(targets) {
     const instances = Map.groupBy(targets, ({ backend }) => backend.instance.name);
@@ -5594,7 +6296,7 @@ function count(amount, what) {
 
 /***/ }),
 
-/***/ 676:
+/***/ 3676:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5634,7 +6336,7 @@ function formatDuration(ms) {
 
 /***/ }),
 
-/***/ 807:
+/***/ 7807:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5644,11 +6346,11 @@ function formatDuration(ms) {
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
 /* harmony export */   x5: () => (/* binding */ refusal)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
-/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(610);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(419);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2030);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
+/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4610);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3419);
 
 
 
@@ -5707,7 +6409,7 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 
 /***/ }),
 
-/***/ 739:
+/***/ 6739:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5715,8 +6417,8 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 /* harmony export */   RV: () => (/* binding */ areOne),
 /* harmony export */   cw: () => (/* binding */ Instance)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(419);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3419);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 
 
@@ -5841,7 +6543,7 @@ function areOne(one, other) {
 
 /***/ }),
 
-/***/ 610:
+/***/ 4610:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5849,7 +6551,7 @@ function areOne(one, other) {
 /* harmony export */   h2: () => (/* binding */ requirementOf),
 /* harmony export */   rY: () => (/* binding */ requiredIn)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2030);
 
 function requiredIn(backend, minUp) {
     switch (minUp) {
@@ -5882,7 +6584,7 @@ function countOf(servers) {
 
 /***/ }),
 
-/***/ 911:
+/***/ 8911:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5891,11 +6593,11 @@ function countOf(servers) {
 /* harmony export */   a2: () => (/* binding */ notLostByReload),
 /* harmony export */   vh: () => (/* binding */ changedByOthers)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2030);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(419);
+/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6739);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3419);
 
 
 
@@ -5942,7 +6644,7 @@ function reloadedMessage(instanceName, change, lost, next) {
 
 /***/ }),
 
-/***/ 331:
+/***/ 9331:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5954,9 +6656,9 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   m0: () => (/* binding */ refuseIfLost),
 /* harmony export */   th: () => (/* binding */ isOut)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
-/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
+/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5870);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 /* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(909);
@@ -6035,7 +6737,7 @@ async function refuseIfLost(targets, context) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   L: () => (/* binding */ retry)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const PAUSES = [250, 1_000, 2_500];
 async function retry(work, { clock, log, cancelled }, isRetryable = (error) => error.transient) {
@@ -6057,7 +6759,7 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 /***/ }),
 
-/***/ 604:
+/***/ 8604:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6065,11 +6767,11 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 /* harmony export */   G3: () => (/* binding */ allOrNothing)
 /* harmony export */ });
 /* unused harmony export rollBack */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
-/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
+/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5870);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(225);
-/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(911);
+/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8911);
 /* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(168);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(909);
 
@@ -6182,7 +6884,7 @@ async function rolledBack(failure, targets, context) {
 
 /***/ }),
 
-/***/ 663:
+/***/ 7663:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6190,7 +6892,7 @@ async function rolledBack(failure, targets, context) {
 /* harmony export */   Lu: () => (/* binding */ routeOf),
 /* harmony export */   tY: () => (/* binding */ leaderOf)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2030);
 
 function routeOf(target, all, routing) {
     const { before, backend } = target;
@@ -6223,7 +6925,7 @@ function leaderOf(target, all) {
 
 /***/ }),
 
-/***/ 419:
+/***/ 3419:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6248,7 +6950,7 @@ function isSame(one, other) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   j: () => (/* binding */ settleAll)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 async function settleAll(items, work) {
     const settled = await Promise.allSettled(items.map(work));
@@ -6273,7 +6975,7 @@ async function settleAll(items, work) {
 
 /***/ }),
 
-/***/ 921:
+/***/ 5921:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6282,8 +6984,8 @@ async function settleAll(items, work) {
 /* harmony export */   We: () => (/* binding */ Target),
 /* harmony export */   yu: () => (/* binding */ isMoved)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2030);
 
 
 const NONE = { state: undefined, at: 0, rolledBack: false, commanded: false };
@@ -6365,15 +7067,15 @@ function isChanged(target) {
 
 /***/ }),
 
-/***/ 361:
+/***/ 6361:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E: () => (/* binding */ whyNotMet),
 /* harmony export */   a: () => (/* binding */ waitUntil)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
 
 
 function whyNotMet(seen, { failure }) {
@@ -6425,8 +7127,8 @@ async function waitUntil(wait, context) {
         seenAt = clock.now();
     }
 }
-function pauseAfter(elapsedMs, { pollMs }) {
-    return Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
+function pauseAfter(elapsedMs, { pollMs, isSteady }) {
+    return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
 }
 const FATAL = new Set(['several-processes', 'unauthorized', 'forbidden']);
 const SHORTEST_LOOK = 1_000;
@@ -6509,13 +7211,13 @@ class Poller {
 
 /***/ }),
 
-/***/ 484:
+/***/ 4484:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   c: () => (/* binding */ adviceFor)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const INPUTS = {
     'tls-unknown-issuer': 'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
@@ -6541,14 +7243,14 @@ function forDrain({ onTimeout }) {
 
 /***/ }),
 
-/***/ 323:
+/***/ 2323:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F: () => (/* binding */ listenForCancel),
 /* harmony export */   R: () => (/* binding */ endIfHung)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const GRACE = 4_000;
 function listenForCancel() {
@@ -6574,7 +7276,7 @@ function endIfHung() {
 
 /***/ }),
 
-/***/ 99:
+/***/ 4099:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6601,17 +7303,17 @@ function escapeForHtml(text) {
 
 /***/ }),
 
-/***/ 844:
+/***/ 7844:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Q: () => (/* binding */ failureSentence),
 /* harmony export */   x: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(99);
-/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(703);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8202);
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4099);
+/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1703);
 
 
 
@@ -6644,7 +7346,7 @@ function problemOf(error) {
 
 /***/ }),
 
-/***/ 703:
+/***/ 1703:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -6656,7 +7358,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+var core = __nccwpck_require__(8079);
 ;// CONCATENATED MODULE: ./src/runner/defaults.ts
 const DEFAULTS = {
     'stats-url': '',
@@ -6676,6 +7378,8 @@ const DEFAULTS = {
     'min-up': '1',
     'min-up-timeout': '0s',
     'fresh-check': 'true',
+    'bake-time': '0s',
+    'max-error-rate': '5%',
     restore: 'never',
     'dry-run': 'false',
     'request-timeout': '10s',
@@ -6687,7 +7391,7 @@ const DEFAULTS = {
 };
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/runner/input-reader.ts
 
 
@@ -6776,7 +7480,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 393:
+/***/ 7051:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -6787,15 +7491,15 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+var core = __nccwpck_require__(8079);
 // EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(598);
+var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 // EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(311);
+var external_node_tls_ = __nccwpck_require__(1692);
 // EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(703);
+var input_reader = __nccwpck_require__(1703);
 ;// CONCATENATED MODULE: ./src/runner/certificates.ts
 
 
@@ -6864,9 +7568,9 @@ function check(reader, name, use) {
 }
 
 // EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 11 modules
-var stats_page = __nccwpck_require__(89);
+var stats_page = __nccwpck_require__(6089);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
+var stats_url = __nccwpck_require__(8126);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
 
 
@@ -6954,12 +7658,23 @@ const COMMANDS = [
     'adown'
 ];
 
+;// CONCATENATED MODULE: ./src/runner/share.ts
+function readShare(reader, name) {
+    const text = reader.text(name);
+    const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text) ?? [];
+    if (digits === undefined || Number(digits) > 100) {
+        reader.refuse(name, `"${text}" is not a percentage from 0% to 100%, such as 5% or 0.5%.`);
+    }
+    return Number(digits) / 100;
+}
+
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/order.ts
 const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 ;// CONCATENATED MODULE: ./src/runner/inputs.ts
+
 
 
 
@@ -6987,6 +7702,8 @@ function readInputs() {
         minUp: readMinUp(reader),
         minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
         freshCheck: reader.flag('fresh-check'),
+        bakeMs: reader.duration('bake-time', '0s', '24h'),
+        maxErrorRate: readShare(reader, 'max-error-rate'),
         restore: reader.choice('restore', RESTORE),
         dryRun: reader.flag('dry-run'),
         transport: {
@@ -7080,7 +7797,7 @@ function readAction(reader) {
 
 /***/ }),
 
-/***/ 718:
+/***/ 4718:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -7088,10 +7805,10 @@ function readAction(reader) {
 /* harmony export */   N3: () => (/* binding */ readIntent),
 /* harmony export */   lP: () => (/* binding */ elapsedSince)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(30);
-/* harmony import */ var _rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(870);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2030);
+/* harmony import */ var _rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5870);
 /* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 
 
@@ -7147,15 +7864,15 @@ function readIntent() {
 
 /***/ }),
 
-/***/ 708:
+/***/ 7708:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   R: () => (/* binding */ log),
 /* harmony export */   Y: () => (/* binding */ debug)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4099);
 
 
 const log = {
@@ -7176,16 +7893,16 @@ function debug(text) {
 
 /***/ }),
 
-/***/ 338:
+/***/ 2338:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(89);
-/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(708);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6089);
+/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8126);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7708);
 
 
 
@@ -7211,14 +7928,14 @@ function warnOfUnverifiedTls({ transport, instances }) {
 
 /***/ }),
 
-/***/ 664:
+/***/ 2664:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   p: () => (/* binding */ isPostStage),
 /* harmony export */   r: () => (/* binding */ markMainStage)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
 
 const KEY = 'isPost';
 function isPostStage() {
@@ -7239,77 +7956,77 @@ function markMainStage() {
 
 /***/ }),
 
-/***/ 613:
+/***/ 2613:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
 
 /***/ }),
 
-/***/ 434:
+/***/ 4434:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
 
 /***/ }),
 
-/***/ 611:
+/***/ 8611:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("http");
 
 /***/ }),
 
-/***/ 692:
+/***/ 5692:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("https");
 
 /***/ }),
 
-/***/ 278:
+/***/ 9278:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("net");
 
 /***/ }),
 
-/***/ 598:
+/***/ 7598:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 
 /***/ }),
 
-/***/ 311:
+/***/ 1692:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
 
 /***/ }),
 
-/***/ 203:
+/***/ 2203:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
 
 /***/ }),
 
-/***/ 756:
+/***/ 4756:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("tls");
 
 /***/ }),
 
-/***/ 23:
+/***/ 9023:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 79:
+/***/ 8079:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -7972,11 +8689,11 @@ function toPlatformPath(pth) {
 ;// CONCATENATED MODULE: external "string_decoder"
 const external_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
 // EXTERNAL MODULE: external "events"
-var external_events_ = __nccwpck_require__(434);
+var external_events_ = __nccwpck_require__(4434);
 ;// CONCATENATED MODULE: external "child_process"
 const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
 // EXTERNAL MODULE: external "assert"
-var external_assert_ = __nccwpck_require__(613);
+var external_assert_ = __nccwpck_require__(2613);
 ;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
 var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -9497,13 +10214,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 // UNUSED EXPORTS: Headers, HttpClientError, HttpClientResponse, HttpCodes, MediaTypes, getProxyUrl, isHttps
 
 // EXTERNAL MODULE: external "http"
-var external_http_ = __nccwpck_require__(611);
+var external_http_ = __nccwpck_require__(8611);
 var external_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_http_, 2);
 // EXTERNAL MODULE: external "https"
-var external_https_ = __nccwpck_require__(692);
+var external_https_ = __nccwpck_require__(5692);
 var external_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_https_, 2);
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-var proxy = __nccwpck_require__(783);
+var proxy = __nccwpck_require__(9783);
 // EXTERNAL MODULE: ./node_modules/tunnel/index.js
 var tunnel = __nccwpck_require__(770);
 ;// CONCATENATED MODULE: ./src/left-out/undici.ts
@@ -10211,7 +10928,7 @@ const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCa
 
 /***/ }),
 
-/***/ 783:
+/***/ 9783:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -10491,6 +11208,6 @@ class DecodedURL extends URL {
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(407);
+/******/ var __webpack_exports__ = __nccwpck_require__(9407);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

@@ -50,6 +50,8 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'not-drained': { transient: false, declined: false },
   'old-process': { transient: false, declined: false },
   'not-up': { transient: false, declined: false },
+  'bake-failed': { transient: false, declined: false },
+  'not-baked': { transient: false, declined: false },
   cancelled: { transient: false, declined: false }
 }
 /** Those whose advice depends on what was found, so that each place gives its own. */
@@ -59,6 +61,7 @@ const WITHOUT_ADVICE = [
   'too-many-servers',
   'not-drained',
   'not-up',
+  'not-baked',
   'cancelled'
 ]
 const problems = Object.entries(RULES) as [Problem, Rule][]

@@ -1,18 +1,21 @@
 import { info, warning } from '@actions/core'
 import { canBe, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
-import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
+import { namesOf, statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
 import { adviceFor } from './advice.ts'
+import { BakeReport } from './bake-report.ts'
+import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
 import { escapeForLog } from './escape.ts'
 import { failureSentence, reportFailure } from './failure.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
+import { phrase, takenAsFound } from './target-words.ts'
 import { type Sample, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
@@ -20,6 +23,8 @@ const HEARTBEAT = 30_000
 
 /** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
 export class Report {
+  /** How the traffic of servers that are back is watched. */
+  readonly bake: BakeReport
   readonly #inputs: Inputs
   readonly #said = new Map<Target, string>()
   readonly #samples: Sample[] = []
@@ -29,6 +34,7 @@ export class Report {
 
   constructor(inputs: Inputs) {
     this.#inputs = inputs
+    this.bake = new BakeReport(inputs.bakeMs)
   }
 
   /** What the run is about, as far as it was found. */
@@ -82,7 +88,8 @@ export class Report {
       writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
     )
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
-    const say = hasDoubts || outcome.kind === 'not drained' ? warning : info
+    const isDoubtful = hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)
+    const say = isDoubtful ? warning : info
     say(escapeForLog(sentence))
   }
 
@@ -90,6 +97,7 @@ export class Report {
   async fail(error: unknown): Promise<void> {
     const targets = this.#targets
     const more = [
+      ...badInWords(error),
       this.#affected.some(wasTouched) ? '' : 'Nothing was changed.',
       targets.length > 0 ? `Now ${statesOf(targets)}.` : '',
       adviceFor(error, this.#inputs),
@@ -121,8 +129,10 @@ export class Report {
     readonly targets: readonly Target[]
     readonly waitedMs: number
     readonly samples: readonly Sample[]
+    readonly bakeChart: string
   } {
-    return { sentence, targets: this.#targets, waitedMs: this.#waitedMs, samples: this.#samples }
+    const [targets, waitedMs, samples] = [this.#targets, this.#waitedMs, this.#samples]
+    return { sentence, targets, waitedMs, samples, bakeChart: this.bake.chart }
   }
 
   #achievement(outcome: Outcome): string {
@@ -154,7 +164,7 @@ export class Report {
           ...outcome.proof.doubts.map(explainDoubt)
         ].join(' ')
       case 'up':
-        return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`
+        return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}${bakedInWords(outcome)}`
     }
   }
 
@@ -203,17 +213,4 @@ function mayBeReleased({ change, now }: Target): boolean {
   return (
     change.state === 'ready' && change.isUncertain === true && shownAdminState(now) === undefined
   )
-}
-
-/** A server that was ready already was not checked anew. */
-function takenAsFound(targets: readonly Target[]): string {
-  const found = targets.filter((target) => !wasTouched(target))
-  return found.length > 0 ? ` Taken as found, without a fresh check: ${namesOf(found)}.` : ''
-}
-
-/** How a target is spoken of while it is waited for; sessions count only where they are to end. */
-function phrase(target: Target): string {
-  const { now } = target
-  const seen = isOutOfRotation(now) ? seenAs(target) : now.status
-  return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`
 }

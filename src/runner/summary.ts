@@ -22,6 +22,8 @@ export interface Summary {
   readonly targets: readonly Target[]
   readonly waitedMs: number
   readonly samples: readonly Sample[]
+  /** The chart of a watch of traffic; empty where there was none. */
+  readonly bakeChart?: string
   /** What was proven, and how. */
   readonly facts: readonly string[]
 }
@@ -50,6 +52,8 @@ const FAILURES: Partial<Record<Problem, string>> = {
   'not-drained': 'not drained',
   'old-process': 'not drained',
   'not-up': 'not up',
+  'bake-failed': 'up, but not well',
+  'not-baked': 'up, but not watched to the end',
   'changed-meanwhile': 'changed meanwhile',
   cancelled: 'cancelled'
 }
@@ -82,6 +86,7 @@ export async function writeSummary(summary: Summary): Promise<void> {
       .addTable(table(summary))
       .addRaw(list(summary.facts))
       .addRaw(chart(summary.samples))
+      .addRaw(summary.bakeChart ?? '')
       .write()
   } catch (error) {
     log.info(`The job summary could not be written: ${failureSentence(error)}`)
