@@ -3726,7 +3726,7 @@ async function takeThemOut(taken, { backends, shared }, order, context, onDrainL
         shared,
         onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
     };
-    context.log.warning(`Taking ${(0,describe/* namesOf */.eZ)(taken)} out of rotation again.`);
+    context.log.info(`Taking ${(0,describe/* namesOf */.eZ)(taken)} out of rotation again.`);
     try {
         return await takeOut(backends, takeOutOrder, context, onDrainLook((0,backend/* targetsOf */.QR)(backends)));
     }
@@ -3986,19 +3986,21 @@ class Baking {
     #backends;
     #order;
     #context;
+    #onLook;
     #window;
     #last = new Map();
-    constructor(backends, order, context) {
+    constructor(backends, order, context, onLook) {
         this.#backends = backends;
         this.#order = order;
         this.#context = context;
+        this.#onLook = onLook;
         this.#window = new BakeWindow(backends, context.clock.now());
     }
     get baked() {
         return {
             elapsedMs: this.#elapsedMs,
             maxErrorRate: this.#order.maxErrorRate,
-            servers: this.#judged(this.#isOver)
+            servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
         };
     }
     get down() {
@@ -4009,10 +4011,11 @@ class Baking {
     }
     async judge(seen) {
         await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => isTakenOut(now)));
-        if (!(await this.#hasBegunAnew(seen))) {
+        if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
             this.#window.add(seen);
         }
         seen.forEach((backend) => this.#last.set(backend, backend.servers));
+        this.#onLook(this.baked);
         const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0;
         return isDecided ? 'met' : 'waiting';
     }
@@ -4031,9 +4034,6 @@ class Baking {
     }
     get #isOver() {
         return this.#elapsedMs >= this.#order.bakeMs;
-    }
-    #judged(isOver) {
-        return this.#window.judge(this.#order.maxErrorRate, isOver);
     }
     async #refuseOtherHands(lost) {
         const [first] = lost;
@@ -4079,7 +4079,7 @@ function isTakenOut(server) {
     return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
 }
 function isDown(server) {
-    return !(0,haproxy_server/* takesTraffic */.CS)(server) && server.word !== 'UP' && !isTakenOut(server);
+    return server.word === 'DOWN' || server.word === 'NOLB' || (0,haproxy_server/* isUnresolved */.U4)(server);
 }
 function signOf(before, now) {
     const pairs = now.flatMap((server) => {
@@ -4111,16 +4111,13 @@ class BakeFailure extends errors/* HaproxyError */.Q {
     }
 }
 async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
-    const condition = new Baking(backends, order, context);
+    const condition = new Baking(backends, order, context, onBakeLook);
     const { bakeMs, wait } = order;
     const timeoutMs = bakeMs + wait.timeoutMs;
     const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true };
-    const onLook = () => {
-        onBakeLook(condition.baked);
-    };
+    const onLook = () => undefined;
     const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options, condition, onLook }, context);
     const { baked, down, bad } = condition;
-    onBakeLook(baked);
     if (!result.met) {
         const why = (0,rotation_wait/* whyNotMet */.E)(['reloads kept interrupting it'], result);
         throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a)(bakeMs)} within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
@@ -4777,18 +4774,19 @@ var advice = __nccwpck_require__(4484);
 ;// CONCATENATED MODULE: ./src/runner/bake-chart.ts
 const POINTS = 40;
 function bakeChart(samples) {
+    const [first] = samples;
     const last = samples.at(-1);
-    if (last === undefined || samples.length < 2 || last.requests === 0) {
+    if (first === undefined || last === undefined || samples.length < 2 || last.requests === 0) {
         return '';
     }
     const points = Math.min(POINTS, samples.length);
     const shown = Array.from({ length: points }, (_, index) => {
         const time = index === points - 1 ? last.elapsedMs : (last.elapsedMs * index) / (points - 1);
-        return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? last), elapsedMs: time };
+        return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? first), elapsedMs: time };
     });
     const seconds = (ms) => (ms / 1_000).toFixed(1);
     const expected = (sample) => String(Number(sample.expected.toFixed(1)));
-    const numbers = shown.map((sample) => `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, neighbours ${expected(sample)}`);
+    const numbers = shown.map((sample) => `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, ${expected(sample)} at the rate of the neighbours`);
     return [
         '',
         '```mermaid',

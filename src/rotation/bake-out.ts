@@ -86,7 +86,7 @@ async function takeThemOut(
     // What is bad is not put back.
     onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
   } as const
-  context.log.warning(`Taking ${namesOf(taken)} out of rotation again.`)
+  context.log.info(`Taking ${namesOf(taken)} out of rotation again.`)
   try {
     return await takeOut(backends, takeOutOrder, context, onDrainLook(targetsOf(backends)))
   } finally {

@@ -3,7 +3,7 @@ import { type Backend, targetsOf } from './backend.ts'
 import { type BadOut, takeBadOut } from './bake-out.ts'
 import { trafficInWords } from './bake-traffic-words.ts'
 import type { Baked } from './bake-verdict.ts'
-import { Baking } from './baking.ts'
+import { Baking, type OnBakeLook } from './baking.ts'
 import type { Context } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
@@ -11,9 +11,6 @@ import type { Bake } from './order.ts'
 import type { Outcome } from './outcome.ts'
 import type { Target } from './target.ts'
 import { type OnLook, waitUntil, whyNotMet } from './wait.ts'
-
-/** Called after every look of a watch. */
-export type OnBakeLook = (baked: Baked) => void
 
 /** The error of servers that are not well, with what became of them. */
 export class BakeFailure extends HaproxyError {
@@ -45,17 +42,14 @@ export async function bake(
   context: Context,
   { onBakeLook, onDrainLook }: BakeWatchers
 ): Promise<Outcome> {
-  const condition = new Baking(backends, order, context)
+  const condition = new Baking(backends, order, context, onBakeLook)
   const { bakeMs, wait } = order
   // Whatever interrupts the watch has as long to end as any other wait.
   const timeoutMs = bakeMs + wait.timeoutMs
   const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true } as const
-  const onLook = (): void => {
-    onBakeLook(condition.baked)
-  }
+  const onLook = (): void => undefined
   const result = await waitUntil({ backends, options, condition, onLook }, context)
   const { baked, down, bad } = condition
-  onBakeLook(baked)
   if (!result.met) {
     const why = whyNotMet(['reloads kept interrupting it'], result)
     throw new HaproxyError(

@@ -1,8 +1,8 @@
 import { haveFallen } from '../haproxy/counters.ts'
-import { isUnresolved, type Server, shownAdminState, takesTraffic } from '../haproxy/server.ts'
+import { isUnresolved, type Server, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { BakeWindow } from './bake-window.ts'
-import type { Baked, BakedServer } from './bake-verdict.ts'
+import type { Baked } from './bake-verdict.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
 import type { Instance } from './instance.ts'
@@ -13,19 +13,24 @@ import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
 import type { Condition, Verdict } from './wait.ts'
 
+/** Called after every look of a watch. */
+export type OnBakeLook = (baked: Baked) => void
+
 /** The condition that the traffic of servers that are back has been watched for long enough to judge them. */
 export class Baking implements Condition {
   readonly #backends: readonly Backend[]
   readonly #order: Bake
   readonly #context: Context
+  readonly #onLook: OnBakeLook
   #window: BakeWindow
   /** What the last look showed of every server, for what a reload leaves behind. */
   #last = new Map<Backend, readonly Server[]>()
 
-  constructor(backends: readonly Backend[], order: Bake, context: Context) {
+  constructor(backends: readonly Backend[], order: Bake, context: Context, onLook: OnBakeLook) {
     this.#backends = backends
     this.#order = order
     this.#context = context
+    this.#onLook = onLook
     this.#window = new BakeWindow(backends, context.clock.now())
   }
 
@@ -34,7 +39,7 @@ export class Baking implements Condition {
     return {
       elapsedMs: this.#elapsedMs,
       maxErrorRate: this.#order.maxErrorRate,
-      servers: this.#judged(this.#isOver)
+      servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
     }
   }
 
@@ -50,10 +55,11 @@ export class Baking implements Condition {
 
   async judge(seen: readonly Backend[]): Promise<Verdict> {
     await this.#refuseOtherHands(targetsOf(seen).filter(({ now }) => isTakenOut(now)))
-    if (!(await this.#hasBegunAnew(seen))) {
+    if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
       this.#window.add(seen)
     }
     seen.forEach((backend) => this.#last.set(backend, backend.servers))
+    this.#onLook(this.baked)
     const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0
     return isDecided ? 'met' : 'waiting'
   }
@@ -76,10 +82,6 @@ export class Baking implements Condition {
 
   get #isOver(): boolean {
     return this.#elapsedMs >= this.#order.bakeMs
-  }
-
-  #judged(isOver: boolean): BakedServer[] {
-    return this.#window.judge(this.#order.maxErrorRate, isOver)
   }
 
   async #refuseOtherHands(lost: readonly Target[]): Promise<void> {
@@ -133,7 +135,7 @@ function isTakenOut(server: Server): boolean {
 }
 
 function isDown(server: Server): boolean {
-  return !takesTraffic(server) && server.word !== 'UP' && !isTakenOut(server)
+  return server.word === 'DOWN' || server.word === 'NOLB' || isUnresolved(server)
 }
 
 /** A reload resets the counters, which have grown again if there is much traffic, and the time in the state. */

@@ -12,21 +12,22 @@ const POINTS = 40
 
 /** A chart of requests and failures over time, beside what the neighbours' rate makes of as many requests. */
 export function bakeChart(samples: readonly BakeSample[]): string {
+  const [first] = samples
   const last = samples.at(-1)
-  if (last === undefined || samples.length < 2 || last.requests === 0) {
+  if (first === undefined || last === undefined || samples.length < 2 || last.requests === 0) {
     return ''
   }
   // The chart spaces its points evenly, so it needs the counts at even times.
   const points = Math.min(POINTS, samples.length)
   const shown = Array.from({ length: points }, (_, index) => {
     const time = index === points - 1 ? last.elapsedMs : (last.elapsedMs * index) / (points - 1)
-    return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? last), elapsedMs: time }
+    return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? first), elapsedMs: time }
   })
   const seconds = (ms: number): string => (ms / 1_000).toFixed(1)
   const expected = (sample: BakeSample): string => String(Number(sample.expected.toFixed(1)))
   const numbers = shown.map(
     (sample) =>
-      `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, neighbours ${expected(sample)}`
+      `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, ${expected(sample)} at the rate of the neighbours`
   )
   return [
     '',

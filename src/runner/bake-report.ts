@@ -1,5 +1,6 @@
 import type { Baked, BakeVerdict } from '../rotation/bake-verdict.ts'
-import type { BakeWatchers, OnBakeLook } from '../rotation/bake.ts'
+import type { BakeWatchers } from '../rotation/bake.ts'
+import type { OnBakeLook } from '../rotation/baking.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { bakeChart, type BakeSample } from './bake-chart.ts'
