@@ -14,6 +14,11 @@ const outsideRotation = forbid(
   'src/rotation imports from itself and from src/haproxy only.'
 )
 const story = forbid(['../*.ts'], 'The files of src/runner do not import the story that uses them.')
+const printing = {
+  group: ['@actions/core'],
+  importNames: ['info', 'debug', 'notice', 'warning', 'error', 'setFailed', 'startGroup', 'group'],
+  message: 'Only src/runner/log.ts prints.'
+}
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] })
 
 export default defineConfig(
@@ -33,7 +38,8 @@ export default defineConfig(
     }
   },
   { files: ['src/*.ts'], rules: restrict(actions) },
-  { files: ['src/runner/**'], rules: restrict(transportOnly, story) },
+  { files: ['src/runner/**'], rules: restrict(transportOnly, story, printing) },
+  { files: ['src/runner/log.ts'], rules: restrict(transportOnly, story) },
   { files: ['src/rotation/**'], rules: restrict(actions, outsideRotation) },
   { files: ['src/haproxy/**'], rules: restrict(actions, outsideHaproxy) },
   {

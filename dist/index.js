@@ -2229,24 +2229,24 @@ function combine(one, other, how) {
 const ADVICE = {
     'host-not-found': 'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
     refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
-    unreachable: 'There is no route from here to that address; check the network and its firewall.',
-    reset: 'Something closed the connection; if the port speaks TLS, the URL must begin with https://, and if it does not, with http://.',
+    unreachable: 'Check the network and its firewall.',
+    reset: 'If the port speaks TLS, the URL must begin with https://; if it does not, with http://.',
     'timed-out': 'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
     'tls-unknown-issuer': '',
     'tls-expired': 'Renew the certificate of the statistics page.',
     'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
     'tls-client-certificate': 'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-    'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
+    'tls-not-spoken': 'The URL should probably begin with http://.',
     'tls-failed': 'Check the certificates, and that the port speaks TLS.',
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
-    'not-http': 'What answers there does not speak HTTP; check the address and port.',
+    'not-http': 'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
     unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
     forbidden: 'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
     redirected: 'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
     'wrong-path': 'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
     'unexpected-status': 'Is this the URL of a HAProxy statistics page?',
     'not-csv': 'Is this the URL of a HAProxy statistics page? It must be the `stats uri` of haproxy.cfg, reached without a login page in between.',
-    truncated: 'The answer broke off; something between here and HAProxy closed the connection.',
+    truncated: 'Something between here and HAProxy closed the connection.',
     oversized: 'Is this the URL of a HAProxy statistics page?',
     malformed: 'The statistics page is not as HAProxy writes it; something in between may have changed it.',
     'several-processes': 'With nbproc above 1 each process has a state of its own and a request reaches only one of them; give every process a statistics page of its own (`bind-process`), or use threads.',
@@ -2266,12 +2266,13 @@ const ADVICE = {
     'same-address': 'Stopping the application would break their requests as well.',
     'several-haproxies': 'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
-    'changed-meanwhile': 'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
+    'changed-meanwhile': 'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
     'not-drained': '',
     'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
     'bake-failed': 'Look at what the application answers, and at its log, before it is brought back again.',
     'not-baked': '',
+    'not-all-up': '',
     cancelled: ''
 };
 const TRANSIENT = new Set([
@@ -2333,6 +2334,7 @@ function changedNothing(error) {
 /* harmony export */   kj: () => (/* binding */ isReachable),
 /* harmony export */   or: () => (/* binding */ parseAddress),
 /* harmony export */   sn: () => (/* binding */ isInheritedMaint),
+/* harmony export */   th: () => (/* binding */ isOut),
 /* harmony export */   wx: () => (/* binding */ isDrained)
 /* harmony export */ });
 const STATUS = /^(UP|DOWN|NOLB|DRAIN|MAINT|no check)(?: (?:-?\d+\/\d+|\([^)]*\)))?$/;
@@ -2394,6 +2396,9 @@ function mayComeUp(server) {
 }
 function isOutOfRotation(server) {
     return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check';
+}
+function isOut(server, state) {
+    return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'));
 }
 function isDrained(server, maxSessions) {
     return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions;
@@ -2660,7 +2665,7 @@ function explainFailure(error, failure) {
         ...(code === 'EAI_AGAIN' && { transient: true })
     });
     if (timedOutMs !== undefined) {
-        return seen('timed-out', `no complete answer within ${timedOutMs} ms (${phase})`);
+        return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`);
     }
     const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
     if (refusal !== undefined) {
@@ -3074,7 +3079,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8090);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8751);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2664);
@@ -3090,7 +3095,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8090:
+/***/ 8751:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3365,7 +3370,7 @@ class Draining {
     async judge(seen) {
         this.#judged += 1;
         this.#remember(seen);
-        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,request/* isOut */.th)(now, this.#order.state));
+        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, this.#order.state));
         if (lost.length > 0) {
             const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
             await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#onLost(instance, targets));
@@ -3405,8 +3410,8 @@ class Draining {
         const { state, minUp } = this.#order;
         const backends = this.#backends.filter((backend) => backend.instance === instance);
         await (0,request/* lookAgain */.IK)(backends, this.#context);
-        const forgotten = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => !(0,request/* isOut */.th)(now, state) || (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
-        const lost = forgotten.filter(({ now }) => !(0,request/* isOut */.th)(now, state));
+        const forgotten = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, state) || (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+        const lost = forgotten.filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, state));
         const byOthers = (0,other_hands/* notLostByReload */.a2)(lost, this.#heldAt);
         if (byOthers.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
@@ -3428,13 +3433,13 @@ class Draining {
     }
     #remember(seen) {
         (0,backend/* targetsOf */.QR)(seen)
-            .filter(({ now }) => (0,request/* isOut */.th)(now, this.#order.state))
+            .filter(({ now }) => (0,haproxy_server/* isOut */.th)(now, this.#order.state))
             .forEach((target) => this.#heldAt.set(target, target.backend.seenAt));
         for (const [instance, old] of this.#old) {
             const backends = this.#backends.filter((backend) => backend.instance === instance);
             if (backends.every((backend) => seen.includes(backend))) {
                 const [targets, followers] = [(0,backend/* targetsOf */.QR)(backends), (0,backend/* followersOf */.n$)(backends)];
-                const isIdle = targets.every(({ now }) => (0,request/* isOut */.th)(now, 'maint')) &&
+                const isIdle = targets.every(({ now }) => (0,haproxy_server/* isOut */.th)(now, 'maint')) &&
                     [...targets, ...followers].every(({ now, newSessions }) => (0,haproxy_server/* isDrained */.wx)(now, 0) && newSessions <= 0);
                 const at = Math.min(...backends.map(({ seenAt }) => seenAt));
                 old.remember({ at, isIdle });
@@ -3454,7 +3459,7 @@ class Draining {
         const remainingMs = goneAt - clock.now();
         if (remainingMs > 0 && goneAt > this.#saidUntil) {
             this.#saidUntil = goneAt;
-            const howLong = remainingMs === Infinity ? '' : ` for ${(0,duration/* formatDuration */.a)(remainingMs)}`;
+            const howLong = remainingMs === Infinity ? '' : ` for ${(0,duration/* formatDuration */.a3)(remainingMs)}`;
             log.info(`HAProxy shows no more sessions. Waiting${howLong}: a process from before a reload may still hold some.`);
         }
         return remainingMs <= 0;
@@ -3466,7 +3471,7 @@ class Draining {
         for (const target of (0,backend/* targetsOf */.QR)(this.#backends)) {
             if ((0,haproxy_server/* isDrained */.wx)(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
                 this.#visited.add(target);
-                this.#context.log.info(`New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`);
+                this.#context.log.info(`New sessions keep coming to ${target.fullName}, so it is not drained, even though none is open right now.`);
             }
         }
     }
@@ -3484,7 +3489,7 @@ function proofOf(backends, evidence) {
     return {
         doubts: doubtsOf(backends, evidence),
         facts: [
-            `${rest} for ${(0,duration/* formatDuration */.a)(settledMs)}.`,
+            `${rest} for ${(0,duration/* formatDuration */.a3)(settledMs)}.`,
             ...(0,backend/* instancesOf */.sG)(backends).flatMap((instance) => processFact(instance, evidence) ?? []),
             addressFact(shared),
             ...(0,guard/* backendsAtStake */.rj)(backends).map(servingFact)
@@ -3525,13 +3530,13 @@ function processFact(instance, evidence) {
     const { hardStopAfterMs } = evidence;
     const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt;
     const old = hardStopAfterMs !== undefined
-        ? `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a)(hardStopAfterMs)}`
+        ? `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a3)(hardStopAfterMs)}`
         : isYoung(instance, evidence)
             ? 'an older process may hold a session'
             : isReloaded
                 ? 'HAProxy was reloaded meanwhile, and no session was left on its old process'
                 : 'older processes are assumed to be gone after an hour';
-    const age = (0,duration/* formatDuration */.a)(clock.now() - process.startedAt);
+    const age = (0,duration/* formatDuration */.a3)(clock.now() - process.startedAt);
     return `${name}: process ${process.pid} has been running for ${age}; ${old}.`;
 }
 function atSameAddress({ same, down }) {
@@ -3578,7 +3583,7 @@ async function waitUntilDrained(backends, order, context, onLook) {
     if (onTimeout === 'restore') {
         throw await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context);
     }
-    const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,request/* isOut */.th)(now, state));
+    const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,haproxy_server/* isOut */.th)(now, state));
     const busy = condition.left.filter(({ now }) => !(0,haproxy_server/* isDrained */.wx)(now, order.maxSessions));
     if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
         throw failure;
@@ -3638,7 +3643,7 @@ function notDrained(condition, { wait, state }, result) {
         : left.some(({ newSessions }) => newSessions > 0)
             ? '`option persist` or `force-persist` in haproxy.cfg sends pinned clients even to a server in maint.'
             : '';
-    const message = `Not drained within ${(0,duration/* formatDuration */.a)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
+    const message = `Not drained within ${(0,duration/* formatDuration */.a3)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
     return seen.length === 0 && old.length > 0
         ? new errors/* HaproxyError */.Q('old-process', message)
         : new errors/* HaproxyError */.Q('not-drained', message, {
@@ -3648,6 +3653,7 @@ function notDrained(condition, { wait, state }, result) {
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/take-out.ts
+
 
 
 
@@ -3666,7 +3672,7 @@ async function takeOut(backends, order, context, onLook) {
             await (0,request/* lookAgain */.IK)(backends, context);
         }
         await (0,request/* refuseIfLost */.m0)(targets, context);
-        await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,request/* isOut */.th)(server, state), context);
+        await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,haproxy_server/* isOut */.th)(server, state), context);
         if (order.isClaimed) {
             await othersWithdraw(backends, minUp, context);
         }
@@ -3711,7 +3717,7 @@ async function takeBadOut(bad, order, context, onDrainLook) {
         }
         const advice = error.advice === '' ? '' : ` ${error.advice}`;
         return {
-            taken: taken.filter(isStillOut),
+            taken: taken.filter(isTakenOut),
             outcome: undefined,
             troubles: [...troubles, error.message + advice]
         };
@@ -3767,7 +3773,7 @@ function leaving(targets, seen) {
 }
 function whyKept({ backends }, group, { minUp }) {
     const mine = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => group.some((target) => target.name === name));
-    const lost = mine.filter(isStillOut);
+    const lost = mine.filter(isTakenOut);
     try {
         if (lost.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(lost, 'same');
@@ -3782,8 +3788,8 @@ function whyKept({ backends }, group, { minUp }) {
         throw error;
     }
 }
-function isStillOut({ now }) {
-    return (0,request/* isOut */.th)(now, 'drain') && (now.word === 'MAINT' || now.word === 'DRAIN');
+function isTakenOut({ now }) {
+    return now.word === 'MAINT' || now.word === 'DRAIN';
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/bake-verdict.ts
@@ -4010,7 +4016,7 @@ class Baking {
         return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
     }
     async judge(seen) {
-        await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => isTakenOut(now)));
+        await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => baking_isTakenOut(now)));
         if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
             this.#window.add(seen);
         }
@@ -4066,7 +4072,7 @@ class Baking {
     }
     #beginAnew(why) {
         const { log, clock } = this.#context;
-        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a)(this.#order.bakeMs)}.`);
+        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#order.bakeMs)}.`);
         this.#window = new BakeWindow(this.#backends, clock.now());
     }
     #recheck(instance) {
@@ -4074,7 +4080,7 @@ class Baking {
     }
 }
 const NEXT = 'the watch of the traffic begins anew';
-function isTakenOut(server) {
+function baking_isTakenOut(server) {
     const shown = (0,haproxy_server/* shownAdminState */.Yy)(server);
     return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
 }
@@ -4120,7 +4126,7 @@ async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
     const { baked, down, bad } = condition;
     if (!result.met) {
         const why = (0,rotation_wait/* whyNotMet */.E)(['reloads kept interrupting it'], result);
-        throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a)(bakeMs)} within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+        throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
     }
     const failed = (0,backend/* targetsOf */.QR)(backends).filter((target) => down.includes(target) || bad.includes(target.name));
     if (failed.length === 0) {
@@ -4139,7 +4145,7 @@ function whyDown(down) {
 function whyBad({ servers, elapsedMs }) {
     return servers
         .filter(({ verdict }) => verdict === 'bad')
-        .map((server) => `Too many requests failed on ${server.name} within ${(0,duration/* formatDuration */.a)(elapsedMs)}: ${trafficInWords(server)}.`);
+        .map((server) => `Too many requests failed on ${server.name} within ${(0,duration/* formatDuration */.a3)(elapsedMs)}: ${trafficInWords(server)}.`);
 }
 
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
@@ -4162,17 +4168,133 @@ async function checkAdminAccess(backends, context) {
     await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
 }
 
+;// CONCATENATED MODULE: ./src/rotation/fleet.ts
+
+
+
+
+
+const TROUBLES = [
+    'DOWN',
+    'MAINT',
+    'DRAIN',
+    'NOLB',
+    'partial health',
+    'weight 0',
+    'slowstart'
+];
+function troubleOf(server) {
+    const { status, word, weight } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return undefined;
+    }
+    switch (word) {
+        case 'DOWN':
+        case 'MAINT':
+        case 'DRAIN':
+        case 'NOLB':
+            return word;
+        case 'UP':
+        case 'no check':
+        case undefined:
+            if (status !== 'UP' && status !== 'no check') {
+                return 'partial health';
+            }
+            return weight === 0 ? 'weight 0' : 'slowstart';
+    }
+}
+function troubleFirst(targets) {
+    const rank = ({ now }) => {
+        const trouble = troubleOf(now);
+        return trouble === undefined ? TROUBLES.length : TROUBLES.indexOf(trouble);
+    };
+    return targets.toSorted((one, other) => rank(one) - rank(other));
+}
+function troublesOf(targets) {
+    const isOnSeveral = (0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)).length > 1;
+    return troubleFirst(targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now))).map((target) => {
+        const { name, fullName, now } = target;
+        return `${isOnSeveral ? fullName : name} is ${stateInWords(now)}`;
+    });
+}
+function stateInWords(server) {
+    const { check, checkFailed, status, throttle, weight, word } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return status;
+    }
+    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
+    return [
+        statusOf(server),
+        ...(weight === 0 ? ['its weight is 0'] : []),
+        ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
+        ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
+    ].join(', ');
+}
+function statusOf(server) {
+    const { status, word, throttle, secondsInState } = server;
+    const shown = status === 'no check' ? 'ready (no check)' : status;
+    if (secondsInState === undefined) {
+        return shown;
+    }
+    const isExact = word === 'DOWN' || throttle !== undefined;
+    return `${shown} for ${(0,duration/* formatAge */.nV)(secondsInState)}${isExact ? '' : ' at most'}`;
+}
+const COUNTED = 20;
+function countsOf(targets) {
+    const groups = Map.groupBy(targets, ({ backend }) => backend.instance);
+    const counts = [...groups].map(([{ name }, on]) => {
+        const backends = [...Map.groupBy(on, ({ backend }) => backend.name)]
+            .map(([backend, those]) => ({ backend, all: those.length, notUp: notUpIn(those) }))
+            .toSorted((one, other) => Number(other.notUp > 0) - Number(one.notUp > 0));
+        const each = backends
+            .slice(0, COUNTED)
+            .map(({ backend, all, notUp }) => countIn(all, notUp, backend));
+        const rest = backends.slice(COUNTED);
+        if (rest.length > 0) {
+            const sum = (amounts) => amounts.reduce((all, one) => all + one, 0);
+            const [all, notUp] = [sum(rest.map((one) => one.all)), sum(rest.map((one) => one.notUp))];
+            each.push(countIn(all, notUp, (0,describe/* count */.U9)(rest.length, 'other backend')));
+        }
+        return `${each.join(', ')}${groups.size > 1 ? ` on ${name}` : ''}`;
+    });
+    return counts.join(' and ');
+}
+function countIn(all, notUp, where) {
+    return `${all} in ${where}${notUp > 0 ? ` (${notUp} not up)` : ''}`;
+}
+function notUpIn(targets) {
+    return targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)).length;
+}
+const LINE = 2_000;
+function fitsInLine(sentences) {
+    return sentences.join('; ').length <= LINE;
+}
+function troubleInWords(targets) {
+    const troubles = troublesOf(targets);
+    const what = fitsInLine(troubles) ? troubles.join('; ') : countsOf(targets);
+    return `${troubles.length} of ${(0,describe/* count */.U9)(targets.length, 'server')} not up: ${what}`;
+}
+function refuseIfNotAllUp(targets) {
+    if (notUpIn(targets) > 0) {
+        throw new errors/* HaproxyError */.Q('not-all-up', `${troubleInWords(targets)}.`);
+    }
+}
+
 // EXTERNAL MODULE: ./src/rotation/route.ts
 var route = __nccwpck_require__(7663);
 ;// CONCATENATED MODULE: ./src/rotation/refuse.ts
 
 
 
+const LISTED = 20;
 function refuseUnknownStatus(targets) {
     const unknown = targets.filter(({ before }) => before.word === undefined);
     if (unknown.length > 0) {
-        const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}.`);
+        const seen = unknown
+            .slice(0, LISTED)
+            .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
     }
 }
 function refuseIfNotReturnable(targets, canWait) {
@@ -4228,9 +4350,13 @@ async function takeTurn(search, options, context) {
             if (await claim(found.backends, minUp, context)) {
                 return { found, isClaimed: true };
             }
-            context.log.info('Another run was first, and this one has withdrawn.');
+            context.log.info('Another run claimed a server first, so this one withdrew and waits again.');
         }
     }
+}
+function mayWait(backends, minUp) {
+    const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+    return short.length > 0 && short.every((backend) => (0,min_up/* canBeMet */.Mk)(backend, minUp));
 }
 async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, context) {
     const condition = new EnoughServe(backends, minUp);
@@ -4249,7 +4375,7 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     if (!met) {
         const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
         const why = failure?.message ?? (message || 'other runs were first each time.');
-        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${why}`, {
+        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
             advice: failure?.advice ?? advice,
             cause: failure
         });
@@ -4286,7 +4412,7 @@ class EnoughServe {
         if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
             this.#said = missing;
             this.#saidAt = clock.now();
-            log.info(`Waiting for a turn, for up to ${(0,duration/* formatDuration */.a)(remainingMs)}: ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
+            log.info(`Waiting for a turn for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}. ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
         }
     }
 }
@@ -4294,6 +4420,8 @@ class EnoughServe {
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var intent = __nccwpck_require__(4718);
 ;// CONCATENATED MODULE: ./src/perform.ts
+
+
 
 
 
@@ -4321,15 +4449,21 @@ async function perform(inputs, search, context, onLook, bakeWatchers) {
         case 'ready':
             return performBringBack(inputs, await find(), context, onLook, bakeWatchers);
         case 'status':
-            await find();
-            return { kind: 'observed' };
+            return observe(inputs, await find());
         default:
             return performCommand(action, inputs, await find(), context);
     }
 }
+function observe({ expect }, { backends }) {
+    if (expect === undefined) {
+        return { kind: 'observed' };
+    }
+    refuseIfNotAllUp((0,backend/* targetsOf */.QR)(backends));
+    return { kind: 'all up' };
+}
 async function performCommand(action, { dryRun: isDryRun }, { backends }, context) {
     if (isDryRun) {
-        return dryRun(backends, `ask for ${action} of ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
+        return dryRun(backends, `request ${action} for ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
     }
     await command(action, backends, context);
     return { kind: 'commanded' };
@@ -4339,9 +4473,13 @@ async function performTakeOut(inputs, search, context, onLook) {
     const { found, isClaimed } = await turnOf(inputs, search, context);
     const { backends, shared } = found;
     if (shared.otherPort.length > 0) {
-        context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`);
+        context.log.notice(`Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`);
     }
     const targets = targetsToTakeOut(backends, action);
+    if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
+        const turn = `wait for its turn for up to ${(0,duration/* formatDuration */.a3)(inputs.minUpTimeoutMs)}`;
+        return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context);
+    }
     if (!isClaimed) {
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     }
@@ -4399,7 +4537,7 @@ async function dryRun(backends, whatItWouldDo, context) {
     return { kind: 'dry run', plan: whatItWouldDo };
 }
 function plan(targets, state) {
-    return targets.length === 0 ? 'find nothing to change' : `ask for ${state} of ${(0,describe/* namesOf */.eZ)(targets)}`;
+    return targets.length === 0 ? 'change nothing' : `put ${(0,describe/* namesOf */.eZ)(targets)} into ${state}`;
 }
 const PLANS = {
     none: (names) => `leave ${names} alone`,
@@ -4412,7 +4550,7 @@ const PLANS = {
 function returnPlan(routes) {
     const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none');
     return groups.size === 1 && groups.has('none')
-        ? 'find nothing to change'
+        ? 'change nothing'
         : [...groups].map(([route, targets]) => PLANS[route]((0,describe/* namesOf */.eZ)(targets))).join('; ');
 }
 
@@ -4610,15 +4748,15 @@ function noBackend(instance, name, everything) {
         .map(([proxy]) => proxy);
     return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
-const LISTED = 20;
+const unknown_names_LISTED = 20;
 function listOf(kind, names, wanted) {
     if (names.length === 0) {
         return `it shows no ${kind} at all.`;
     }
     const nearest = closestTo(wanted, names);
     const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-    const listed = names.slice(0, LISTED).join(', ');
-    const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+    const listed = names.slice(0, unknown_names_LISTED).join(', ');
+    const more = names.length > unknown_names_LISTED ? ` and ${names.length - unknown_names_LISTED} more` : '';
     return `there are the ${kind}s ${listed}${more}.${meant}`;
 }
 function closestTo(wanted, names) {
@@ -4653,6 +4791,14 @@ async function findInNamed(instance, names, servers, look) {
 }
 function findInBackend(instance, name, servers, snapshot) {
     const names = namesIn(snapshot, name);
+    if (servers === 'every') {
+        return names.length > 0
+            ? { backends: [new backend/* Backend */.Zx(instance, name, { targets: names }, snapshot)], missing: [] }
+            : {
+                backends: [],
+                missing: [noServer(`The backend ${name} on ${instance.name} has no server`)]
+            };
+    }
     const missing = servers
         .filter((server) => !names.includes(server))
         .map((server) => {
@@ -4666,6 +4812,9 @@ function findInBackend(instance, name, servers, snapshot) {
     };
 }
 function findInEvery(instance, servers, snapshot) {
+    if (servers === 'every') {
+        return findAll(instance, snapshot);
+    }
     const found = snapshot.servers.filter(({ name }) => servers.includes(name));
     const all = [...new Set(snapshot.servers.map(({ name }) => name))];
     const missing = servers
@@ -4678,6 +4827,20 @@ function findInEvery(instance, servers, snapshot) {
         backends: [...new Set(found.map(({ backend }) => backend))].map((name) => new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)),
         missing
     };
+}
+function findAll(instance, snapshot) {
+    const groups = Map.groupBy(snapshot.servers, ({ backend }) => backend);
+    const backends = [...groups].map(([name, servers]) => {
+        const targets = servers.map((server) => server.name);
+        return new backend/* Backend */.Zx(instance, name, { targets }, { ...snapshot, servers });
+    });
+    const missing = [noServer(`The statistics page ${instance.name} shows no server`)];
+    return { backends, missing: backends.length > 0 ? [] : missing };
+}
+function noServer(what) {
+    return new errors/* HaproxyError */.Q('unknown-server', `${what} at all.`, {
+        advice: 'Is this the right page, and does no `stats scope` hide its backends?'
+    });
 }
 function namesIn({ servers }, backend) {
     return servers.filter((server) => server.backend === backend).map(({ name }) => name);
@@ -4761,16 +4924,12 @@ async function lastLook(backends, { over }) {
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
 var cancellation = __nccwpck_require__(2323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
-var runner_inputs = __nccwpck_require__(7051);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
+var runner_inputs = __nccwpck_require__(9250);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
 var pages = __nccwpck_require__(2338);
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(8079);
-// EXTERNAL MODULE: ./src/runner/advice.ts
-var advice = __nccwpck_require__(4484);
 ;// CONCATENATED MODULE: ./src/runner/bake-chart.ts
 const POINTS = 40;
 function bakeChart(samples) {
@@ -4824,16 +4983,16 @@ function explainDoubt(doubt) {
         case 'process unclear':
             return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`;
         case 'agent check':
-            return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: ask for dagent before, and for eagent after the return.`;
+            return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: run action: dagent before this step, and action: eagent once the server is back.`;
         case 'same address':
             return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`;
         case 'same name':
             return (`${describeOthers(doubt.others)} may be the same application, and the page does not show its address: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
         case 'too few serve':
-            return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`;
+            return `Fewer other servers are up now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`;
         case 'max sessions':
-            return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.';
+            return 'Sessions may remain, because max-sessions allows them; set it to 0 for proof.';
     }
 }
 function urlsOf(instances) {
@@ -4843,7 +5002,7 @@ function agesOf(instances) {
     return instances
         .flatMap(({ name, firstProcess: process }) => process === undefined
         ? []
-        : [`${(0,duration/* formatDuration */.a)(process.firstSeenAt - process.startedAt)} at ${name}`])
+        : [`${(0,duration/* formatDuration */.a3)(process.firstSeenAt - process.startedAt)} at ${name}`])
         .join(', ');
 }
 
@@ -4874,7 +5033,7 @@ function bakedInWords(outcome) {
         return `${name}${trafficInWords(server)}${few}`;
     });
     const more = [...moreThanAllowed(baked), ...missingIn(servers)].map((text) => ` ${text}`);
-    return ` Baked for ${(0,duration/* formatDuration */.a)(elapsedMs)}: ${each.join('; ')}.${more.join('')}`;
+    return ` Baked for ${(0,duration/* formatDuration */.a3)(elapsedMs)}: ${each.join('; ')}.${more.join('')}`;
 }
 function isUnclear(outcome) {
     return bakedOf(outcome)?.servers.some(({ verdict }) => verdict === 'unclear') === true;
@@ -4946,10 +5105,10 @@ class BakeReport {
         this.#samples.push({ elapsedMs, ...sumOf(baked) });
         const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict);
         const isDue = elapsedMs - this.#lastLineMs >= bake_report_HEARTBEAT;
-        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} of ${(0,duration/* formatDuration */.a)(this.#bakeMs)})`;
+        const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} of ${(0,duration/* formatDuration */.a3)(this.#bakeMs)})`;
         for (const server of isDue ? servers : moved) {
             this.#said.set(server.name, server.verdict);
-            log/* log */.R.info(`${standing(server)} ${time}.`);
+            log/* log */.Rm.info(`${standing(server)} ${time}.`);
             this.#lastLineMs = elapsedMs;
         }
     };
@@ -4959,7 +5118,7 @@ class BakeReport {
             const states = (0,describe/* statesOf */.kY)(targets);
             if (states !== said) {
                 said = states;
-                log/* log */.R.info(`${states} (${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed).`);
+                log/* log */.Rm.info(`${states} (${(0,duration/* formatDuration */.a3)(elapsedMs)} elapsed).`);
             }
         };
     };
@@ -4973,14 +5132,96 @@ function sumOf({ servers }) {
     };
 }
 
-// EXTERNAL MODULE: ./src/runner/escape.ts
-var runner_escape = __nccwpck_require__(4099);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(7844);
+// EXTERNAL MODULE: ./src/runner/advice.ts
+var advice = __nccwpck_require__(4484);
+;// CONCATENATED MODULE: ./src/runner/fleet.ts
+
+
+
+
+
+const NAMED = 50;
+function statesInLine(inputs, targets) {
+    if (!isLarge(inputs, targets)) {
+        return (0,describe/* statesOf */.kY)(targets);
+    }
+    return troublesOf(targets).length > 0
+        ? troubleInWords(targets)
+        : `${(0,describe/* count */.U9)(targets.length, 'server')}, all up: ${countsOf(targets)}`;
+}
+function foundInLines(inputs, targets) {
+    const found = isLarge(inputs, targets)
+        ? `${(0,describe/* count */.U9)(targets.length, 'server')}, ${countsOf(targets)}`
+        : (0,describe/* statesOf */.kY)(targets);
+    return [`Found: ${found}.`, ...troubleLines(inputs, targets)];
+}
+function isOfFleet(error) {
+    return error instanceof errors/* HaproxyError */.Q && error.problem === 'not-all-up';
+}
+function afterFailure(error, inputs, targets) {
+    if (isOfFleet(error)) {
+        return [adviceForFleet(targets)];
+    }
+    const now = targets.length > 0 ? `Now ${statesInLine(inputs, targets)}.` : '';
+    return [now, (0,advice/* adviceFor */.c)(error, inputs)];
+}
+function isLarge({ action }, targets) {
+    return action === 'status' && targets.length > NAMED;
+}
+function troubleLines(inputs, targets) {
+    const troubles = troublesOf(targets);
+    const areCounted = inputs.expect !== undefined || isLarge(inputs, targets);
+    if (!areCounted || fitsInLine(troubles)) {
+        return [];
+    }
+    const more = troubles.length - NAMED;
+    return [
+        ...troubles.slice(0, NAMED).map((trouble) => `${trouble}.`),
+        ...(more > 0 ? [`And ${(0,describe/* count */.U9)(more, 'more server')} not up.`] : [])
+    ];
+}
+function allUpInWords(targets) {
+    const all = targets.length === 1 ? 'The server is' : `All ${targets.length} servers are`;
+    return `${all} up: ${countsOf(targets)}.`;
+}
+function adviceForFleet(targets) {
+    const seen = new Set(troubleFirst(targets).map(({ now }) => adviceForServer(now)));
+    return [...seen].filter((advice) => advice !== '').join(' ');
+}
+function adviceForServer(server) {
+    if ((0,haproxy_server/* isUnresolved */.U4)(server)) {
+        return 'HAProxy cannot resolve a host name: only DNS can end MAINT (resolution).';
+    }
+    if ((0,haproxy_server/* isInheritedMaint */.sn)(server)) {
+        return 'One in MAINT (via …) comes back with the server that it follows.';
+    }
+    switch (troubleOf(server)) {
+        case 'MAINT':
+        case 'DRAIN':
+            return 'Servers in MAINT or DRAIN may have been forgotten: action: ready brings them back.';
+        case 'DOWN':
+        case 'NOLB':
+        case 'partial health':
+            return 'HAProxy brings a server up by itself once its health check passes: look at its application.';
+        case 'weight 0':
+            return 'A weight of 0 is given by haproxy.cfg, by an agent, or by somebody over the runtime API.';
+        case 'slowstart':
+            return 'Slowstart ends by itself: run the step again.';
+        case undefined:
+            return '';
+    }
+}
+
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(8079);
 ;// CONCATENATED MODULE: ./src/runner/outputs.ts
 
 
 
+
+const MOST = 500_000;
 function setOutputs(targets, result) {
     const distinct = (texts) => [...new Set(texts)].join(', ');
     const outputs = {
@@ -4993,7 +5234,11 @@ function setOutputs(targets, result) {
         result: JSON.stringify(targets.map(resultOf))
     };
     for (const [name, value] of Object.entries(outputs)) {
-        (0,core/* setOutput */.uH)(name, value);
+        const size = String(value).length;
+        if (size > MOST) {
+            log/* log */.Rm.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`);
+        }
+        (0,core/* setOutput */.uH)(name, size > MOST ? '' : value);
     }
 }
 function resultOf(target) {
@@ -5019,7 +5264,7 @@ function resultOf(target) {
 
 function takenAsFound(targets) {
     const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
-    return found.length > 0 ? ` Taken as found, without a fresh check: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
+    return found.length > 0 ? ` Already up, so not checked again: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
 }
 function phrase(target) {
     const { now } = target;
@@ -5027,7 +5272,12 @@ function phrase(target) {
     return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
 }
 
+// EXTERNAL MODULE: ./src/runner/escape.ts
+var runner_escape = __nccwpck_require__(4099);
 ;// CONCATENATED MODULE: ./src/runner/summary.ts
+
+
+
 
 
 
@@ -5042,7 +5292,8 @@ const OUTCOMES = {
     'safe to stop': '✅ {}: safe to stop',
     drained: '✅ {}: drained',
     'not drained': '⚠️ {}: not drained',
-    up: '✅ {}: up'
+    up: '✅ {}: up',
+    'all up': '✅ {}: up'
 };
 function titleOf(outcome, targets) {
     const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0;
@@ -5057,17 +5308,19 @@ const summary_FAILURES = {
     'not-up': 'not up',
     'bake-failed': 'up, but not well',
     'not-baked': 'up, but not watched to the end',
+    'not-all-up': 'not up',
     'changed-meanwhile': 'changed meanwhile',
     cancelled: 'cancelled'
 };
 function titleOfFailure(error, targets) {
     const what = error instanceof errors/* HaproxyError */.Q ? summary_FAILURES[error.problem] : undefined;
-    return fill(`❌ {}: ${what ?? 'failed'}`, targets);
+    const those = isOfFleet(error) ? targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)) : targets;
+    return fill(`❌ {}: ${what ?? 'failed'}`, those);
 }
-const NAMED = 3;
+const IN_TITLE = 3;
 function fill(title, targets) {
     const names = [...new Set(targets.map(({ name }) => name))];
-    const all = names.length > NAMED ? `${names.length} servers` : names.join(', ');
+    const all = names.length > IN_TITLE ? `${names.length} servers` : names.join(', ');
     return title.replace('{}', () => all);
 }
 async function writeSummary(summary) {
@@ -5079,34 +5332,44 @@ async function writeSummary(summary) {
             .addHeading((0,runner_escape/* escapeForHtml */.U)(summary.title), 3)
             .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true)
             .addTable(table(summary))
+            .addRaw(rest(summary))
             .addRaw(list(summary.facts))
             .addRaw(chart(summary.samples))
             .addRaw(summary.bakeChart ?? '')
             .write();
     }
     catch (error) {
-        log/* log */.R.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Q)(error)}`);
+        log/* log */.Rm.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Q)(error)}`);
     }
 }
 function list(facts) {
     const items = facts.map((fact) => `<li>${(0,runner_escape/* escapeForHtml */.U)(fact)}</li>`);
     return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : '';
 }
-function table({ targets, waitedMs }) {
-    const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
-    const rows = targets.map(({ backend, before, now }) => [
+function table({ targets, isLook, waitedMs }) {
+    const header = isLook
+        ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
+        : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
+    const rows = targets
+        .slice(0, NAMED)
+        .map(({ backend, before, now }) => [
         backend.instance.name,
         before.backend,
         before.name,
-        before.status,
-        now.status,
+        ...(isLook ? [stateInWords(now)] : [before.status, now.status]),
         String(now.sessions),
-        (0,duration/* formatDuration */.a)(waitedMs)
+        ...(isLook ? [] : [(0,duration/* formatDuration */.a3)(waitedMs)])
     ]);
     return [
         header.map((data) => ({ data, header: true })),
         ...rows.map((row) => row.map((cell) => (0,runner_escape/* escapeForHtml */.U)(cell)))
     ];
+}
+function rest({ targets }) {
+    const others = targets.slice(NAMED);
+    const areUp = others.every(({ now }) => (0,haproxy_server/* isUp */.ie)(now));
+    const what = areUp ? ', all up' : `: ${countsOf(others)}`;
+    return others.length > 0 ? `<p>and ${others.length} more${(0,runner_escape/* escapeForHtml */.U)(what)}</p>\n` : '';
 }
 const summary_POINTS = 40;
 function chart(samples) {
@@ -5156,7 +5419,6 @@ function chart(samples) {
 
 
 
-
 const report_HEARTBEAT = 30_000;
 class Report {
     bake;
@@ -5181,7 +5443,9 @@ class Report {
     }
     found(backends) {
         this.#backends = backends;
-        log/* log */.R.info(`Found: ${(0,describe/* statesOf */.kY)(this.#targets)}.`);
+        foundInLines(this.#inputs, this.#targets).forEach((line) => {
+            log/* log */.Rm.info(line);
+        });
     }
     onLook = (elapsedMs, remainingMs) => {
         this.#waitedMs = elapsedMs;
@@ -5191,18 +5455,18 @@ class Report {
             .filter(({ now }) => (0,haproxy_server/* isOutOfRotation */.W)(now))
             .reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
         this.#samples.push({ elapsedMs, sessions });
-        const time = `(${(0,duration/* formatDuration */.a)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a)(remainingMs)} left)`;
+        const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} elapsed, ${(0,duration/* formatDuration */.a3)(remainingMs)} left)`;
         const changed = watched.filter((target) => this.#said.get(target) !== phrase(target));
         for (const target of changed) {
             this.#said.set(target, phrase(target));
-            log/* log */.R.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
         }
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
         else if (elapsedMs - this.#lastLineMs >= report_HEARTBEAT) {
             this.#lastLineMs = elapsedMs;
-            log/* log */.R.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
+            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
     async succeed(outcome) {
@@ -5210,17 +5474,19 @@ class Report {
         const facts = 'proof' in outcome ? outcome.proof.facts : [];
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
-        const isDoubtful = hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome);
-        const say = isDoubtful ? core/* warning */.$e : core/* info */.pq;
-        say((0,runner_escape/* escapeForLog */.z)(sentence));
+        if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
+            log/* log */.Rm.warning(sentence);
+        }
+        else {
+            log/* log */.Rm.info(sentence);
+        }
     }
     async fail(error) {
         const targets = this.#targets;
         const more = [
             ...badInWords(error),
             this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
-            targets.length > 0 ? `Now ${(0,describe/* statesOf */.kY)(targets)}.` : '',
-            (0,advice/* adviceFor */.c)(error, this.#inputs),
+            ...afterFailure(error, this.#inputs, targets),
             this.#whoBringsThemBack()
         ];
         const sentence = (0,failure/* failureSentence */.Q)(error, ...more);
@@ -5241,18 +5507,22 @@ class Report {
         await write();
     }
     #summary(sentence) {
-        const [targets, waitedMs, samples] = [this.#targets, this.#waitedMs, this.#samples];
-        return { sentence, targets, waitedMs, samples, bakeChart: this.bake.chart };
+        const isLook = this.#inputs.action === 'status';
+        const targets = isLook ? troubleFirst(this.#targets) : this.#targets;
+        const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.bake.chart];
+        return { sentence, isLook, targets, waitedMs, samples, bakeChart };
     }
     #achievement(outcome) {
         const targets = this.#targets;
-        const states = (0,describe/* statesOf */.kY)(targets);
+        const states = statesInLine(this.#inputs, targets);
         const before = this.#affected.some(rotation_target/* isChanged */.Hq) ? '' : ', as before';
-        const waited = `, waited ${(0,duration/* formatDuration */.a)(this.#waitedMs)}`;
+        const waited = `, waited ${(0,duration/* formatDuration */.a3)(this.#waitedMs)}`;
         const { action } = this.#inputs;
         switch (outcome.kind) {
             case 'observed':
                 return `Seen: ${states}.`;
+            case 'all up':
+                return allUpInWords(targets);
             case 'dry run':
                 return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`;
             case 'commanded':
@@ -5327,7 +5597,7 @@ var stage = __nccwpck_require__(2664);
 
 
 async function main() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
     try {
         (0,stage/* markMainStage */.r)();
         await run((0,runner_inputs/* readInputs */.K)(), context);
@@ -5411,8 +5681,8 @@ var advice = __nccwpck_require__(4484);
 var cancellation = __nccwpck_require__(2323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(7844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
-var runner_inputs = __nccwpck_require__(7051);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
+var runner_inputs = __nccwpck_require__(9250);
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var runner_intent = __nccwpck_require__(4718);
 // EXTERNAL MODULE: ./src/runner/log.ts
@@ -5436,12 +5706,12 @@ var pages = __nccwpck_require__(2338);
 
 
 async function post() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.R, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
     let known = [];
     try {
         const intent = (0,runner_intent/* readIntent */.N3)();
         if (intent === undefined || intent.backends.length === 0) {
-            log/* log */.R.info('Nothing to restore.');
+            log/* log */.Rm.info('Nothing to restore.');
             return;
         }
         known = intent.backends;
@@ -5460,19 +5730,19 @@ function byHand(backends) {
     const ways = [...groups].map(([previous, those]) => `${previous.toUpperCase()} for ${namesOf(those)}`);
     return ways.length === 0
         ? ''
-        : `Not known to be restored: look at the statistics page and, where nobody has changed it since, choose ${ways.join(', ')}.`;
+        : `May not have been restored: check the statistics page and, unless somebody has changed them since, choose ${ways.join(', ')}.`;
 }
 function isDue({ restore: when, backends }, { jobStatus }) {
     const why = `restore is ${when} and the job's status is ${jobStatus}`;
     if (when === 'always' || jobStatus === 'failure' || jobStatus === 'cancelled') {
-        log/* log */.R.info(`Restoring ${namesOf(backends)}: ${why}.`);
+        log/* log */.Rm.info(`Restoring ${namesOf(backends)}: ${why}.`);
         return true;
     }
     if (jobStatus === 'success') {
-        log/* log */.R.info(`Not restoring ${namesOf(backends)}: ${why}.`);
+        log/* log */.Rm.info(`Not restoring ${namesOf(backends)}: ${why}.`);
     }
     else {
-        log/* log */.R.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`);
+        log/* log */.Rm.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`);
     }
     return false;
 }
@@ -5505,7 +5775,7 @@ function orderOf({ freshCheck, waitOptions, minUp }) {
 function announceMissing(names, { targets, fullName }) {
     const gone = names.filter((name) => !targets.some(({ before }) => before.name === name));
     if (gone.length > 0) {
-        log/* log */.R.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
+        log/* log */.Rm.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
     }
 }
 function stillAsLeft(backend, { state }, elapsedMs) {
@@ -5513,7 +5783,7 @@ function stillAsLeft(backend, { state }, elapsedMs) {
     const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs));
     const changed = all.filter((target) => !ours.includes(target));
     if (changed.length > 0) {
-        log/* log */.R.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
+        log/* log */.Rm.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
     }
     return ours.map(({ before }) => before.name);
 }
@@ -5632,8 +5902,9 @@ class Backend {
         return [...this.targets, ...this.followers];
     }
     #pick(names) {
+        const picked = new Set(names);
         return this.#servers
-            .filter(({ name }) => names.includes(name))
+            .filter(({ name }) => picked.has(name))
             .map((server) => new _target_js__WEBPACK_IMPORTED_MODULE_1__/* .Target */ .We(this, server));
     }
     async #send(change, targets, limits, record) {
@@ -5693,16 +5964,80 @@ var backend = __nccwpck_require__(5870);
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(7807);
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(3676);
+// EXTERNAL MODULE: ./src/rotation/wait.ts
+var wait = __nccwpck_require__(6361);
+;// CONCATENATED MODULE: ./src/rotation/not-up.ts
+
+
+
+
+
+function notReleased(stages, timeoutMs) {
+    const seen = stages.held.map((target) => {
+        const checking = target.now.checking ? ', and a health check of it is running' : '';
+        return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
+    });
+    const message = `Not released within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${seen.join('; ')}.`;
+    return new errors/* HaproxyError */.Q('not-up', message);
+}
+function whyBlocked(target, { blocked }) {
+    const why = blocked.get(target);
+    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
+}
+function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
+    const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
+    const seen = down.map((target) => {
+        const { check, weight, throttle } = target.now;
+        const details = [
+            ...(check === '' ? [] : [`its last check says ${check}`]),
+            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
+            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
+        ];
+        const seenWith = [`${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}`, ...details].join(', ');
+        return `${seenWith}${whyBlocked(target, stages)}`;
+    });
+    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+    const advice = released.length > 0 && onTimeout !== 'restore'
+        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
+        : 'Look at the application and its health check, then ask for ready again.';
+    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
+}
+
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(9331);
+// EXTERNAL MODULE: ./src/rotation/route.ts
+var route = __nccwpck_require__(7663);
+;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
+
+function announceReleases(routes, { log }) {
+    for (const [target, route] of routes) {
+        if (route === 'release') {
+            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`);
+        }
+    }
+}
+function announceGaps(routes, { log }) {
+    const all = [...routes.keys()];
+    for (const target of all) {
+        const { status, tracked } = target.now;
+        if (status === 'no check') {
+            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`);
+        }
+        if (tracked !== undefined &&
+            routes.get(target) === 'ready' &&
+            (0,route/* leaderOf */.tY)(target, all) === undefined) {
+            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`);
+        }
+    }
+}
+
 // EXTERNAL MODULE: ./src/rotation/retry.ts
 var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/settle-all.ts
 var settle_all = __nccwpck_require__(909);
 ;// CONCATENATED MODULE: ./src/rotation/fresh-check.ts
-
-
-
 
 
 
@@ -5735,87 +6070,6 @@ async function release(targets, onReleased, context) {
         return [target];
     });
     return lost.flat();
-}
-function whyNotSpared({ now, backend }, minUp) {
-    try {
-        if ((0,haproxy_server/* takesTraffic */.CS)(now)) {
-            (0,guard/* guard */.ah)([backend], minUp);
-        }
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof errors/* HaproxyError */.Q) {
-            return error.message;
-        }
-        throw error;
-    }
-}
-
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(3676);
-// EXTERNAL MODULE: ./src/rotation/wait.ts
-var wait = __nccwpck_require__(6361);
-;// CONCATENATED MODULE: ./src/rotation/not-up.ts
-
-
-
-
-
-function notReleased(stages, timeoutMs) {
-    const seen = stages.held.map((target) => {
-        const checking = target.now.checking ? ', and a health check of it is running' : '';
-        return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
-    });
-    const message = `Not released within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${seen.join('; ')}.`;
-    return new errors/* HaproxyError */.Q('not-up', message);
-}
-function whyBlocked(target, { blocked }) {
-    const why = blocked.get(target);
-    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
-}
-function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
-    const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
-    const seen = down.map((target) => {
-        const { check, weight, throttle } = target.now;
-        const details = [
-            ...(check === '' ? [] : [`its last check says ${check}`]),
-            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
-            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
-        ];
-        const seenWith = [`${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}`, ...details].join(', ');
-        return `${seenWith}${whyBlocked(target, stages)}`;
-    });
-    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
-    const advice = released.length > 0 && onTimeout !== 'restore'
-        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
-        : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
-}
-
-// EXTERNAL MODULE: ./src/rotation/route.ts
-var route = __nccwpck_require__(7663);
-;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
-
-function announceReleases(routes, { log }) {
-    for (const [target, route] of routes) {
-        if (route === 'release') {
-            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`);
-        }
-    }
-}
-function announceGaps(routes, { log }) {
-    const all = [...routes.keys()];
-    for (const target of all) {
-        const { status, tracked } = target.now;
-        if (status === 'no check') {
-            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`);
-        }
-        if (tracked !== undefined &&
-            routes.get(target) === 'ready' &&
-            (0,route/* leaderOf */.tY)(target, all) === undefined) {
-            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`);
-        }
-    }
 }
 
 // EXTERNAL MODULE: ./src/rotation/instance.ts
@@ -5922,8 +6176,9 @@ var seen_process = __nccwpck_require__(3419);
 
 
 
+
 async function takeOutAgain(targets, stages, minUp, context) {
-    const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, minUp)]));
+    const reasons = new Map(targets.map((target) => [target, (0,guard/* whyNotSpared */.Pm)(target, minUp)]));
     const spared = targets.filter((target) => reasons.get(target) === undefined);
     for (const [target, why] of reasons) {
         if (why !== undefined) {
@@ -6070,7 +6325,7 @@ class Returning {
         const unresolved = this.#stages.at('unresolved', mine);
         const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target));
         const again = mine.filter((target) => checked.includes(target) || lost.includes(target));
-        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'what brings them back begins again'));
+        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'bringing them back starts over'));
         const others = lost.filter((target) => !checked.includes(target));
         await (0,request/* request */.Em)('ready', this.#stages.at('released', others), this.#context);
         await takeOutAgain([...checked, ...this.#stages.at('elsewhere', others)], this.#stages, this.#minUp, this.#context);
@@ -6194,7 +6449,7 @@ async function outAgain(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
     await (0,request/* lookAgain */.IK)(backends, { ...context, cancelled: context.over }).catch(() => undefined);
     const needed = targets.flatMap((target) => {
-        const why = whyNotSpared(target, minUp);
+        const why = (0,guard/* whyNotSpared */.Pm)(target, minUp);
         return why === undefined ? [] : [{ target, why }];
     });
     const spared = targets.filter((target) => !needed.some((one) => one.target === target));
@@ -6273,13 +6528,16 @@ function seenAs({ now }) {
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
         if (target.isKnown) {
-            return `${target.change.rolledBack ? 'rolled back, ' : ''}${seenAs(target)}${hidden(target)}`;
+            return `${seenAs(target)}${hidden(target)}${target.change.rolledBack ? ' (rolled back)' : ''}`;
         }
-        return `not known to be ${target.change.state ?? 'as before'} (last seen ${seenAs(target)})`;
+        return `in an unknown state (${askedFor(target)}last seen ${seenAs(target)})`;
     });
     return [...states]
         .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
         .join('; ');
+}
+function askedFor({ change }) {
+    return change.state === undefined ? '' : `asked for ${change.state}, `;
 }
 function hidden({ change, now }) {
     if (change.state === undefined || change.rolledBack || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) !== undefined) {
@@ -6298,8 +6556,9 @@ function count(amount, what) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   E: () => (/* binding */ parseDuration),
-/* harmony export */   a: () => (/* binding */ formatDuration)
+/* harmony export */   E9: () => (/* binding */ parseDuration),
+/* harmony export */   a3: () => (/* binding */ formatDuration),
+/* harmony export */   nV: () => (/* binding */ formatAge)
 /* harmony export */ });
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d)?)s)?(?:(\d+)ms)?$/;
@@ -6313,6 +6572,23 @@ function parseDuration(text) {
         (minutes ?? 0) * UNITS.m +
         Math.round((seconds ?? 0) * UNITS.s) +
         (ms ?? 0));
+}
+const AGES = [
+    [86_400, 'd'],
+    [3_600, 'h'],
+    [60, 'm'],
+    [1, 's']
+];
+function formatAge(seconds) {
+    const largest = AGES.findIndex(([size]) => seconds >= size);
+    const parts = AGES.slice(largest, largest < 0 ? undefined : largest + 2);
+    let left = seconds;
+    const written = parts.map(([size, unit]) => {
+        const count = Math.floor(left / size);
+        left %= size;
+        return count > 0 ? `${count}${unit}` : '';
+    });
+    return written.join('') || '0s';
 }
 function formatDuration(ms) {
     if (Math.round(ms) < UNITS.s) {
@@ -6339,6 +6615,7 @@ function formatDuration(ms) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   IX: () => (/* binding */ shortOf),
+/* harmony export */   Pm: () => (/* binding */ whyNotSpared),
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
@@ -6346,9 +6623,11 @@ function formatDuration(ms) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2030);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 /* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
 /* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4610);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3419);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3419);
+
 
 
 
@@ -6374,6 +6653,10 @@ function refusal(short, minUp) {
         })
     });
 }
+function whyNotSpared({ now, backend }, minUp) {
+    const short = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(now) ? shortOf([backend], minUp) : [];
+    return short.length > 0 ? refusal(short, minUp).message : undefined;
+}
 function servingIn(backend) {
     return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
 }
@@ -6382,8 +6665,8 @@ function whyRefused(backend, minUp) {
     const serving = servingIn(backend);
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
     const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
-    return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-        `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
+    return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ` +
+        `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(serving.length, 'serving server')}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
         (not.length > 0
             ? `not counted: ${not.join(', ')}.`
             : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`));
@@ -6394,13 +6677,13 @@ function isYetToBeChecked(server, { instance, seenAt }) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_4__/* .ROUNDING */ .fR;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_5__/* .ROUNDING */ .fR;
     return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
 function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
     const weightNow = weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`;
-    const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT');
-    const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(secondsInState * 1_000)}` : '';
+    const isTimed = secondsInState !== undefined && secondsInState > 0 && (word === 'DOWN' || word === 'MAINT');
+    const time = isTimed ? ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(secondsInState * 1_000)}` : '';
     return `${name} (${status}${time}${weightNow})`;
 }
 
@@ -6651,8 +6934,7 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   U6: () => (/* binding */ refuseIfOnlyHere),
 /* harmony export */   XS: () => (/* binding */ forEachBackend),
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
-/* harmony export */   m0: () => (/* binding */ refuseIfLost),
-/* harmony export */   th: () => (/* binding */ isOut)
+/* harmony export */   m0: () => (/* binding */ refuseIfLost)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
@@ -6680,9 +6962,6 @@ async function lookAgain(backends, context) {
     const limits = { signal: context.cancelled };
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(backends.toReversed(), (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.look(limits), context));
 }
-function isOut(server, state) {
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOutOfRotation */ .W)(server) && (state === 'drain' || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(server, 'maint'));
-}
 function refuseIfNotHeld(targets) {
     const broken = targets.filter(({ now, change: { state } }) => !hasHeld(now, state));
     if (broken.length === 0) {
@@ -6697,7 +6976,7 @@ function refuseIfNotHeld(targets) {
     });
 }
 function hasHeld(now, state) {
-    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : isOut(now, state));
+    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOut */ .th)(now, state));
 }
 async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') {
     await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets), async ({ instance, name, targets: all }) => {
@@ -7194,7 +7473,7 @@ class Poller {
         const messages = new Set(failures.map(({ message }) => message));
         for (const message of messages) {
             if (!this.#said.has(message) && remainingMs > 0) {
-                log.info(`${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a)(remainingMs)}.`);
+                log.info(`${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(remainingMs)}.`);
             }
         }
         if (this.#said.size > 0 && messages.size === 0) {
@@ -7308,32 +7587,28 @@ function escapeForHtml(text) {
 /* harmony export */   Q: () => (/* binding */ failureSentence),
 /* harmony export */   x: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8202);
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4099);
-/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1703);
-
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1703);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7708);
 
 
 
 function reportFailure(error, ...more) {
-    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
-        error.problems.forEach((problem) => {
-            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(problem));
-        });
+    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
+        error.problems.forEach(_log_js__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3);
     }
-    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q) &&
-        !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) &&
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) &&
+        !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) &&
         error instanceof Error) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(error.stack ?? ''));
+        (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .debug */ .Yz)(error.stack ?? '');
     }
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_3__/* .escapeForLog */ .z)(failureSentence(error, ...more)));
+    (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .fail */ .fJ)(failureSentence(error, ...more));
 }
 function failureSentence(error, ...more) {
     return [problemOf(error), ...more].filter((part) => part !== '').join(' ');
 }
 function problemOf(error) {
-    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_2__/* .InputError */ .dz) {
+    if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
         const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
         return `Nothing was changed: please correct ${[...names].join(', ')}.`;
     }
@@ -7365,6 +7640,7 @@ const DEFAULTS = {
     backend: '',
     server: '',
     action: '',
+    expect: '',
     wait: 'true',
     'wait-timeout': '5m',
     'poll-interval': '1s',
@@ -7451,13 +7727,13 @@ class InputReader {
     }
     duration(name, least, most) {
         const text = this.text(name);
-        const ms = (0,duration/* parseDuration */.E)(text);
+        const ms = (0,duration/* parseDuration */.E9)(text);
         if (ms === undefined) {
             const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
             this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
             return 0;
         }
-        if (ms < ((0,duration/* parseDuration */.E)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E)(most) ?? Infinity)) {
+        if (ms < ((0,duration/* parseDuration */.E9)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E9)(most) ?? Infinity)) {
             this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
         }
         return ms;
@@ -7478,7 +7754,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 7051:
+/***/ 9250:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -7569,7 +7845,10 @@ function check(reader, name, use) {
 var stats_page = __nccwpck_require__(6089);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(8126);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(7708);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
+
 
 
 
@@ -7584,7 +7863,7 @@ function readCredentials(reader) {
     }
     const credentials = masked({ username, password });
     if (password !== given) {
-        (0,core/* notice */.lm)('The password ends in a line break, which is left out. Store the secret without it.');
+        log/* log */.Rm.notice('The password ends in a line break, which is left out. Store the secret without it.');
     }
     if (username.includes(':')) {
         reader.refuse('username', `it ${COLON}`);
@@ -7642,6 +7921,37 @@ function masked(credentials) {
     return credentials;
 }
 
+;// CONCATENATED MODULE: ./src/runner/names.ts
+function readBackends(reader) {
+    const list = reader.list('backend');
+    if (!list.includes('*')) {
+        return checkNames(reader, 'backend', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    }
+    return 'every';
+}
+function readServers(reader) {
+    const list = reader.list('server');
+    if (!list.includes('*') || reader.text('action') !== 'status') {
+        return checkNames(reader, 'server', list);
+    }
+    if (list.length > 1) {
+        reader.refuse('server', '"*" means every server of the backend and stands alone.');
+    }
+    return 'every';
+}
+const NAME = /^[A-Za-z0-9_.:-]+$/;
+function checkNames(reader, name, list) {
+    for (const text of list.filter((each) => !NAME.test(each))) {
+        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
+        const every = text === '*' ? ' Servers must be named one by one; only action: status takes "*".' : '';
+        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
+    }
+    return [...new Set(list)];
+}
+
 ;// CONCATENATED MODULE: ./src/haproxy/commands.ts
 const COMMANDS = [
     'shutdown',
@@ -7679,6 +7989,7 @@ const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 
 
+
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS];
 const RESTORE = ['never', 'failure', 'always'];
 const SAME_ADDRESS = ['refuse', 'ignore'];
@@ -7689,8 +8000,9 @@ function readInputs() {
         credentials,
         instances: readInstances(reader, credentials),
         backends: readBackends(reader),
-        servers: checkNames(reader, 'server', reader.list('server')),
+        servers: readServers(reader),
         action: readAction(reader),
+        expect: readExpect(reader),
         wait: reader.flag('wait'),
         waitOptions: readWaitOptions(reader),
         maxSessions: reader.amount('max-sessions'),
@@ -7730,8 +8042,8 @@ function readWaitOptions(reader) {
     const pollMs = reader.duration('poll-interval', '100ms', '1m');
     const settleMs = reader.duration('settle-time', '0s', '1h');
     if (settleMs > timeoutMs && timeoutMs > 0) {
-        const timeout = (0,duration/* formatDuration */.a)(timeoutMs);
-        reader.refuse('settle-time', `${(0,duration/* formatDuration */.a)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
+        const timeout = (0,duration/* formatDuration */.a3)(timeoutMs);
+        reader.refuse('settle-time', `${(0,duration/* formatDuration */.a3)(settleMs)} is longer than the wait-timeout of ${timeout}, so no wait could ever succeed.`);
     }
     return { timeoutMs, pollMs, settleMs };
 }
@@ -7750,28 +8062,19 @@ function readMinUp(reader) {
         reader.refuse('min-up', `"${text}" is not a number such as 2, a percentage such as 50%, or all.`);
     }
     if (Number(percent) > 99) {
-        reader.refuse('min-up', `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`);
+        reader.refuse('min-up', `"${text}" can never be met, because the server being taken out is one of them. For every other server, write all.`);
     }
     return percent === undefined ? Number(number) : `${Number(percent)}%`;
 }
-function readBackends(reader) {
-    const list = reader.list('backend');
-    if (!list.includes('*')) {
-        return checkNames(reader, 'backend', list);
+function readExpect(reader) {
+    const text = reader.text('expect');
+    if (text !== '' && text !== 'up') {
+        reader.refuse('expect', `"${text}" cannot be expected; the only word for it is up.`);
     }
-    if (list.length > 1) {
-        reader.refuse('backend', '"*" means every backend that has the server and stands alone.');
+    if (text !== '' && reader.text('action') !== 'status') {
+        reader.refuse('expect', 'only action: status can expect anything of the servers.');
     }
-    return 'every';
-}
-const NAME = /^[A-Za-z0-9_.:-]+$/;
-function checkNames(reader, name, list) {
-    for (const text of list.filter((each) => !NAME.test(each))) {
-        const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : '';
-        const every = text === '*' ? ' Servers must be named one by one.' : '';
-        reader.refuse(name, `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`);
-    }
-    return [...new Set(list)];
+    return text === '' ? undefined : 'up';
 }
 const OLD_WORDS = new Map([
     ['enable', 'ready'],
@@ -7866,8 +8169,10 @@ function readIntent() {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   R: () => (/* binding */ log),
-/* harmony export */   Y: () => (/* binding */ debug)
+/* harmony export */   Rm: () => (/* binding */ log),
+/* harmony export */   Yz: () => (/* binding */ debug),
+/* harmony export */   fJ: () => (/* binding */ fail),
+/* harmony export */   z3: () => (/* binding */ error)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
 /* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4099);
@@ -7886,6 +8191,12 @@ const log = {
 };
 function debug(text) {
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+}
+function error(text) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+}
+function fail(text) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
 }
 
 
@@ -7906,7 +8217,7 @@ function debug(text) {
 
 function openPages(inputs) {
     warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y }));
+    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz }));
 }
 function reopenPage(href, inputs) {
     const known = inputs.instances.find(({ url }) => url.href === href);
@@ -7914,12 +8225,12 @@ function reopenPage(href, inputs) {
         url: known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .wN)(href),
         credentials: known === undefined ? inputs.credentials : known.credentials,
         settings: inputs.transport,
-        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Y
+        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz
     });
 }
 function warnOfUnverifiedTls({ transport, instances }) {
     if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .R.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
+        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
     }
 }
 

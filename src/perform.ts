@@ -5,7 +5,9 @@ import { bringBack, routesOf } from './rotation/bring-back.ts'
 import { checkAdminAccess, command } from './rotation/command.ts'
 import type { Context } from './rotation/context.ts'
 import { namesOf } from './rotation/describe.ts'
+import { formatDuration } from './rotation/duration.ts'
 import type { Found } from './rotation/find.ts'
+import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import type { BringBack } from './rotation/order.ts'
 import type { Outcome } from './rotation/outcome.ts'
@@ -15,7 +17,7 @@ import { describeOthers, refuseSharedAddresses } from './rotation/same-address.t
 import { takeOut } from './rotation/take-out.ts'
 import { targetsToTakeOut } from './rotation/targets-to-take-out.ts'
 import { isMoved, type Target } from './rotation/target.ts'
-import { takeTurn, type Turn } from './rotation/turn.ts'
+import { mayWait, takeTurn, type Turn } from './rotation/turn.ts'
 import type { OnLook } from './rotation/wait.ts'
 import type { Inputs } from './runner/inputs.ts'
 import { saveIntent } from './runner/intent.ts'
@@ -45,11 +47,18 @@ export async function perform(
     case 'ready':
       return performBringBack(inputs, await find(), context, onLook, bakeWatchers)
     case 'status':
-      await find()
-      return { kind: 'observed' }
+      return observe(inputs, await find())
     default:
       return performCommand(action, inputs, await find(), context)
   }
+}
+
+function observe({ expect }: Inputs, { backends }: Found): Outcome {
+  if (expect === undefined) {
+    return { kind: 'observed' }
+  }
+  refuseIfNotAllUp(targetsOf(backends))
+  return { kind: 'all up' }
 }
 
 async function performCommand(
@@ -59,7 +68,7 @@ async function performCommand(
   context: Context
 ): Promise<Outcome> {
   if (isDryRun) {
-    return dryRun(backends, `ask for ${action} of ${namesOf(targetsOf(backends))}`, context)
+    return dryRun(backends, `request ${action} for ${namesOf(targetsOf(backends))}`, context)
   }
   await command(action, backends, context)
   return { kind: 'commanded' }
@@ -77,9 +86,15 @@ async function performTakeOut(
   const { found, isClaimed } = await turnOf(inputs, search, context)
   const { backends, shared } = found
   if (shared.otherPort.length > 0) {
-    context.log.notice(`On the same host, on another port: ${describeOthers(shared.otherPort)}.`)
+    context.log.notice(
+      `Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`
+    )
   }
   const targets = targetsToTakeOut(backends, action)
+  if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
+    const turn = `wait for its turn for up to ${formatDuration(inputs.minUpTimeoutMs)}`
+    return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context)
+  }
   if (!isClaimed) {
     guard(backendsAtStake(backends), minUp)
   }
@@ -154,7 +169,7 @@ async function dryRun(
 }
 
 function plan(targets: readonly Target[], state: 'drain' | 'maint'): string {
-  return targets.length === 0 ? 'find nothing to change' : `ask for ${state} of ${namesOf(targets)}`
+  return targets.length === 0 ? 'change nothing' : `put ${namesOf(targets)} into ${state}`
 }
 
 const PLANS: Readonly<Record<Route, (names: string) => string>> = {
@@ -170,6 +185,6 @@ const PLANS: Readonly<Record<Route, (names: string) => string>> = {
 function returnPlan(routes: ReadonlyMap<Target, Route>): string {
   const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none')
   return groups.size === 1 && groups.has('none')
-    ? 'find nothing to change'
+    ? 'change nothing'
     : [...groups].map(([route, targets]) => PLANS[route](namesOf(targets))).join('; ')
 }

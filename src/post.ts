@@ -44,7 +44,7 @@ function byHand(backends: readonly IntendedBackend[]): string {
   )
   return ways.length === 0
     ? ''
-    : `Not known to be restored: look at the statistics page and, where nobody has changed it since, choose ${ways.join(', ')}.`
+    : `May not have been restored: check the statistics page and, unless somebody has changed them since, choose ${ways.join(', ')}.`
 }
 
 function isDue({ restore: when, backends }: Intent, { jobStatus }: Inputs): boolean {

@@ -205,11 +205,11 @@ test('a server that is up already is left alone', async () => {
   expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'UP' } })
   expect(result.log).not.toContain('Asking')
   expect(result.lastLine).toMatch(
-    /^Back and taking traffic: web\/app1 on \S+ is UP, as before, waited \S+\. Taken as found, without a fresh check: web\/app1 on \S+\.$/
+    /^Back and taking traffic: web\/app1 on \S+ is UP, as before, waited \S+\. Already up, so not checked again: web\/app1 on \S+\.$/
   )
 })
 
-test('a server without a check is ready at once, with a notice that nobody knows whether it is well', async () => {
+test('a server without a check is ready at once, with a notice that nobody knows whether it is healthy', async () => {
   await stage({ serverOptions: (name) => (name === 'app1' ? '' : 'check inter 200ms') })
   await farm.set('app1', 'maint')
   const result = await ready()
@@ -218,7 +218,7 @@ test('a server without a check is ready at once, with a notice that nobody knows
   expect(result.annotations).toEqual([
     {
       level: 'notice',
-      message: `web/app1 on ${farm.statsUrl} has no health check: HAProxy sends it traffic without knowing whether it is well.`
+      message: `web/app1 on ${farm.statsUrl} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`
     }
   ])
 })

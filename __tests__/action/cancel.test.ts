@@ -175,7 +175,7 @@ test('SIGINT between change and read-back says what is not known when HAProxy st
   const { result, tookMs } = await end(run, 'SIGINT')
   expect(tookMs).toBeLessThan(AT_ONCE)
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'true' } })
-  expect(result.lastLine).toContain('not known to be drain')
+  expect(result.lastLine).toContain('in an unknown state (asked for drain')
   expect(result.lastLine).toContain('The post step brings')
   wire.fault = undefined
   const post = await runPost(result, inputs, { jobStatus: 'cancelled' })
@@ -213,7 +213,7 @@ test('SIGINT while a change is not answered ends before the runner loses patienc
   expect(result.lastLine).toContain('Cancelled')
   expect(result.summary).toContain('app1')
   // Which is what it is; "not known" is true too.
-  expect(result.lastLine).toMatch(/is (DRAIN|not known to be drain)/)
+  expect(result.lastLine).toMatch(/is (DRAIN|in an unknown state)/)
   wire.fault = undefined
   const post = await runPost(result, inputs, { jobStatus: 'cancelled' })
   expect(post.exitCode).toBe(0)
@@ -245,7 +245,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(tookMs).toBeLessThan(GRACE)
     expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'false' } })
     expect(await farm.status('app1')).toBe('UP')
-    expect(result.lastLine).toContain('is rolled back, UP')
+    expect(result.lastLine).toContain('is UP (rolled back)')
     expect(result.lastLine).toContain('DENY')
   }
 )

@@ -169,5 +169,5 @@ test('nothing to change is said to be nothing to change', async () => {
   await one.farm.set('app1', 'maint')
   const result = await runAction(inputsFor([one], { action: 'maint' }))
   expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'MAINT' } })
-  expect(result.lastLine).toContain('A real run would find nothing to change.')
+  expect(result.lastLine).toContain('A real run would change nothing.')
 })

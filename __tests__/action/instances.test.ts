@@ -56,6 +56,19 @@ function results({ outputs }: ActionResult): Record<string, unknown>[] {
   return JSON.parse(outputs['result'] ?? '[]') as Record<string, unknown>[]
 }
 
+test.each(['maint', 'drain'] as const)(
+  'one HAProxy that is named by two URLs brings a server back from %s once, and is no other hand',
+  async (state) => {
+    const farm = await farmOf()
+    await farm.set('app1', state)
+    const wire = await faultProxyOf(farm)
+    const urls = [farm.statsUrl, wire.through(farm.statsUrl)]
+    const result = await runAction(inputsFor(urls, { action: 'ready', wait: 'true' }))
+    expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+    expect(await farm.status('app1')).toBe('UP')
+  }
+)
+
 test.each(['maint', 'drain'])(
   'where the second HAProxy refuses %s, the first has its server back and the last line names both',
   async (action) => {
@@ -66,7 +79,7 @@ test.each(['maint', 'drain'])(
     expect(await second.status('app1')).toBe('UP')
     expect(result.lastLine).toContain(`for ${action} of web/app1: HAProxy answered DENY`)
     expect(result.lastLine).toContain('`stats admin if')
-    expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is rolled back, UP`)
+    expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is UP (rolled back)`)
     expect(result.lastLine).toContain(`web/app1 on ${second.statsUrl} is UP`)
     expect(results(result).map(({ changed }) => changed)).toEqual([false, false])
   }
@@ -78,7 +91,7 @@ test('a server that was in drain on the first HAProxy is rolled back into drain 
   const result = await runAction(inputsFor([first.statsUrl, second.statsUrl]))
   expect(result.exitCode).toBe(1)
   expect(await first.status('app1')).toMatch(/^DRAIN/)
-  expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is rolled back, DRAIN`)
+  expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is DRAIN (rolled back)`)
 })
 
 test('with one HAProxy out of reach nothing is changed anywhere', async () => {
@@ -133,7 +146,7 @@ test('where the state does not hold on one HAProxy, the others go back to what w
   )
   expect(result.lastLine).toContain('base/app1')
   expect(result.lastLine).toMatch(
-    new RegExp(`web/app1 on ${first.statsUrl} is rolled back, (DOWN|DRAIN)`)
+    new RegExp(`web/app1 on ${first.statsUrl} is (DOWN|DRAIN).* \\(rolled back\\)`)
   )
 })
 
@@ -221,8 +234,8 @@ test('an answer that is lost again and again is a failure that says the true end
   const status = (await second.status('app1')).split(' ')[0] ?? ''
   const claim = (url: string, state: string) =>
     new RegExp(`web/app1 on ${url}( and web/app1 on \\S+)* (is|are) ${state}`)
-  expect(result.lastLine).toMatch(claim(first.statsUrl, 'rolled back, UP'))
-  expect(result.lastLine).toMatch(claim(lossy, `(rolled back, )?${status}`))
+  expect(result.lastLine).toMatch(claim(first.statsUrl, 'UP \\(rolled back\\)'))
+  expect(result.lastLine).toMatch(claim(lossy, status))
   expect(result.outputs['changed']).toBe(status === 'MAINT' ? 'true' : 'false')
 })
 
@@ -243,8 +256,8 @@ test('an HAProxy that is gone after the change is said to be in a state that is 
   expect(await first.status('app1')).toMatch(/^UP/)
   expect(await second.status('app1')).toBe('MAINT')
   expect(result.lastLine).toMatch(/^Not everything could be rolled back/)
-  expect(result.lastLine).toMatch(new RegExp(`web/app1 on ${gone} is not known to be `))
-  expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is rolled back, UP`)
+  expect(result.lastLine).toMatch(new RegExp(`web/app1 on ${gone} is in an unknown state `))
+  expect(result.lastLine).toContain(`web/app1 on ${first.statsUrl} is UP (rolled back)`)
 
   // What may be out of rotation is the post step's to restore.
   faultProxy.fault = undefined
@@ -356,8 +369,8 @@ test("with '*' a server and the one that tracks it are rolled back, whichever co
   expect(await farm.status('app1', 'api')).toMatch(/^UP/)
   expect(result.lastLine).not.toContain('Not everything could be rolled back')
   // Its check may pass between the looks at the two.
-  expect(result.lastLine).toMatch(/web\/app1(, api\/app1)? on \S+ (is|are) rolled back, UP/)
-  expect(result.lastLine).toMatch(/api\/app1 on \S+ (is|are) rolled back, UP/)
+  expect(result.lastLine).toMatch(/web\/app1(, api\/app1)? on \S+ (is|are) UP \(rolled back\)/)
+  expect(result.lastLine).toMatch(/api\/app1 on \S+ (is|are) UP \(rolled back\)/)
 })
 
 test("with '*' the one that tracks waits for the slow health check of the other", async () => {

@@ -178,6 +178,34 @@ describe('two HAProxies behind one address that answer in turn', () => {
     expect(Math.min(...balancer.connections)).toBeGreaterThan(0)
   })
 
+  test.each([
+    ['maint', 'true'],
+    ['maint', 'false'],
+    ['drain', 'true'],
+    ['drain', 'false']
+  ] as const)(
+    'have the return of a dead application found in %s refused before any change (wait: %s)',
+    async (state, wait) => {
+      const farms = await pair()
+      for (const farm of farms) await farm.set('app1', state)
+      farms[0].app('app1').health = 503
+      const balancer = await startBalancer(
+        farms.map(({ statsUrl }) => Number(new URL(statsUrl).port))
+      )
+      stops.push(() => balancer.stop())
+      const url = balancer.through(farms[0].statsUrl)
+      const result = await run({ 'stats-url': url, action: 'ready', wait })
+      expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+      expect(result.lastLine).toContain(`Two HAProxies answer in turn at ${url}`)
+      expect(result.lastLine).toContain('Nothing was changed.')
+      for (const farm of farms) {
+        // Neither forced down nor released: `DOWN` would hide the drain, so the application is well again.
+        farms[0].app('app1').health = 200
+        await farm.until(async () => (await farm.status('app1')) === state.toUpperCase())
+      }
+    }
+  )
+
   test('are not safe to stop where both have the server in maint already', async () => {
     const farms = await pair()
     const held = await holdOn(farms[1], 'app1')

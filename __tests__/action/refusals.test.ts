@@ -206,7 +206,8 @@ describe('bad inputs', () => {
       { server: '' },
       'server: it is empty. If it comes from a secret, a variable or an input, is that available'
     ],
-    [{ server: '*' }, 'server: "*" is not a name;'],
+    [{ server: '*' }, 'Servers must be named one by one; only action: status takes "*".'],
+    [{ expect: 'up' }, 'expect: only action: status can expect anything of the servers.'],
     [
       { backend: '* web' },
       'backend: "*" means every backend that has the server and stands alone.'

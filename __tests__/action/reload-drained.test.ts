@@ -26,7 +26,7 @@ describe('in maint, a reload after the last session has ended', () => {
     const file = isKept ? await stateFile() : undefined
     await stage({ stateFile: file, hardStopAfter: '30s' })
     const held = await hold()
-    const action = start({ 'settle-time': '5s', 'hard-stop-after': '0s' })
+    const action = start({ 'settle-time': '6s', 'hard-stop-after': '0s' })
     await action.until('MAINT with 1 session')
     await held.close()
     await action.until(/app1 on \S+ is MAINT \(/)
@@ -42,7 +42,7 @@ describe('in maint, a reload after the last session has ended', () => {
 
   test('leaves open no more than the start of HAProxy does without hard-stop-after', async () => {
     await stage()
-    const action = start({ 'settle-time': '5s' })
+    const action = start({ 'settle-time': '6s' })
     await action.until(/app1 on \S+ is MAINT \(/)
     await reloadSurelyLater()
     const result = await action.done
@@ -54,7 +54,7 @@ describe('in maint, a reload after the last session has ended', () => {
 
 test('in drain, a reload leaves it open whether pinned clients have come to the old process', async () => {
   await stage()
-  const action = start({ action: 'drain', 'settle-time': '4s', 'wait-timeout': '7s' })
+  const action = start({ action: 'drain', 'settle-time': '6s', 'wait-timeout': '9s' })
   await action.until(/app1 on \S+ is DRAIN \(/)
   await reloadSurelyLater()
   const result = await action.done

@@ -152,3 +152,26 @@ describe.each(files)('a reload %s, while a request is under way', (_, isKept) =>
     expect(result.log).not.toMatch(/^Safe to stop/m)
   })
 })
+
+test('a request that waits between two attempts to connect is not taken for one that has ended', async () => {
+  const file = await stateFile()
+  await stage({
+    stateFile: file,
+    hardStopAfter: '8s',
+    serverOptions: '',
+    backendLines: ['no option redispatch', 'retries 60']
+  })
+  const application = farm.app('app1')
+  await application.stop()
+  const asked = fetch(`${farm.userUrl}/slow?ms=20000`).catch(() => undefined)
+  await farm.until(async () => Number((await farm.row('web', 'app1'))['wretr']) > 0)
+  const action = start({ server: 'app1', 'hard-stop-after': '8s', 'settle-time': '1s' })
+  await action.until('MAINT')
+  await farm.until(async () => (await farm.row('web', 'app1'))['scur'] === '0')
+  await application.start()
+  await reload(file)
+  const result = await action.done
+  expect(application.inFlight).toBe(0)
+  expectSafe(result)
+  await asked
+})

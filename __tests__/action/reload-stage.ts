@@ -56,9 +56,9 @@ export async function stateFile(): Promise<StateFile> {
 const later = 1_200
 /**
  * What a look showed is known to be from before a reload when it is older than both: the second that the start may
- * seem too early, and the one that the uptime may lack.
+ * seem too early, and the one that the uptime may lack. By then the server must have been idle for a second.
  */
-const surelyLater = 2_500
+const surelyLater = 3_700
 
 /** Reloads as a service does that keeps admin states, where there is a file for them. */
 export async function reload(file?: StateFile, config?: string, pauseMs = later): Promise<void> {

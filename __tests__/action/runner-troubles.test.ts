@@ -103,7 +103,7 @@ describe('a resolver that does not answer', () => {
     const result = await post.done
     expect(performance.now() - from).toBeLessThan(AT_ONCE)
     expect(result.exitCode).not.toBe(0)
-    expect(result.lastLine).toMatch(/Not known to be restored: .* choose READY for web\/app1/)
+    expect(result.lastLine).toMatch(/May not have been restored: .* choose READY for web\/app1/)
   })
 
   test('is a failure in time, and the process ends with its last line', async () => {
@@ -117,7 +117,7 @@ describe('a resolver that does not answer', () => {
     const result = await action.done
     expect(performance.now() - from).toBeLessThan(AT_ONCE)
     expect(result.exitCode).not.toBe(0)
-    expect(result.lastLine).toContain('no complete answer within 300 ms (looking up the host)')
+    expect(result.lastLine).toContain('no complete answer within 0.3 s (looking up the host)')
     expect(result.lastLine).toContain('Nothing was changed.')
     expect(result.outputs['safe-to-stop']).toBe('false')
   })

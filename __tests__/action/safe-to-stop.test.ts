@@ -220,7 +220,7 @@ test('a backend that has lost its other server during the wait is said to have t
   const result = await action.done
   expectDoubt(
     result,
-    `Fewer other servers serve now than needs: bring another one back in web on ${farm.statsUrl}`
+    `Fewer other servers are up now than min-up asks for: bring another one back in web on ${farm.statsUrl}`
   )
   expect(result.summary).toContain(`Serving in web on ${farm.statsUrl}: none.`)
 })

@@ -350,7 +350,7 @@ test('the same host on another port gets a notice, and is no reason against it',
   const notices = result.annotations.filter(({ level }) => level === 'notice')
   expect(notices.map(({ message }) => message)).toEqual([
     expect.stringMatching(
-      /^On the same host, on another port: .*metrics\/sidecar on \S+ \(no check\)/
+      /^Also on the same host, on another port: .*metrics\/sidecar on \S+ \(no check\)/
     )
   ])
 })

@@ -32,8 +32,8 @@ function purposes(): string[] {
 }
 
 /** The look at the servers and the one at the process go out side by side. */
-function inOrder(purposes: readonly string[]): string[] {
-  return [...purposes.slice(0, 2).toSorted(), ...purposes.slice(2)]
+function inOrder(purposes: readonly string[], first = 2): string[] {
+  return [...purposes.slice(0, first).toSorted(), ...purposes.slice(first)]
 }
 
 describe('one server of forty', () => {
@@ -113,7 +113,7 @@ test('a look during a wait costs the size of the backend, however large the page
 describe('a return', () => {
   beforeEach(() => stage({}))
 
-  test('asks for drain, hdown and start, with a look before the last and the process at each end', async () => {
+  test('asks for drain, hdown and start, with a look before the last, and the process twice before and once after', async () => {
     await farm.set('app1', 'maint')
     const result = await runAction({
       'stats-url': faultProxy.through(farm.statsUrl),
@@ -122,8 +122,8 @@ describe('a return', () => {
       action: 'ready'
     })
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'UP' } })
-    const [first, second, ...rest] = inOrder(purposes())
-    expect([first, second]).toEqual(['look', 'process'])
+    const [first, second, third, ...rest] = inOrder(purposes(), 3)
+    expect([first, second, third]).toEqual(['look', 'process', 'process'])
     // A check that still runs after `hdown` is waited for, and then it is asked for once more.
     expect(rest.join(' ')).toMatch(/^drain hdown look( look| hdown)* start( look)+ process$/)
     const posts = faultProxy.requests.filter(({ method }) => method === 'POST')

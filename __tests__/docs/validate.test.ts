@@ -151,20 +151,31 @@ describe('the reusable workflow', () => {
   const workflow = parse(read('.github/workflows/rolling-deploy.yml')) as {
     jobs: { server: { steps: Step[] } }
   }
-  const [out, back] = workflow.jobs.server.steps.filter(({ uses }) => uses?.startsWith('$/'))
+  const own = workflow.jobs.server.steps.filter(({ uses }) => uses?.startsWith('$/'))
+  const [before, out, back, after] = own
   const { inputs } = parse(read('action.yml')) as Manifest
   const all = Object.keys(inputs)
 
   test('hands on every input that can matter when a server is taken out', () => {
     const ofReturns = ['bake-time', 'max-error-rate']
-    const not = ['wait', ...ofReturns, 'job-status']
+    const not = ['expect', 'wait', ...ofReturns, 'job-status']
     expect(Object.keys(out?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
   })
 
   test('hands on every input that can matter when a server is brought back', () => {
-    const ofTakeOuts = ['same-address', 'restore']
-    const not = ['wait', ...ofTakeOuts, 'job-status']
+    const ofTakeOuts = ['same-address', 'min-up-timeout', 'restore']
+    const not = ['expect', 'wait', ...ofTakeOuts, 'job-status']
     expect(Object.keys(back?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
+  })
+
+  test('hands on every input that can matter when the fleet is looked at, before and after', () => {
+    const ofPages = ['stats-url', 'username', 'password', 'request-timeout', 'tls-verify']
+    const ofTls = ['ca-certificate', 'client-certificate', 'client-key']
+    const names = [...ofPages, ...ofTls, 'backend', 'server', 'action', 'expect']
+    expect(Object.keys(before?.with ?? {})).toEqual(all.filter((name) => names.includes(name)))
+    expect(after?.with).toEqual(before?.with)
+    expect([before?.with?.['action'], before?.with?.['expect']]).toEqual(['status', 'up'])
+    expect(before?.with?.['server']).toContain("'*'")
   })
 
   test('hands on each of them under its own name', () => {

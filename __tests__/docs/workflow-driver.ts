@@ -145,7 +145,8 @@ async function runMatrix(job: Job, contexts: Contexts, repository: string): Prom
   if (!Array.isArray(values) || values.length === 0) throw new Error('The matrix is empty')
   const runs: JobRun[] = []
   for (const value of values) {
-    const own = { ...contexts, matrix: { [key]: value as unknown } }
+    const strategy = { 'job-index': runs.length, 'job-total': values.length }
+    const own = { ...contexts, strategy, matrix: { [key]: value as unknown } }
     const isOff = failFast && runs.some(({ result }) => result !== 'success')
     runs.push(isOff ? cancelled(job, own) : await new JobRunner(job, own).run(repository))
   }

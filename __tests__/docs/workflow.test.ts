@@ -30,6 +30,8 @@ class Site {
   failing: string | undefined
   /** The server whose new version never comes to be well. */
   broken: string | undefined
+  /** The server that somebody takes out during the deploy, and forgets. */
+  forgotten: string | undefined
   /** How long a new version takes to start, in milliseconds. */
   startMs = 300
   repository = ''
@@ -60,6 +62,7 @@ class Site {
   async #deploy(name: string): Promise<boolean> {
     this.deployed.push(`${name} in ${await farm.status(name)}`)
     if (name === this.failing) return false
+    if (this.forgotten !== undefined) await farm.set(this.forgotten, 'maint')
     const application = farm.app(name)
     await application.stop()
     await sleep(this.startMs)
@@ -119,23 +122,71 @@ function outcomes({ jobs }: WorkflowRun): string[] {
 describe('the reusable workflow', () => {
   test('deploys to all three servers, one after the other, and no request fails', async () => {
     const run = await deploy()
-    expect(outcomes(run)).toEqual(nodes.map((node) => `${node} success${' success'.repeat(4)}`))
+    expect(outcomes(run)).toEqual([
+      'node1 success success success success success success skipped',
+      'node2 success success skipped success success success skipped',
+      'node3 success success skipped success success success success'
+    ])
     expect(site.deployed).toEqual(nodes.map((node) => `${node} in MAINT`))
     for (const node of nodes) expect(await farm.status(node)).toBe('UP')
     expect(failures()).toEqual([])
     expect(traffic.every(({ ok }) => ok > 10)).toBe(true)
-    const [, out, command, back] = run.jobs[0]?.steps ?? []
+    const [, before, out, command, back] = run.jobs[0]?.steps ?? []
+    expect(before?.log).toContain('All 3 servers are up: 3 in web.')
     expect(out?.log).toContain('Safe to stop: web/node1')
     expect(command?.log).toBe('to node1\nopen sesame\n')
     expect(back?.log).toContain('Back and taking traffic: web/node1')
+    expect(run.jobs[2]?.steps[5]?.log).toContain('All 3 servers are up: 3 in web.')
+  })
+
+  test('touches nothing where a server of the backend is not up, be it one that it does not deploy to', async () => {
+    await farm.set('node3', 'drain')
+    const run = await deploy({ servers: '["node1", "node2"]' })
+    expect(outcomes(run)).toEqual([
+      'node1 failure success failure skipped skipped skipped skipped',
+      'node2 cancelled'
+    ])
+    const log = run.jobs[0]?.steps[1]?.log
+    expect(log).toContain('1 of 3 servers not up: web/node3 is DRAIN for ')
+    expect(log).toContain('Nothing was changed.')
+    expect(log).toContain('action: ready brings them back.')
+    expect(site.deployed).toEqual([])
+    expect(await farm.status('node1')).toBe('UP')
+  })
+
+  test('fails after the last server where one of the fleet is not up, and names it', async () => {
+    site.forgotten = 'node3'
+    const run = await deploy({ servers: '["node1", "node2"]', restore: 'failure' })
+    expect(outcomes(run)).toEqual([
+      'node1 success success success success success success skipped',
+      'node2 failure success skipped success success success failure'
+    ])
+    expect(run.jobs[1]?.steps[5]?.log).toContain('1 of 3 servers not up: web/node3 is MAINT for ')
+    expect(site.deployed).toEqual(['node1 in MAINT', 'node2 in MAINT'])
+    for (const node of ['node1', 'node2']) expect(await farm.status(node)).toBe('UP')
+    expect(failures()).toEqual([])
+  })
+
+  test('does not look at the fleet if check-fleet says so', async () => {
+    await farm.set('node3', 'drain')
+    const run = await deploy({ servers: '["node1"]', 'check-fleet': false })
+    expect(outcomes(run)).toEqual(['node1 success success skipped success success success skipped'])
+    expect(site.deployed).toEqual(['node1 in MAINT'])
+  })
+
+  test('looks, in every backend, only at the servers that it deploys to', async () => {
+    await farm.set('node3', 'drain')
+    const run = await deploy({ servers: '["node1"]', backend: '*' })
+    expect(outcomes(run)).toEqual(['node1 success success success success success success success'])
+    expect(run.jobs[0]?.steps[1]?.log).toContain('The server is up: 1 in web.')
   })
 
   test('stops at a server whose deploy command fails: the next one is never touched', async () => {
     site.failing = 'node2'
     const run = await deploy()
     expect(outcomes(run)).toEqual([
-      'node1 success success success success success',
-      'node2 failure success success failure skipped',
+      'node1 success success success success success success skipped',
+      'node2 failure success skipped success failure skipped skipped',
       'node3 cancelled'
     ])
     expect(site.deployed).toEqual(['node1 in MAINT', 'node2 in MAINT'])
@@ -159,8 +210,8 @@ describe('the reusable workflow', () => {
   test('leaves a server whose new version is not well to HAProxy, which sends it nobody until it is', async () => {
     site.broken = 'node1'
     const run = await deploy({ 'wait-timeout': '4s', restore: 'failure' })
-    expect(outcomes(run)[0]).toBe('node1 failure success success success failure')
-    expect(run.jobs[0]?.steps[3]?.log).toContain('up by itself once its health check passes')
+    expect(outcomes(run)[0]).toBe('node1 failure success success success success failure skipped')
+    expect(run.jobs[0]?.steps[4]?.log).toContain('up by itself once its health check passes')
     expect(run.jobs[0]?.posts[1]?.log).toContain('Leaving alone')
     expect(await farm.status('node1')).toBe('DOWN')
     expect(failures()).toEqual([])
@@ -174,8 +225,8 @@ describe('the reusable workflow', () => {
     site.startMs = 3_500
     const options = { 'wait-timeout': '4s', 'on-timeout': 'restore', restore: 'failure' }
     const run = await deploy(options)
-    expect(outcomes(run)[0]).toBe('node1 failure success success success failure')
-    expect(run.jobs[0]?.steps[3]?.log).toContain('What had changed was rolled back.')
+    expect(outcomes(run)[0]).toBe('node1 failure success success success success failure skipped')
+    expect(run.jobs[0]?.steps[4]?.log).toContain('What had changed was rolled back.')
     expect(run.jobs[0]?.posts[1]?.log).toContain('Leaving alone')
     expect(await farm.status('node1')).toBe('MAINT')
     expect(failures()).toEqual([])
@@ -184,24 +235,26 @@ describe('the reusable workflow', () => {
   test('warns where an old process may still serve, and deploys', async () => {
     const run = await deploy({ servers: '["node1"]', 'hard-stop-after': '' })
     expect(run.jobs.map(({ result }) => result)).toEqual(['success'])
-    expect(run.jobs[0]?.steps[1]?.log).toContain('Warning: Drained, but not proven safe to stop')
+    expect(run.jobs[0]?.steps[2]?.log).toContain('Warning: Drained, but not proven safe to stop')
     expect(site.deployed).toEqual(['node1 in MAINT'])
     expect(failures()).toEqual([])
   })
 
   test('changes nothing and runs no deploy command in a dry run', async () => {
     const run = await deploy({ 'dry-run': true })
-    expect(outcomes(run)).toEqual(
-      nodes.map((node) => `${node} success success success skipped success`)
-    )
+    expect(outcomes(run)).toEqual([
+      'node1 success success success success skipped success skipped',
+      'node2 success success skipped success skipped success skipped',
+      'node3 success success skipped success skipped success success'
+    ])
     expect(site.deployed).toEqual([])
     expect(failures()).toEqual([])
   })
 
   test('touches nothing where the guard refuses, which is given how many must serve', async () => {
     const run = await deploy({ servers: '["node1"]', 'min-up': '3', 'wait-timeout': '20s' })
-    expect(outcomes(run)).toEqual(['node1 failure success failure skipped skipped'])
-    expect(run.jobs[0]?.steps[1]?.log).toContain('needs 3')
+    expect(outcomes(run)).toEqual(['node1 failure success success failure skipped skipped skipped'])
+    expect(run.jobs[0]?.steps[2]?.log).toContain('needs 3')
   })
 
   test('runs where its caller says: on one label or on several', async () => {

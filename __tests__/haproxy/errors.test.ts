@@ -52,6 +52,7 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'not-up': { transient: false, declined: false },
   'bake-failed': { transient: false, declined: false },
   'not-baked': { transient: false, declined: false },
+  'not-all-up': { transient: false, declined: false },
   cancelled: { transient: false, declined: false }
 }
 /** Those whose advice depends on what was found, so that each place gives its own. */
@@ -62,6 +63,7 @@ const WITHOUT_ADVICE = [
   'not-drained',
   'not-up',
   'not-baked',
+  'not-all-up',
   'cancelled'
 ]
 const problems = Object.entries(RULES) as [Problem, Rule][]
@@ -117,7 +119,7 @@ describe('an error', () => {
     ['same-address', 'break their requests'],
     ['several-haproxies', 'an address of its own'],
     ['did-not-hold', 'dagent'],
-    ['changed-meanwhile', 'left alone'],
+    ['changed-meanwhile', 'who did it'],
     ['old-process', 'hard-stop-after'],
     ['proxy-refused', 'no_proxy'],
     ['unknown-server', 'case-sensitive']

@@ -183,7 +183,7 @@ describe('a failure of the network', () => {
   test('behind a deadline is a time-out, no matter what Node says, in the phase that it was in', () => {
     const { problem, message } = explain(failure('ECONNRESET'), 'reading the answer', 250)
     expect(problem).toBe('timed-out')
-    expect(message).toBe('Could not do it: no complete answer within 250 ms (reading the answer).')
+    expect(message).toBe('Could not do it: no complete answer within 0.25 s (reading the answer).')
   })
 
   test('while the answer is read has broken it off', () => {

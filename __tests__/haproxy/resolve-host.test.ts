@@ -111,7 +111,7 @@ describe('a look-up', () => {
     )
     expect([problem, message, transient]).toEqual([
       'timed-out',
-      'Could not do it: no complete answer within 100 ms (looking up the host).',
+      'Could not do it: no complete answer within 0.1 s (looking up the host).',
       true
     ])
   })

@@ -209,7 +209,7 @@ describe('the page of a real HAProxy', () => {
     const { problem, message } = await failureIn(page.look({ ...LIMITS, timeoutMs: 250 }, 'web'))
     expect([problem, message]).toEqual([
       'timed-out',
-      `Could not read the statistics page ${page.name}: no complete answer within 250 ms (waiting for the answer).`
+      `Could not read the statistics page ${page.name}: no complete answer within 0.25 s (waiting for the answer).`
     ])
   })
 
@@ -219,7 +219,7 @@ describe('the page of a real HAProxy', () => {
       page.ask('drain', 'web', ['a'], { ...LIMITS, timeoutMs: 250 })
     )
     expect(message).toBe(
-      `Could not ask ${page.name} for drain of web/a: no complete answer within 250 ms (waiting for the answer).`
+      `Could not ask ${page.name} for drain of web/a: no complete answer within 0.25 s (waiting for the answer).`
     )
   })
 

@@ -112,7 +112,7 @@ describe('a request to HAProxy', () => {
     const { problem, message } = await failureIn(fetchFrom(url(), { timeoutMs: 300 }))
     expect([problem, message]).toEqual([
       'timed-out',
-      'Could not do it: no complete answer within 300 ms (waiting for the answer).'
+      'Could not do it: no complete answer within 0.3 s (waiting for the answer).'
     ])
   })
 
@@ -120,7 +120,7 @@ describe('a request to HAProxy', () => {
     faultProxy.fault = () => ({ kind: 'stall-headers' })
     const { message } = await failureIn(fetchFrom(url(), { timeoutMs: 300 }))
     expect(message).toBe(
-      'Could not do it: no complete answer within 300 ms (waiting for the answer).'
+      'Could not do it: no complete answer within 0.3 s (waiting for the answer).'
     )
   })
 
@@ -129,7 +129,7 @@ describe('a request to HAProxy', () => {
     const { problem, message } = await failureIn(fetchFrom(url(), { timeoutMs: 300 }))
     expect([problem, message]).toEqual([
       'timed-out',
-      'Could not do it: no complete answer within 300 ms (reading the answer).'
+      'Could not do it: no complete answer within 0.3 s (reading the answer).'
     ])
   })
 

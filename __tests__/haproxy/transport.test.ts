@@ -150,7 +150,7 @@ describe('an answer', () => {
     )
     expect([problem, message]).toEqual([
       'timed-out',
-      'Could not do it: no complete answer within 300 ms (reading the answer).'
+      'Could not do it: no complete answer within 0.3 s (reading the answer).'
     ])
   })
 })
@@ -193,7 +193,7 @@ describe('a host', () => {
       const { problem, message } = await failureIn(fetchFrom(url, { timeoutMs: 300 }))
       expect([problem, message]).toEqual([
         'timed-out',
-        'Could not do it: no complete answer within 300 ms (connecting).'
+        'Could not do it: no complete answer within 0.3 s (connecting).'
       ])
     } finally {
       fillers.forEach((filler) => filler.destroy())
@@ -378,7 +378,7 @@ describe('TLS', () => {
     const settings = { ca: authority.cert, timeoutMs: 1_000 }
     expect(await problemAt(`https://127.0.0.1:${port}/`, settings)).toEqual([
       'timed-out',
-      'Could not do it: no complete answer within 1000 ms (waiting for the answer).'
+      'Could not do it: no complete answer within 1 s (waiting for the answer).'
     ])
   })
 
@@ -388,7 +388,7 @@ describe('TLS', () => {
     const { problem, message } = await failureIn(fetchFrom(url, { timeoutMs: 300 }))
     expect([problem, message]).toEqual([
       'timed-out',
-      'Could not do it: no complete answer within 300 ms (connecting).'
+      'Could not do it: no complete answer within 0.3 s (connecting).'
     ])
   })
 
@@ -564,7 +564,7 @@ describe('a proxy from the environment', () => {
       const { problem, message } = await failureIn(fetchFrom(url, { timeoutMs: 300 }))
       expect([problem, message]).toEqual([
         'timed-out',
-        'Could not do it: no complete answer within 300 ms (connecting through the proxy).'
+        'Could not do it: no complete answer within 0.3 s (connecting through the proxy).'
       ])
       await until(() => proxy.sockets[0]?.destroyed === true)
     }
@@ -587,7 +587,7 @@ describe('a proxy from the environment', () => {
     await startProxy({ to: port })
     const { message } = await failureIn(fetchFrom('http://haproxy.test/', { timeoutMs: 300 }))
     expect(message).toBe(
-      'Could not do it: no complete answer within 300 ms (waiting for the answer).'
+      'Could not do it: no complete answer within 0.3 s (waiting for the answer).'
     )
   })
 })

@@ -345,13 +345,11 @@ function wrongState(
   after: Truth,
   held: HeldConnection | undefined
 ): string[] {
-  const now = /Now s\d+\/s\d+a on \S+ is (rolled back, )?(not known to be [\w ]+|[^.(]*)/.exec(
-    lastLine
-  )
-  const rolledBack = now?.[1] !== undefined || lastLine.includes('What had changed was rolled back')
-  const said = now?.[2]
+  const now = /Now s\d+\/s\d+a on \S+ is ([^.(]*)(\(rolled back\))?/.exec(lastLine)
+  const rolledBack = now?.[2] !== undefined || lastLine.includes('What had changed was rolled back')
+  const said = now?.[1]?.trim()
   const untouched = lastLine.includes('Nothing was changed')
-  const unknown = said?.startsWith('not known') === true
+  const unknown = said?.startsWith('in an unknown state') === true
   const complaints: string[] = []
   if (said === undefined && !untouched) complaints.push('it says nothing of the state')
   if (untouched && unknown) complaints.push('nothing was changed, yet that is not known')

@@ -126,9 +126,9 @@ describe('through a proxy', () => {
   })
 
   test.each<[string, Fault, RegExp]>([
-    ['stalls in the body', { kind: 'stall-body' }, /no complete answer within 500 ms \(reading/],
+    ['stalls in the body', { kind: 'stall-body' }, /no complete answer within 0.5 s \(reading/],
     ['is cut in the body', { kind: 'truncate' }, /the answer broke off/],
-    ['never comes', { kind: 'silence' }, /no complete answer within 500 ms \(waiting for/]
+    ['never comes', { kind: 'silence' }, /no complete answer within 0.5 s \(waiting for/]
   ])('an answer that %s ends the run', async (_, fault, message) => {
     faultProxy.fault = () => fault
     const result = await run({ http_proxy: proxy.url }, { action: 'drain' })
@@ -177,7 +177,7 @@ describe('a proxy that', () => {
       { say: 'HTTP/1.1 200 OK\r\n\r\n<html>Log in</html>' },
       /the proxy did not answer as one that connects|the proxy did not connect/
     ],
-    ['passes nothing on', 'swallow', /no complete answer within 500 ms/]
+    ['passes nothing on', 'swallow', /no complete answer within 0.5 s/]
   ]
 
   test.each(manners)('%s: http', async (_, manner, message) => {

@@ -100,7 +100,7 @@ describe('a server in maint', () => {
     expect(await bring(await one())).toEqual(UP)
     expect(first.changes).toEqual(['ready web/a'])
     expect(said('notice')).toEqual([
-      'notice: web/a on P1 has no health check: HAProxy sends it traffic without knowing whether it is well.'
+      'notice: web/a on P1 has no health check: HAProxy sends it traffic without knowing whether it is healthy.'
     ])
   })
 
@@ -143,7 +143,7 @@ describe('a server in drain', () => {
     expect(await bring(await one())).toEqual(UP)
     expect(first.changes).toEqual(['start web/a'])
     expect(said('notice')).toEqual([
-      'notice: web/a on P1 comes back without a fresh check: no other server of web serves, and without it nobody would be left for its pinned clients.'
+      'notice: web/a on P1 comes back without a fresh check: no other server of web serves, so its pinned clients would have nowhere to go.'
     ])
   })
 })
@@ -225,7 +225,7 @@ describe('a server that follows another', () => {
     expect(await bring(await one({ targets: ['web/f'] }))).toEqual(UP)
     expect(first.changes).toEqual(['ready web/f'])
     expect(said('notice')).toEqual([
-      "notice: web/f on P1 follows web/b (track): this step did not have that server's health checked anew."
+      "notice: web/f on P1 follows web/b (track): this step did not have that server's health checked again."
     ])
   })
 

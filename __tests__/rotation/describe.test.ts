@@ -92,14 +92,14 @@ describe('states', () => {
     const one = await target({ scur: '4' })
     one.requested('drain', 0)
     expect(states([one])).toBe(
-      'web/a on P1 is not known to be drain (last seen UP with 4 sessions)'
+      'web/a on P1 is in an unknown state (asked for drain, last seen UP with 4 sessions)'
     )
   })
 
   test('that are not known and were not asked for are said to be not known to be as before', async () => {
     const one = await target()
     one.invalidate()
-    expect(states([one])).toBe('web/a on P1 is not known to be as before (last seen UP)')
+    expect(states([one])).toBe('web/a on P1 is in an unknown state (last seen UP)')
   })
 
   test.each([
@@ -107,8 +107,8 @@ describe('states', () => {
     ['maint', 'NOLB', false, 'web/a on P1 is NOLB, asked for maint'],
     ['ready', 'DOWN', false, 'web/a on P1 is DOWN, asked for ready'],
     ['drain', 'DRAIN', false, 'web/a on P1 is DRAIN'],
-    ['drain', 'DOWN', true, 'web/a on P1 is rolled back, DOWN'],
-    ['drain', 'UP', true, 'web/a on P1 is rolled back, UP']
+    ['drain', 'DOWN', true, 'web/a on P1 is DOWN (rolled back)'],
+    ['drain', 'UP', true, 'web/a on P1 is UP (rolled back)']
   ] as const)(
     'of which %s was asked and %s is shown say what that hides (rolled back: %s)',
     async (state, status, rolledBack, expected) => {
@@ -139,7 +139,7 @@ describe('states', () => {
     const one = await target()
     one.requested('ready', 0)
     one.rolledBack()
-    expect(states([one])).toBe('web/a on P1 is not known to be ready (last seen UP)')
+    expect(states([one])).toBe('web/a on P1 is in an unknown state (asked for ready, last seen UP)')
   })
 })
 

@@ -77,7 +77,7 @@ describe('a state that others have changed', () => {
       'web/a on P1 was asked for drain and is UP with 2 sessions. HAProxy was not reloaded, so somebody else changed it. ' +
         'What had changed was rolled back. Changed meanwhile, and left alone: web/a on P1.'
     ])
-    expect(advice).toContain('What others changed was left alone.')
+    expect(advice).toContain('Find out who did it')
     expect(first.changes).toEqual(['drain web/a, web/b', 'start web/b'])
     expect(second.changes).toEqual(['drain web/a', 'start web/a'])
     expect([said('warning'), waited]).toEqual([[], 1_000])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { formatDuration, parseDuration } from '../../src/rotation/duration.ts'
+import { formatAge, formatDuration, parseDuration } from '../../src/rotation/duration.ts'
 
 describe('a duration', () => {
   test.each([
@@ -112,4 +112,27 @@ describe('milliseconds', () => {
       expect(formatDuration(parseDuration(text) ?? NaN)).toBe(text)
     }
   )
+})
+
+describe('ages', () => {
+  test.each([
+    [0, '0s'],
+    [1, '1s'],
+    [59, '59s'],
+    [60, '1m'],
+    [61, '1m1s'],
+    [3_599, '59m59s'],
+    [3_600, '1h'],
+    [3_659, '1h'],
+    [7_800, '2h10m'],
+    [7_859, '2h10m'],
+    [86_399, '23h59m'],
+    [86_400, '1d'],
+    [86_459, '1d'],
+    [89_999, '1d'],
+    [273_600, '3d4h'],
+    [31_536_000, '365d']
+  ])('of %d seconds are written %s, to two units', (seconds, text) => {
+    expect(formatAge(seconds)).toBe(text)
+  })
 })

@@ -132,6 +132,68 @@ describe.each(WAYS)('servers, %s,', (_, withOthers) => {
   })
 })
 
+describe('every server', () => {
+  test('of one backend is found, narrowed to it, with one look', async () => {
+    expect(await found({ servers: 'every' })).toEqual(['web/node1 on P1', 'web/node2 on P1'])
+    expect(first.requests).toEqual(['GET /admin;csv;scope=web'])
+  })
+
+  test('of several backends is found in each of them, with a look at each', async () => {
+    expect(await found({ backends: ['web', 'all'], servers: 'every' })).toEqual([
+      'web/node1 on P1',
+      'web/node2 on P1',
+      'all/node4 on P1'
+    ])
+    expect(first.requests).toHaveLength(2)
+  })
+
+  test('of every backend is found with one look at everything, each in its own backend', async () => {
+    const { backends } = await look({ backends: 'every', servers: 'every' })
+    expect(backends.map(({ name, servers }) => [name, ...servers.map((one) => one.name)])).toEqual([
+      ['web', 'node1', 'node2'],
+      ['web-api', 'node1', 'node3'],
+      ['all', 'node4']
+    ])
+    expect(targetsOf(backends)).toHaveLength(5)
+    expect(first.requests).toEqual(['GET /admin;csv'])
+  })
+
+  test('is found on every HAProxy', async () => {
+    const pages = [first.page, second.page]
+    expect(await found({ pages, backends: ['all'], servers: 'every' })).toEqual([
+      'all/node4 on P1',
+      'all/node4 on P2'
+    ])
+  })
+
+  test.each<[string, Partial<Wanted>, string, string]>([
+    [
+      'a backend without a server',
+      { backends: ['web', 'empty'] },
+      'unknown-server',
+      'The backend empty on P1 has no server at all.'
+    ],
+    [
+      'a backend that is not there',
+      { backends: ['wbe'] },
+      'unknown-backend',
+      'The statistics page P1 shows no backend wbe; there are the backends web, web-api, all, empty.'
+    ]
+  ])('is missed in %s', async (_, wanted, problem, message) => {
+    const [seen, said] = await missed({ ...wanted, servers: 'every' })
+    expect([seen, said.startsWith(message)]).toEqual([problem, true])
+  })
+
+  test('is missed on a page without servers, which is no wrong name', async () => {
+    show(proxy('empty', 'BACKEND'))
+    const failure = await failureIn(look({ backends: 'every', servers: 'every' }))
+    expect(stage.short(failure.message)).toBe('The statistics page P1 shows no server at all.')
+    expect(failure.advice).toBe(
+      'Is this the right page, and does no `stats scope` hide its backends?'
+    )
+  })
+})
+
 describe('a look', () => {
   test('at one backend costs one request, narrowed to it', async () => {
     await look({ servers: ['node1', 'node2'] })

@@ -115,3 +115,16 @@ test('targets with a status that nobody knows are refused, also for a mere look'
     refuseUnknownStatus(all.slice(1, 2))
   }).not.toThrow()
 })
+
+test('of many statuses that HAProxy is not known to write 20 are named', async () => {
+  const rows = (amount: number): Record<string, Row> =>
+    Object.fromEntries(Array.from({ length: amount }, (_, index) => [`s${index}`, { status: '?' }]))
+  const refusal = async (amount: number): Promise<string> => {
+    const all = await targets(rows(amount))
+    return failureOf(() => {
+      refuseUnknownStatus(all)
+    }).message
+  }
+  expect(await refusal(20)).toMatch(/; web\/s19 on \S+ has "\?"\.$/)
+  expect(await refusal(22)).toMatch(/; web\/s19 on \S+ has "\?" and 2 more\.$/)
+})

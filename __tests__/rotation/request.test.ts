@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { AdminState, Server } from '../../src/haproxy/server.ts'
+import { type AdminState, isOut, type Server } from '../../src/haproxy/server.ts'
 import { targetsOf } from '../../src/rotation/backend.ts'
 import {
   forEachBackend,
-  isOut,
   lookAgain,
   refuseIfNotHeld,
   refuseIfOnlyHere,

@@ -370,7 +370,7 @@ describe('a server to which short requests keep coming', () => {
     await take(await one())
     expect(waited()).toBeGreaterThanOrEqual(5_950)
     expect(keepComing()).toEqual([
-      'info: New sessions keep coming to web/a on P1, so it is not drained although none shows now.'
+      'info: New sessions keep coming to web/a on P1, so it is not drained, even though none is open right now.'
     ])
   })
 

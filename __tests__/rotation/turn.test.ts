@@ -102,7 +102,7 @@ describe('a turn', () => {
     expect(statusesIn(await turn())).toEqual(['DRAIN'])
     expect(asked).toEqual(['drain a'])
     expect(stage.short(waitLines()[0] ?? '')).toBe(
-      'info: Waiting for a turn, for up to 1m: Without a the backend web on P1 would have 1 serving server (c), and needs 2 (all others); not counted: b (MAINT for 1m).'
+      'info: Waiting for a turn for up to 1m. Without a the backend web on P1 would have 1 serving server (c), and needs 2 (all others); not counted: b (MAINT for 1m).'
     )
     expect(waitLines()).toHaveLength(1)
   })
@@ -136,7 +136,7 @@ describe('a turn', () => {
     stage.at(10_000, () => (page.before = () => 'reset'))
     const { message, advice } = await failure()
     expect(message).toMatch(/^No turn within 1m: Could not read the statistics page /)
-    expect(advice).toContain('Something closed the connection')
+    expect(advice).toContain('the URL must begin with https://')
   })
 
   test('is given up when the run is cancelled', async () => {
@@ -172,7 +172,9 @@ describe('of two runs that claim at the same moment', () => {
     stage.at(5_000, () => page.server('a').set({ drain: false }, 0))
     const mine = await turn({ targets: ['web/b'] })
     expect([mine.isClaimed, asked]).toEqual([true, ['drain b', 'start b', 'drain b']])
-    expect(stage.lines).toContain('info: Another run was first, and this one has withdrawn.')
+    expect(stage.lines).toContain(
+      'info: Another run claimed a server first, so this one withdrew and waits again.'
+    )
     expect(claims).toHaveLength(2)
   })
 

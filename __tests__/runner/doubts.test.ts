@@ -54,7 +54,7 @@ describe('what is not proven is explained:', () => {
   test('an agent check', () => {
     const { targets } = backendSeen([{ svname: 'a' }, { svname: 'b' }], first)
     expect(explainDoubt({ kind: 'agent check', targets })).toBe(
-      'An agent check may bring web/a, web/b on http://lb1/admin back: ask for dagent before, and for eagent after the return.'
+      'An agent check may bring web/a, web/b on http://lb1/admin back: run action: dagent before this step, and action: eagent once the server is back.'
     )
   })
 
@@ -73,13 +73,13 @@ describe('what is not proven is explained:', () => {
 
   test('too few that serve', () => {
     expect(explainDoubt({ kind: 'too few serve', backends: ['web on A', 'api on B'] })).toBe(
-      'Fewer other servers serve now than needs: bring another one back in web on A, api on B.'
+      'Fewer other servers are up now than min-up asks for: bring another one back in web on A, api on B.'
     )
   })
 
   test('sessions that are allowed', () => {
     expect(explainDoubt({ kind: 'max sessions' })).toBe(
-      'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.'
+      'Sessions may remain, because max-sessions allows them; set it to 0 for proof.'
     )
   })
 })

@@ -76,6 +76,7 @@ describe('inputs', () => {
       backends: ['web'],
       servers: ['node1'],
       action: 'drain',
+      expect: undefined,
       wait: true,
       waitOptions: { timeoutMs: 300_000, pollMs: 1_000, settleMs: 1_000 },
       maxSessions: 0,
@@ -168,6 +169,7 @@ describe('inputs', () => {
       backend: 'we$b',
       server: '*',
       action: 'stop',
+      expect: 'down',
       wait: 'yes',
       'wait-timeout': '5',
       'poll-interval': '1d',
@@ -193,6 +195,8 @@ describe('inputs', () => {
       'backend',
       'server',
       'action',
+      'expect',
+      'expect',
       'wait',
       'wait-timeout',
       'poll-interval',
@@ -293,6 +297,9 @@ describe('a list of names', () => {
   })
 })
 
+const ALL =
+  'ready, drain, maint, status, shutdown, ehlth, dhlth, hrunn, hnolb, hdown, eagent, dagent, arunn, adown'
+
 describe('the backend *', () => {
   test('is every backend', () => {
     expect(read({ backend: '*' }).backends).toBe('every')
@@ -309,18 +316,58 @@ describe('the backend *', () => {
       `backend: "${backend}" is not a name; HAProxy allows letters, digits and _ . : - only.`
     ])
   })
+})
 
-  test('is none for servers', () => {
-    expect(problems({ server: '*' })).toEqual([
-      'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one.'
+describe('the server *', () => {
+  test.each(['web', '*', 'web api'])('is every server of the backend %s for status', (backend) => {
+    expect(read({ backend, server: '*', action: 'status' }).servers).toBe('every')
+  })
+
+  test.each(ALL.split(', ').filter((action) => action !== 'status'))(
+    'is no server for %s',
+    (action) => {
+      expect(problems({ server: '*', action })).toEqual([
+        'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one; only action: status takes "*".'
+      ])
+    }
+  )
+
+  test.each(['* a', 'a,*', '["*", "a"]'])('cannot stand beside another: %j', (server) => {
+    expect(problems({ server, action: 'status' })).toEqual([
+      'server: "*" means every server of the backend and stands alone.'
+    ])
+  })
+
+  test.each(['node*', '**'])('is no pattern: %j', (server) => {
+    expect(problems({ server, action: 'status' })).toEqual([
+      `server: "${server}" is not a name; HAProxy allows letters, digits and _ . : - only.`
     ])
   })
 })
 
-describe('the action', () => {
-  const ALL =
-    'ready, drain, maint, status, shutdown, ehlth, dhlth, hrunn, hnolb, hdown, eagent, dagent, arunn, adown'
+describe('the expectation', () => {
+  test('may be up, or nothing, for status', () => {
+    expect(read({ action: 'status', expect: 'up' }).expect).toBe('up')
+    expect(read({ action: 'status', expect: '' }).expect).toBeUndefined()
+  })
 
+  test.each(['down', 'UP', 'ready', 'up down', 'true'])('cannot be %j', (text) => {
+    expect(problems({ action: 'status', expect: text })).toEqual([
+      `expect: "${text}" cannot be expected; the only word for it is up.`
+    ])
+  })
+
+  test.each(ALL.split(', ').filter((action) => action !== 'status'))(
+    'cannot go with %s',
+    (action) => {
+      expect(problems({ action, expect: 'up' })).toEqual([
+        'expect: only action: status can expect anything of the servers.'
+      ])
+    }
+  )
+})
+
+describe('the action', () => {
   test.each(ALL.split(', '))('may be %s', (action) => {
     expect(read({ action }).action).toBe(action)
   })
@@ -456,7 +503,7 @@ describe('min-up', () => {
 
   test.each(['100%', '101%', '999%'])('cannot be %j, which never holds', (text) => {
     expect(problems({ 'min-up': text })).toEqual([
-      `min-up: "${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+      `min-up: "${text}" can never be met, because the server being taken out is one of them. For every other server, write all.`
     ])
   })
 })

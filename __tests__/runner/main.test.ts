@@ -143,7 +143,7 @@ describe('a wait until up', () => {
       'web/a on LB1 is no check (0ms elapsed, 5m left).'
     ])
     expect(result.log.at(-2)).toBe(
-      'Notice: web/a on LB1 has no health check: HAProxy sends it traffic without knowing whether it is well.'
+      'Notice: web/a on LB1 has no health check: HAProxy sends it traffic without knowing whether it is healthy.'
     )
   })
 
@@ -226,7 +226,7 @@ describe('bad inputs', () => {
       {
         level: 'error',
         message:
-          'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one.'
+          'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one; only action: status takes "*".'
       },
       { level: 'error', message: 'wait: "hm" is neither true nor false.' },
       { level: 'error', message: 'Nothing was changed: please correct server, wait.' }

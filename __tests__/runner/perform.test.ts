@@ -238,15 +238,30 @@ test.each([
   )
   const { log } = await runMain(inputsFor([lb], { action }))
   expect(log.filter((line) => line.startsWith('Notice: '))).toEqual(
-    Array(times).fill('Notice: On the same host, on another port: web/b on LB1 (UP).')
+    Array(times).fill(
+      'Notice: Also on the same host, on another port: web/b on LB1 (UP). Is one of them the same application?'
+    )
   )
 })
 
 describe('a dry run', () => {
+  test('of a take-out that would wait for its turn says so', async () => {
+    const lb = await start(server('a'), server('b', MAINT), server('c'))
+    const given = { action: 'maint', 'dry-run': 'true', 'min-up': 'all', 'min-up-timeout': '30m' }
+    const { exitCode, lastLine } = await runMain(inputsFor([lb], given))
+    expect(exitCode).toBe(0)
+    expect(lastLine).toContain(
+      'A real run would wait for its turn for up to 30m, and then put web/a on'
+    )
+    const never = await runMain(inputsFor([lb], { ...given, 'min-up': '3' }))
+    expect(never.lastLine).toContain('and needs 3')
+    expect(lb.posts).toEqual(['b=web&action=ready'])
+  })
+
   test.each<[string, ImitatedOptions, Given, string]>([
-    ['drain', {}, {}, 'ask for drain of web/a on LB1'],
-    ['maint', DRAIN, {}, 'ask for maint of web/a on LB1'],
-    ['maint', MAINT, {}, 'find nothing to change'],
+    ['drain', {}, {}, 'put web/a on LB1 into drain'],
+    ['maint', DRAIN, {}, 'put web/a on LB1 into maint'],
+    ['maint', MAINT, {}, 'change nothing'],
     ['ready', MAINT, {}, 'bring web/a on LB1 back with a fresh health check'],
     ['ready', DRAIN, {}, 'bring web/a on LB1 back with a fresh health check'],
     ['ready', MAINT, { wait: 'false' }, 'bring web/a on LB1 back with a fresh health check'],
@@ -258,9 +273,9 @@ describe('a dry run', () => {
       {},
       'make web/a on LB1 ready, for HAProxy to bring up once its health check passes'
     ],
-    ['ready', {}, {}, 'find nothing to change'],
-    ['shutdown', {}, {}, 'ask for shutdown of web/a on LB1'],
-    ['dhlth', {}, {}, 'ask for dhlth of web/a on LB1']
+    ['ready', {}, {}, 'change nothing'],
+    ['shutdown', {}, {}, 'request shutdown for web/a on LB1'],
+    ['dhlth', {}, {}, 'request dhlth for web/a on LB1']
   ])('of %s for %j with %j says what a real run would do', async (action, a, more, plan) => {
     const lb = await start(server('a', a), server('b'))
     const status = lb.server('a').status()

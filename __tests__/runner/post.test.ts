@@ -149,7 +149,7 @@ describe('the way back', () => {
     const long = await afterMain([lb], { action: 'maint', 'wait-timeout': '3s' }, running)
     expect(errors(long)).toEqual([
       'Not released within 3s: web/a on LB1 is DOWN, and a health check of it is running. ' +
-        'Not known to be restored: look at the statistics page and, where nobody has changed it since, choose READY for web/a on LB1.'
+        'May not have been restored: check the statistics page and, unless somebody has changed them since, choose READY for web/a on LB1.'
     ])
   })
 
@@ -291,7 +291,7 @@ describe('what goes wrong', () => {
   const DENIED =
     'HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out.'
   const byHand = (names: string, state = 'READY'): string =>
-    `Not known to be restored: look at the statistics page and, where nobody has changed it since, choose ${state} for ${names}.`
+    `May not have been restored: check the statistics page and, unless somebody has changed them since, choose ${state} for ${names}.`
   let first: ImitatedPage
   let second: ImitatedPage
   beforeEach(async () => {

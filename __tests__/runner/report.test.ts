@@ -91,7 +91,7 @@ describe('the last line of a green step says what was achieved:', () => {
       'up from the beginning',
       {},
       ready,
-      'Back and taking traffic: web/a on LB1 is UP, as before, waited 1s. Taken as found, without a fresh check: web/a on LB1.'
+      'Back and taking traffic: web/a on LB1 is UP, as before, waited 1s. Already up, so not checked again: web/a on LB1.'
     ],
     [
       'up without a check',
@@ -123,7 +123,7 @@ describe('the last line of a green step says what was achieved:', () => {
       'a dry run',
       BUSY,
       { ...drain, 'dry-run': 'true' },
-      'Dry run, nothing was changed: web/a on LB1 is UP with 1 session. A real run would ask for drain of web/a on LB1.'
+      'Dry run, nothing was changed: web/a on LB1 is UP with 1 session. A real run would put web/a on LB1 into drain.'
     ]
   ])('%s', async (_, a, given, expected) => {
     const result = await step(a, given)
@@ -164,7 +164,7 @@ describe('the last line of a green step says what was achieved:', () => {
     const lb = await start(server('a', MAINT), server('b'), server('c'))
     const { lastLine } = await runMain(inputsFor([lb], { ...ready, server: 'a b' }))
     expect(lastLine).toBe(
-      'Back and taking traffic: web/a, web/b on LB1 are UP, waited 1.2s. Taken as found, without a fresh check: web/b on LB1.'
+      'Back and taking traffic: web/a, web/b on LB1 are UP, waited 1.2s. Already up, so not checked again: web/b on LB1.'
     )
   })
 })
@@ -215,7 +215,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         maint,
         [],
         () => undefined,
-        `${DOUBTFUL}, waited 1s. An agent check may bring web/a on LB1 back: ask for dagent before, and for eagent after the return.`
+        `${DOUBTFUL}, waited 1s. An agent check may bring web/a on LB1 back: run action: dagent before this step, and action: eagent once the server is back.`
       ],
       [
         'another server at its address is to be ignored',
@@ -242,7 +242,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         (lb) => {
           lb.at(6, () => (lb.server('b').cells = { status: 'DOWN' }))
         },
-        `${DOUBTFUL}, waited 1s. Fewer other servers serve now than needs: bring another one back in web on LB1.`
+        `${DOUBTFUL}, waited 1s. Fewer other servers are up now than min-up asks for: bring another one back in web on LB1.`
       ],
       [
         'sessions may be left',
@@ -250,7 +250,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         { ...maint, 'max-sessions': '1' },
         [],
         () => undefined,
-        `${DOUBTFUL} with 1 session, waited 1s. Sessions may be left, because max-sessions allows them: leave it at 0 to have none.`
+        `${DOUBTFUL} with 1 session, waited 1s. Sessions may remain, because max-sessions allows them; set it to 0 for proof.`
       ],
       [
         'more than one thing, in drain',
@@ -260,7 +260,7 @@ describe('the last line of a green step warns of what is not proven:', () => {
         young,
         'Drained: web/a on LB1 is DRAIN with 1 session, waited 1s. Pinned clients may come back; maint keeps them away. ' +
           'HAProxy was started less than an hour ago (1m30s at LB1), and a process from before may still hold requests: ' +
-          'set `hard-stop-after` in haproxy.cfg and give the same value as the input hard-stop-after. Sessions may be left, because max-sessions allows them: leave it at 0 to have none.'
+          'set `hard-stop-after` in haproxy.cfg and give the same value as the input hard-stop-after. Sessions may remain, because max-sessions allows them; set it to 0 for proof.'
       ],
       [
         'it is not drained, and the step is to go on',
@@ -342,7 +342,7 @@ describe('the last line of a red step says what is so now, what to do and what t
       'rolled back',
       BUSY,
       { ...drain, restore: 'always', 'on-timeout': 'restore', ...short },
-      `${left} What had changed was rolled back. Now web/a on LB1 is rolled back, UP with 1 session. ${pinned} ${ways}`
+      `${left} What had changed was rolled back. Now web/a on LB1 is UP with 1 session (rolled back). ${pinned} ${ways}`
     ]
   ])('%s', async (_, a, given, expected) => {
     const result = await step(a, given)
@@ -426,7 +426,7 @@ describe('the last line of a red step says what is so now, what to do and what t
       lb.at(4, () => (lb.server('a').cells = { check_status: '* L7OK' }))
     })
     expect(result.lastLine).toMatch(
-      / What had changed was rolled back\. Now web\/a on LB1 is rolled /
+      / What had changed was rolled back\. Now web\/a on LB1 is DOWN \(rolled back\)\. /
     )
     expect(result.lastLine).not.toContain('stays in drain')
   })
@@ -458,7 +458,7 @@ describe('the last line of a red step says what is so now, what to do and what t
       lb.before = (request, number) =>
         number > 4 && !request.startsWith('POST') ? 'reset' : undefined
     })
-    expect(result.lastLine).toContain('not known to be ')
+    expect(result.lastLine).toContain('in an unknown state ')
     expect(result.lastLine).not.toMatch(/stays? in drain/)
   })
 
@@ -478,7 +478,9 @@ describe('the last line of a red step says what is so now, what to do and what t
         number > 2 ? (request.startsWith('POST') ? 'done-reset' : 'reset') : undefined
     })
     expect(result.lastLine).toMatch(/^Not everything could be rolled back: .*perhaps UP/)
-    expect(result.lastLine).toContain('Now web/a on LB1 is not known to be drain (last seen UP).')
+    expect(result.lastLine).toContain(
+      'Now web/a on LB1 is in an unknown state (asked for drain, last seen UP).'
+    )
   })
 
   test('another hand', async () => {
@@ -488,7 +490,7 @@ describe('the last line of a red step says what is so now, what to do and what t
     expect(result.lastLine).toBe(
       'web/a on LB1 was asked for drain and is UP with 1 session. HAProxy was not reloaded, so somebody else changed it. ' +
         'Changed meanwhile, and left alone: web/a on LB1. Now web/a on LB1 is UP with 1 session. ' +
-        'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.'
+        'Find out who did it (a person, another job, an agent check, a controller), then run this step again.'
     )
   })
 

@@ -29,7 +29,8 @@ describe('the title', () => {
     [{ kind: 'drained', proof: proven }, '✅ web/a: drained'],
     [{ kind: 'drained', proof: doubtful }, '⚠️ web/a: drained, not proven safe to stop'],
     [{ kind: 'not drained' }, '⚠️ web/a: not drained'],
-    [{ kind: 'up' }, '✅ web/a: up']
+    [{ kind: 'up' }, '✅ web/a: up'],
+    [{ kind: 'all up' }, '✅ web/a: up']
   ])('of %j is %s', (outcome, expected) => {
     expect(titleOf(outcome, targets)).toBe(expected)
   })
@@ -45,6 +46,16 @@ describe('the title', () => {
     ['DENY', '❌ web/a: failed']
   ])('of a failure of the problem %s is %s', (problem, expected) => {
     expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
+  })
+
+  test('of a fleet that is not all up names those that are not', () => {
+    const fleet = backendSeen([
+      { svname: 'a' },
+      { svname: 'b', status: 'DRAIN' },
+      { svname: 'c', weight: '0' }
+    ])
+    const error = new HaproxyError('not-all-up', 'No.')
+    expect(titleOfFailure(error, fleet.targets)).toBe('❌ web/b, web/c: not up')
   })
 
   test('of a failure of another kind says that it failed', () => {
@@ -84,6 +95,7 @@ describe('the summary', () => {
       title: 'Title',
       sentence: 'Sentence.',
       targets,
+      isLook: false,
       waitedMs: 2_500,
       samples: [],
       facts: [],
@@ -125,11 +137,39 @@ describe('the summary', () => {
     expect(summary).toContain(row('http://lb/admin', 'web', 'a', 'UP', 'MAINT', '0', '2.5s'))
   })
 
+  test('of a look has no before and after, but the state of every server, with the reason', async () => {
+    const fleet = backendSeen([
+      { svname: 'a', status: 'DRAIN', lastchg: '60', scur: '2' },
+      { svname: 'b' }
+    ])
+    const { summary } = await written({ targets: fleet.targets, isLook: true })
+    expect(summary).toBe(
+      '<h3>Title</h3>\n<p>Sentence.</p>\n<table><tr><th>HAProxy</th><th>Backend</th><th>Server</th><th>State</th><th>Sessions</th></tr>' +
+        row('http://lb/admin', 'web', 'a', 'DRAIN for 1m at most', '2') +
+        row('http://lb/admin', 'web', 'b', 'UP', '0') +
+        '</table>\n'
+    )
+  })
+
   test('ends with its table where nothing was proven and nothing waited for', async () => {
     const { summary } = await written()
     expect(summary).toBe(
       `<h3>Title</h3>\n<p>Sentence.</p>\n${table(row('http://lb/admin', 'web', 'a', 'UP', 'UP', '0', '2.5s'))}`
     )
+  })
+
+  test('has a row for 50 servers, and counts the others', async () => {
+    const fleet = (...statuses: readonly string[]): readonly Target[] =>
+      backendSeen(statuses.map((status, index) => ({ svname: `s${index}`, status }))).targets
+    const rows = (text: string): number => text.split('<tr><td>').length - 1
+    const up = Array.from({ length: 50 }, () => 'UP')
+    const exact = (await written({ targets: fleet(...up) })).summary
+    expect([rows(exact), exact.includes('more')]).toEqual([50, false])
+    const more = (await written({ targets: fleet(...up, 'UP') })).summary
+    expect(rows(more)).toBe(50)
+    expect(more).toMatch(/<\/table>\n<p>and 1 more, all up<\/p>\n$/)
+    const trouble = (await written({ targets: fleet(...up, 'UP', 'DOWN') })).summary
+    expect(trouble).toMatch(/<\/table>\n<p>and 2 more: 2 in web \(1 not up\)<\/p>\n$/)
   })
 
   test('holds no markup of what others say', async () => {
@@ -173,6 +213,7 @@ describe('the summary', () => {
         title: '',
         sentence: '',
         targets,
+        isLook: false,
         waitedMs: 0,
         samples: [],
         facts: []

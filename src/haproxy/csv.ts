@@ -4,7 +4,7 @@ import { HaproxyError } from './errors.ts'
 import { parseAddress, type Server, statusWord } from './server.ts'
 
 /** What a row of the page is about. Column `type`: 0 frontend, 1 backend, 2 server, 3 listener. */
-export type RowKind = 'frontend' | 'backend' | 'server' | 'listener'
+type RowKind = 'frontend' | 'backend' | 'server' | 'listener'
 
 /** One look at a statistics page. */
 export interface Snapshot {

@@ -9,9 +9,8 @@ const ADVICE = {
   'host-not-found':
     'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
   refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
-  unreachable: 'There is no route from here to that address; check the network and its firewall.',
-  reset:
-    'Something closed the connection; if the port speaks TLS, the URL must begin with https://, and if it does not, with http://.',
+  unreachable: 'Check the network and its firewall.',
+  reset: 'If the port speaks TLS, the URL must begin with https://; if it does not, with http://.',
   'timed-out':
     'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
   'tls-unknown-issuer': '',
@@ -19,11 +18,12 @@ const ADVICE = {
   'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
   'tls-client-certificate':
     'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-  'tls-not-spoken': 'The port does not speak TLS; the URL should probably begin with http://.',
+  'tls-not-spoken': 'The URL should probably begin with http://.',
   'tls-failed': 'Check the certificates, and that the port speaks TLS.',
   'proxy-refused':
     'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
-  'not-http': 'What answers there does not speak HTTP; check the address and port.',
+  'not-http':
+    'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
   // What answered
   unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
   forbidden:
@@ -35,7 +35,7 @@ const ADVICE = {
   'unexpected-status': 'Is this the URL of a HAProxy statistics page?',
   'not-csv':
     'Is this the URL of a HAProxy statistics page? It must be the `stats uri` of haproxy.cfg, reached without a login page in between.',
-  truncated: 'The answer broke off; something between here and HAProxy closed the connection.',
+  truncated: 'Something between here and HAProxy closed the connection.',
   oversized: 'Is this the URL of a HAProxy statistics page?',
   malformed:
     'The statistics page is not as HAProxy writes it; something in between may have changed it.',
@@ -64,13 +64,14 @@ const ADVICE = {
   'did-not-hold':
     'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
   'changed-meanwhile':
-    'What others changed was left alone. Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
+    'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
   'not-drained': '',
   'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
   'not-up': '',
   'bake-failed':
     'Look at what the application answers, and at its log, before it is brought back again.',
   'not-baked': '',
+  'not-all-up': '',
   cancelled: ''
 } as const satisfies Record<string, string>
 
@@ -87,7 +88,7 @@ const TRANSIENT: ReadonlySet<Problem> = new Set([
 ])
 
 /** More about an error than its problem. */
-export interface Circumstances {
+interface Circumstances {
   /** What to do about it, where the problem's own advice does not fit. */
   readonly advice?: string
   readonly cause?: unknown

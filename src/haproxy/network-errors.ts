@@ -78,7 +78,7 @@ export function explainFailure(error: unknown, failure: Failure): HaproxyError {
       ...(code === 'EAI_AGAIN' && { transient: true })
     })
   if (timedOutMs !== undefined) {
-    return seen('timed-out', `no complete answer within ${timedOutMs} ms (${phase})`)
+    return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`)
   }
   const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1]
   if (refusal !== undefined) {

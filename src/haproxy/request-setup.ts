@@ -122,8 +122,8 @@ function alwaysAt(address: string): LookupFunction {
 }
 
 /**
- * Node 24 compares no IPv6 address with a certificate as it should: it passes it through IDNA first, which
- * leaves nothing of it (measured, 24.19).
+ * Node 24.19 runs an IPv6 address through IDNA before it compares it with a certificate, which leaves it empty
+ * (__tests__/hostile/tls.test.ts).
  */
 function checkIdentity(host: string, certificate: PeerCertificate): Error | undefined {
   if (isIPv6(host) && new X509Certificate(certificate.raw).checkIP(host) !== undefined) {

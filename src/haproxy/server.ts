@@ -152,6 +152,11 @@ export function isOutOfRotation(server: Server): boolean {
   return server.word !== undefined && server.word !== 'UP' && server.word !== 'no check'
 }
 
+/** Whether a server is as far out of rotation as was asked for; maint is further out than drain. */
+export function isOut(server: Server, state: 'drain' | 'maint'): boolean {
+  return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'))
+}
+
 /** Whether a server is out of rotation with at most so many sessions and queued requests left. */
 export function isDrained(server: Server, maxSessions: number): boolean {
   return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions

@@ -12,7 +12,7 @@ import { type Answer, exchange, type Request } from './transport.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
 /** What it takes to reach a statistics page. */
-export interface PageOptions {
+interface PageOptions {
   readonly url: StatsUrl
   readonly credentials: Credentials | undefined
   readonly settings: TransportSettings

@@ -141,8 +141,9 @@ export class Backend {
   }
 
   #pick(names: readonly string[]): Target[] {
+    const picked = new Set(names)
     return this.#servers
-      .filter(({ name }) => names.includes(name))
+      .filter(({ name }) => picked.has(name))
       .map((server) => new Target(this, server))
   }
 

@@ -10,7 +10,7 @@ import type { Instance } from './instance.ts'
 import type { Bake } from './order.ts'
 import { changedByOthers } from './other-hands.ts'
 import type { Outcome } from './outcome.ts'
-import { isOut, lookAgain } from './request.ts'
+import { lookAgain } from './request.ts'
 import { retry } from './retry.ts'
 import { onAllPages, type SharedAddresses } from './same-address.ts'
 import { settleAll } from './settle-all.ts'
@@ -63,7 +63,7 @@ export async function takeBadOut(
     }
     const advice = error.advice === '' ? '' : ` ${error.advice}`
     return {
-      taken: taken.filter(isStillOut),
+      taken: taken.filter(isTakenOut),
       outcome: undefined,
       troubles: [...troubles, error.message + advice]
     }
@@ -157,7 +157,7 @@ function whyKept(
   const mine = targetsOf(backends).filter(({ name }) =>
     group.some((target) => target.name === name)
   )
-  const lost = mine.filter(isStillOut)
+  const lost = mine.filter(isTakenOut)
   try {
     if (lost.length > 0) {
       // Which process answers was asked a moment ago.
@@ -173,6 +173,6 @@ function whyKept(
   }
 }
 
-function isStillOut({ now }: Target): boolean {
-  return isOut(now, 'drain') && (now.word === 'MAINT' || now.word === 'DRAIN')
+function isTakenOut({ now }: Target): boolean {
+  return now.word === 'MAINT' || now.word === 'DRAIN'
 }

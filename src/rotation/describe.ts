@@ -25,13 +25,17 @@ export function seenAs({ now }: Target): string {
 export function statesOf(targets: readonly Target[]): string {
   const states = Map.groupBy(targets, (target) => {
     if (target.isKnown) {
-      return `${target.change.rolledBack ? 'rolled back, ' : ''}${seenAs(target)}${hidden(target)}`
+      return `${seenAs(target)}${hidden(target)}${target.change.rolledBack ? ' (rolled back)' : ''}`
     }
-    return `not known to be ${target.change.state ?? 'as before'} (last seen ${seenAs(target)})`
+    return `in an unknown state (${askedFor(target)}last seen ${seenAs(target)})`
   })
   return [...states]
     .map(([state, those]) => `${namesOf(those)} ${those.length === 1 ? 'is' : 'are'} ${state}`)
     .join('; ')
+}
+
+function askedFor({ change }: Target): string {
+  return change.state === undefined ? '' : `asked for ${change.state}, `
 }
 
 /** The admin state that this run asked for, where a status such as `DOWN` hides it. */

@@ -1,4 +1,4 @@
-import { isDrained, shownAdminState } from '../haproxy/server.ts'
+import { isDrained, isOut, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, instancesOf, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
@@ -6,7 +6,7 @@ import { backendsAtStake, guard } from './guard.ts'
 import type { Instance } from './instance.ts'
 import { OldProcesses } from './old-processes.ts'
 import { changedByOthers, notLostByReload, reloadedMessage } from './other-hands.ts'
-import { isOut, lookAgain, request } from './request.ts'
+import { lookAgain, request } from './request.ts'
 import { settleAll } from './settle-all.ts'
 import type { TakeOut } from './order.ts'
 import { isReload, type ProcessChange } from './seen-process.ts'
@@ -43,12 +43,12 @@ export class Draining implements Condition {
     )
   }
 
-  /** Instances whose process was replaced by one of which it is not clear whether it started since. */
+  /** Instances whose process was replaced by one that may be older than this step. */
   get unclear(): readonly Instance[] {
     return [...this.#unclear]
   }
 
-  /** Instances of which an old process may hold sessions that nothing shows. */
+  /** Instances whose old process may hold sessions that the page does not show. */
   get withOldProcess(): readonly Instance[] {
     const now = this.#context.clock.now()
     return [...this.#old.values()].filter(({ goneAt }) => goneAt > now).map((old) => old.instance)
@@ -191,7 +191,7 @@ export class Draining implements Condition {
       if (isDrained(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
         this.#visited.add(target)
         this.#context.log.info(
-          `New sessions keep coming to ${target.fullName}, so it is not drained although none shows now.`
+          `New sessions keep coming to ${target.fullName}, so it is not drained, even though none is open right now.`
         )
       }
     }

@@ -16,6 +16,26 @@ export function parseDuration(text: string): number | undefined {
   )
 }
 
+const AGES = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'm'],
+  [1, 's']
+] as const
+
+/** Writes how long something has lasted, in seconds, to two units at most: `3d4h`, `2h10m`, `45s`. */
+export function formatAge(seconds: number): string {
+  const largest = AGES.findIndex(([size]) => seconds >= size)
+  const parts = AGES.slice(largest, largest < 0 ? undefined : largest + 2)
+  let left = seconds
+  const written = parts.map(([size, unit]) => {
+    const count = Math.floor(left / size)
+    left %= size
+    return count > 0 ? `${count}${unit}` : ''
+  })
+  return written.join('') || '0s'
+}
+
 /** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */
 export function formatDuration(ms: number): string {
   if (Math.round(ms) < UNITS.s) {

@@ -19,7 +19,7 @@ export interface FoundTargets {
 export async function findInNamed(
   instance: Instance,
   names: readonly string[],
-  servers: readonly string[],
+  servers: readonly string[] | 'every',
   look: (backend?: string) => Promise<Snapshot>
 ): Promise<FoundTargets> {
   const parts = await settleAll(names, async (name) => {
@@ -37,10 +37,18 @@ export async function findInNamed(
 function findInBackend(
   instance: Instance,
   name: string,
-  servers: readonly string[],
+  servers: readonly string[] | 'every',
   snapshot: Snapshot
 ): FoundTargets {
   const names = namesIn(snapshot, name)
+  if (servers === 'every') {
+    return names.length > 0
+      ? { backends: [new Backend(instance, name, { targets: names }, snapshot)], missing: [] }
+      : {
+          backends: [],
+          missing: [noServer(`The backend ${name} on ${instance.name} has no server`)]
+        }
+  }
   const missing = servers
     .filter((server) => !names.includes(server))
     .map((server) => {
@@ -58,9 +66,12 @@ function findInBackend(
 /** Finds servers in every backend that has one of them. */
 export function findInEvery(
   instance: Instance,
-  servers: readonly string[],
+  servers: readonly string[] | 'every',
   snapshot: Snapshot
 ): FoundTargets {
+  if (servers === 'every') {
+    return findAll(instance, snapshot)
+  }
   const found = snapshot.servers.filter(({ name }) => servers.includes(name))
   const all = [...new Set(snapshot.servers.map(({ name }) => name))]
   const missing = servers
@@ -75,6 +86,23 @@ export function findInEvery(
     ),
     missing
   }
+}
+
+/** Finds every server of every backend; each backend gets its own rows only, for there may be thousands. */
+function findAll(instance: Instance, snapshot: Snapshot): FoundTargets {
+  const groups = Map.groupBy(snapshot.servers, ({ backend }) => backend)
+  const backends = [...groups].map(([name, servers]) => {
+    const targets = servers.map((server) => server.name)
+    return new Backend(instance, name, { targets }, { ...snapshot, servers })
+  })
+  const missing = [noServer(`The statistics page ${instance.name} shows no server`)]
+  return { backends, missing: backends.length > 0 ? [] : missing }
+}
+
+function noServer(what: string): HaproxyError {
+  return new HaproxyError('unknown-server', `${what} at all.`, {
+    advice: 'Is this the right page, and does no `stats scope` hide its backends?'
+  })
 }
 
 function namesIn({ servers }: Snapshot, backend: string): string[] {

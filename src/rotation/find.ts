@@ -15,7 +15,8 @@ export interface Wanted {
   readonly pages: readonly StatsPage[]
   /** Names, or `every` for every backend that has one of the servers. */
   readonly backends: readonly string[] | 'every'
-  readonly servers: readonly string[]
+  /** Names, or `every` for every server of the backends. */
+  readonly servers: readonly string[] | 'every'
   /** Whether to find out who follows them and who else uses their addresses, which takes the whole page. */
   readonly withOthers: boolean
   /** How often to ask which process answers: twice where no effect can prove that only one does. */

@@ -1,9 +1,6 @@
-import { HaproxyError } from '../haproxy/errors.ts'
-import { type Server, takesTraffic } from '../haproxy/server.ts'
+import type { Server } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'
-import { guard } from './guard.ts'
-import type { MinUp } from './min-up.ts'
 import { forEachBackend, request } from './request.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
@@ -61,19 +58,4 @@ export async function release(
     return [target]
   })
   return lost.flat()
-}
-
-/** Why a target that takes traffic cannot be taken out for its check; undefined where enough others serve. */
-export function whyNotSpared({ now, backend }: Target, minUp: MinUp): string | undefined {
-  try {
-    if (takesTraffic(now)) {
-      guard([backend], minUp)
-    }
-    return undefined
-  } catch (error) {
-    if (error instanceof HaproxyError) {
-      return error.message
-    }
-    throw error
-  }
 }

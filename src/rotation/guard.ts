@@ -1,9 +1,11 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { isUp, type Server, takesTraffic } from '../haproxy/server.ts'
 import type { Backend } from './backend.ts'
+import { count } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { canBeMet, type MinUp, requiredIn, requirementOf } from './min-up.ts'
 import { ROUNDING } from './seen-process.ts'
+import type { Target } from './target.ts'
 
 /**
  * Backends that would lose something: where a server that now takes traffic is to be taken out, or follows one
@@ -43,6 +45,12 @@ export function refusal(short: readonly Backend[], minUp: MinUp): HaproxyError {
   })
 }
 
+/** Why a target that takes traffic cannot be taken out; undefined where enough others serve. */
+export function whyNotSpared({ now, backend }: Target, minUp: MinUp): string | undefined {
+  const short = takesTraffic(now) ? shortOf([backend], minUp) : []
+  return short.length > 0 ? refusal(short, minUp).message : undefined
+}
+
 /** The servers of a backend that serve at their full weight and stay where they are. */
 export function servingIn(backend: Backend): Server[] {
   return backend.others.filter((server) => isUp(server) || isYetToBeChecked(server, backend))
@@ -54,8 +62,8 @@ function whyRefused(backend: Backend, minUp: MinUp): string {
   const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : ''
   const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing)
   return (
-    `Without ${leaving.join(', ')} the backend ${backend.fullName} would have ${serving.length} serving ` +
-    `${serving.length === 1 ? 'server' : 'servers'}${counted}, and needs ${requirementOf(backend, minUp)}; ` +
+    `Without ${leaving.join(', ')} the backend ${backend.fullName} would have ` +
+    `${count(serving.length, 'serving server')}${counted}, and needs ${requirementOf(backend, minUp)}; ` +
     (not.length > 0
       ? `not counted: ${not.join(', ')}.`
       : `it has no ${serving.length > 0 ? 'further' : 'other'} servers.`)
@@ -81,7 +89,8 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState }:
   const weightNow =
     weight === 0 ? ', weight 0' : throttle === undefined ? '' : `, ${throttle} % of its weight`
   // From 2.8 on `drain` leaves this as it is (docs/haproxy-facts.md, "Who did it").
-  const isTimed = secondsInState !== undefined && (word === 'DOWN' || word === 'MAINT')
+  const isTimed =
+    secondsInState !== undefined && secondsInState > 0 && (word === 'DOWN' || word === 'MAINT')
   const time = isTimed ? ` for ${formatDuration(secondsInState * 1_000)}` : ''
   return `${name} (${status}${time}${weightNow})`
 }

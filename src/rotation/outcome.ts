@@ -26,6 +26,8 @@ export interface Proof {
 export type Outcome =
   /** Only looked at. */
   | { readonly kind: 'observed' }
+  /** Only looked at, and every server is up. */
+  | { readonly kind: 'all up' }
   /** Changed nothing; a real run would do this. */
   | { readonly kind: 'dry run'; readonly plan: string }
   /** A command was carried out that is not an admin state. */

@@ -6,7 +6,7 @@ import type { MinUp } from './min-up.ts'
 import type { Doubt, Proof } from './outcome.ts'
 import { describeOthers, type Other, type SharedAddresses } from './same-address.ts'
 
-/** A HAProxy that has run for so long has no process from before its last reload any more. Milliseconds. */
+/** Without hard-stop-after, a process from before a reload is assumed gone after this long. Milliseconds. */
 const LONG_AGO = 3_600_000
 
 /** What there is to judge a drained step by. */

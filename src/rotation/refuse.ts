@@ -3,6 +3,9 @@ import { isInheritedMaint, isUnresolved } from '../haproxy/server.ts'
 import { leaderOf } from './route.ts'
 import type { Target } from './target.ts'
 
+/** At most this many servers are named, for a look may be at thousands of them. */
+const LISTED = 20
+
 /**
  * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
  *
@@ -11,10 +14,13 @@ import type { Target } from './target.ts'
 export function refuseUnknownStatus(targets: readonly Target[]): void {
   const unknown = targets.filter(({ before }) => before.word === undefined)
   if (unknown.length > 0) {
-    const seen = unknown.map(({ fullName, before }) => `${fullName} has "${before.status}"`)
+    const seen = unknown
+      .slice(0, LISTED)
+      .map(({ fullName, before }) => `${fullName} has "${before.status}"`)
+    const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : ''
     throw new HaproxyError(
       'malformed',
-      `A status that HAProxy is not known to write: ${seen.join('; ')}.`
+      `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`
     )
   }
 }

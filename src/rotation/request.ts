@@ -1,5 +1,5 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import { type AdminState, canBe, isOutOfRotation, type Server } from '../haproxy/server.ts'
+import { type AdminState, canBe, isOut, type Server } from '../haproxy/server.ts'
 import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
@@ -36,11 +36,6 @@ export async function lookAgain(backends: readonly Backend[], context: Context):
   const limits = { signal: context.cancelled }
   // Where HAProxies answer in turn, another order than the change's shows each backend at another one of them.
   await settleAll(backends.toReversed(), (backend) => retry(() => backend.look(limits), context))
-}
-
-/** Whether a server is as far out of rotation as was asked for; maint is further out than drain. */
-export function isOut(server: Server, state: 'drain' | 'maint'): boolean {
-  return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'))
 }
 
 /** @throws HaproxyError `did-not-hold` for targets that do not show the admin state that was asked for */

@@ -7,7 +7,7 @@ export function announceReleases(routes: ReadonlyMap<Target, Route>, { log }: Co
   for (const [target, route] of routes) {
     if (route === 'release') {
       log.notice(
-        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, and without it nobody would be left for its pinned clients.`
+        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`
       )
     }
   }
@@ -20,7 +20,7 @@ export function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Contex
     const { status, tracked } = target.now
     if (status === 'no check') {
       log.notice(
-        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is well.`
+        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`
       )
     }
     if (
@@ -29,7 +29,7 @@ export function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Contex
       leaderOf(target, all) === undefined
     ) {
       log.notice(
-        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked anew.`
+        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`
       )
     }
   }

@@ -17,7 +17,7 @@ function isStillOurs({ now, change, backend }: Target): boolean {
   )
 }
 
-/** Whether a change of which it is not known whether HAProxy has made it turns out not to have been made. */
+/** Whether an uncertain change turns out not to have been made. */
 function wasNeverMade({ now, change, before, isKnown }: Target): boolean {
   const shown = shownAdminState(now)
   return (

@@ -9,7 +9,7 @@ import type { Target } from './target.ts'
 export type Route = 'none' | 'ready' | 'down' | 'release' | 'fresh check' | 'checks elsewhere'
 
 /** What decides on the route. */
-export interface Routing {
+interface Routing {
   /** Whether a server with a health check is to pass it anew before HAProxy sends it anyone. */
   readonly freshCheck: boolean
   /** Whether the step waits, so that one server can wait for another. */

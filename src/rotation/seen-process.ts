@@ -13,7 +13,7 @@ export interface SeenProcess {
  */
 export type ProcessChange = 'same' | 'newer' | 'unclear' | 'unknown'
 
-/** Whether another process answers, of which it is not certain that it knows what was asked of the one before. */
+/** Whether another process answers that may not know what was asked. */
 export function isReload(change: ProcessChange): boolean {
   return change === 'newer' || change === 'unclear'
 }

@@ -1,6 +1,7 @@
 import { shownAdminState } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
-import { forceDown, whyNotSpared } from './fresh-check.ts'
+import { forceDown } from './fresh-check.ts'
+import { whyNotSpared } from './guard.ts'
 import type { MinUp } from './min-up.ts'
 import { request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'

@@ -11,7 +11,7 @@ import { targetsToTakeOut } from './targets-to-take-out.ts'
 import { type Condition, type Verdict, waitUntil } from './wait.ts'
 
 /** How to wait for a turn. All times in milliseconds. */
-export interface TurnOptions {
+interface TurnOptions {
   readonly minUp: MinUp
   readonly timeoutMs: number
   /** The longest time between two looks. */
@@ -63,9 +63,15 @@ export async function takeTurn(
       if (await claim(found.backends, minUp, context)) {
         return { found, isClaimed: true }
       }
-      context.log.info('Another run was first, and this one has withdrawn.')
+      context.log.info('Another run claimed a server first, so this one withdrew and waits again.')
     }
   }
+}
+
+/** Whether too few others serve now, and enough may do so later. */
+export function mayWait(backends: readonly Backend[], minUp: MinUp): boolean {
+  const short = shortOf(backendsAtStake(backends), minUp)
+  return short.length > 0 && short.every((backend) => canBeMet(backend, minUp))
 }
 
 /** Looks until enough others serve. */
@@ -140,7 +146,7 @@ class EnoughServe implements Condition {
       this.#said = missing
       this.#saidAt = clock.now()
       log.info(
-        `Waiting for a turn, for up to ${formatDuration(remainingMs)}: ${refusal(short, this.#minUp).message}`
+        `Waiting for a turn for up to ${formatDuration(remainingMs)}. ${refusal(short, this.#minUp).message}`
       )
     }
   }

@@ -119,7 +119,7 @@ function pauseAfter(elapsedMs: number, { pollMs, isSteady }: WaitOptions): numbe
   return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE))
 }
 
-/** What no further look would find otherwise. */
+/** Problems that looking again cannot solve. */
 const FATAL: ReadonlySet<Problem> = new Set(['several-processes', 'unauthorized', 'forbidden'])
 /** A look near the deadline still gets this long, in milliseconds. */
 const SHORTEST_LOOK = 1_000

@@ -1,7 +1,8 @@
-import { getInput, notice, setSecret } from '@actions/core'
+import { getInput, setSecret } from '@actions/core'
 import { basicAuthorization } from '../haproxy/stats-page.ts'
 import { type Credentials, parseStatsUrl, type StatsUrl } from '../haproxy/stats-url.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
+import { log } from './log.ts'
 
 /** One HAProxy and how to log in there. */
 export interface InstanceInput {
@@ -22,7 +23,7 @@ export function readCredentials(reader: InputReader): Credentials | undefined {
   }
   const credentials = masked({ username, password })
   if (password !== given) {
-    notice('The password ends in a line break, which is left out. Store the secret without it.')
+    log.notice('The password ends in a line break, which is left out. Store the secret without it.')
   }
   if (username.includes(':')) {
     // Not shown: what follows the colon may be the password.

@@ -6,6 +6,7 @@ export const DEFAULTS = {
   backend: '',
   server: '',
   action: '',
+  expect: '',
   wait: 'true',
   'wait-timeout': '5m',
   'poll-interval': '1s',

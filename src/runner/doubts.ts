@@ -20,7 +20,7 @@ export function explainDoubt(doubt: Doubt): string {
     case 'process unclear':
       return `Another process of HAProxy answers at ${urlsOf(doubt.instances)} than when this step began, and it may be older than the step: run the step again.`
     case 'agent check':
-      return `An agent check may bring ${namesOf(doubt.targets)} back: ask for dagent before, and for eagent after the return.`
+      return `An agent check may bring ${namesOf(doubt.targets)} back: run action: dagent before this step, and action: eagent once the server is back.`
     case 'same address':
       return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`
     case 'same name':
@@ -29,9 +29,9 @@ export function explainDoubt(doubt: Doubt): string {
         "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg."
       )
     case 'too few serve':
-      return `Fewer other servers serve now than needs: bring another one back in ${doubt.backends.join(', ')}.`
+      return `Fewer other servers are up now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`
     case 'max sessions':
-      return 'Sessions may be left, because max-sessions allows them: leave it at 0 to have none.'
+      return 'Sessions may remain, because max-sessions allows them; set it to 0 for proof.'
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
  * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
- * (measured), and an IPv6 address must stay one.
+ * (actions/runner, ActionCommand.cs), and an IPv6 address must stay readable.
  */
 export function escapeForLog(text: string): string {
   return text

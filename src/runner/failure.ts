@@ -1,7 +1,6 @@
-import * as core from '@actions/core'
 import { HaproxyError } from '../haproxy/errors.ts'
-import { escapeForLog } from './escape.ts'
 import { InputError } from './input-reader.ts'
+import { debug, error as logError, fail } from './log.ts'
 
 /**
  * Says what went wrong, as the step's last line, and has the step fail.
@@ -10,18 +9,16 @@ import { InputError } from './input-reader.ts'
  */
 export function reportFailure(error: unknown, ...more: readonly string[]): void {
   if (error instanceof InputError) {
-    error.problems.forEach((problem) => {
-      core.error(escapeForLog(problem))
-    })
+    error.problems.forEach(logError)
   }
   if (
     !(error instanceof HaproxyError) &&
     !(error instanceof InputError) &&
     error instanceof Error
   ) {
-    core.debug(escapeForLog(error.stack ?? ''))
+    debug(error.stack ?? '')
   }
-  core.setFailed(escapeForLog(failureSentence(error, ...more)))
+  fail(failureSentence(error, ...more))
 }
 
 /** What went wrong, in one line. */

@@ -1,5 +1,6 @@
 import { readCertificates } from './certificates.ts'
 import { type InstanceInput, readCredentials, readInstances } from './credentials.ts'
+import { readBackends, readServers } from './names.ts'
 import type { AdminState } from '../haproxy/server.ts'
 import { COMMANDS, type Command } from '../haproxy/commands.ts'
 import type { Credentials } from '../haproxy/stats-url.ts'
@@ -29,8 +30,10 @@ export interface Inputs {
   /** For instances that a later step knows only by their URL. */
   readonly credentials: Credentials | undefined
   readonly backends: readonly string[] | 'every'
-  readonly servers: readonly string[]
+  readonly servers: readonly string[] | 'every'
   readonly action: Action
+  /** What every server must be, or the step is red. */
+  readonly expect: 'up' | undefined
   readonly wait: boolean
   readonly waitOptions: WaitOptions
   readonly maxSessions: number
@@ -49,7 +52,7 @@ export interface Inputs {
   readonly restore: Restore
   readonly dryRun: boolean
   readonly transport: TransportSettings
-  /** How the job fares, as far as this stage can know: `success`, `failure`, `cancelled`. */
+  /** The job's status, as far as this step can know: `success`, `failure`, `cancelled`. */
   readonly jobStatus: string
 }
 
@@ -65,8 +68,9 @@ export function readInputs(): Inputs {
     credentials,
     instances: readInstances(reader, credentials),
     backends: readBackends(reader),
-    servers: checkNames(reader, 'server', reader.list('server')),
+    servers: readServers(reader),
     action: readAction(reader),
+    expect: readExpect(reader),
     wait: reader.flag('wait'),
     waitOptions: readWaitOptions(reader),
     maxSessions: reader.amount('max-sessions'),
@@ -146,40 +150,21 @@ function readMinUp(reader: InputReader): MinUp {
   if (Number(percent) > 99) {
     reader.refuse(
       'min-up',
-      `"${text}" can never hold, because the server that leaves is one of them. Every other one is all.`
+      `"${text}" can never be met, because the server being taken out is one of them. For every other server, write all.`
     )
   }
   return percent === undefined ? Number(number) : `${Number(percent)}%`
 }
 
-function readBackends(reader: InputReader): string[] | 'every' {
-  const list = reader.list('backend')
-  if (!list.includes('*')) {
-    return checkNames(reader, 'backend', list)
+function readExpect(reader: InputReader): 'up' | undefined {
+  const text = reader.text('expect')
+  if (text !== '' && text !== 'up') {
+    reader.refuse('expect', `"${text}" cannot be expected; the only word for it is up.`)
   }
-  if (list.length > 1) {
-    reader.refuse('backend', '"*" means every backend that has the server and stands alone.')
+  if (text !== '' && reader.text('action') !== 'status') {
+    reader.refuse('expect', 'only action: status can expect anything of the servers.')
   }
-  return 'every'
-}
-
-// haproxy.cfg allows no other character in a name (manual, "proxy names").
-const NAME = /^[A-Za-z0-9_.:-]+$/
-
-function checkNames(
-  reader: InputReader,
-  name: 'backend' | 'server',
-  list: readonly string[]
-): string[] {
-  for (const text of list.filter((each) => !NAME.test(each))) {
-    const both = text.includes('/') ? ' The backend goes into backend, the server into server.' : ''
-    const every = text === '*' ? ' Servers must be named one by one.' : ''
-    reader.refuse(
-      name,
-      `"${text}" is not a name; HAProxy allows letters, digits and _ . : - only.${both}${every}`
-    )
-  }
-  return [...new Set(list)]
+  return text === '' ? undefined : 'up'
 }
 
 const OLD_WORDS = new Map<string, AdminState>([

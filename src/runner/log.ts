@@ -19,3 +19,13 @@ export const log: Log = {
 export function debug(text: string): void {
   core.debug(escapeForLog(text))
 }
+
+/** An error beside the one with which the step ends. */
+export function error(text: string): void {
+  core.error(escapeForLog(text))
+}
+
+/** Has the step fail, with this as its last line. */
+export function fail(text: string): void {
+  core.setFailed(escapeForLog(text))
+}

@@ -1,6 +1,7 @@
 import { setOutput } from '@actions/core'
 import { type AdminState, shownAdminState } from '../haproxy/server.ts'
 import { isChanged, type Target } from '../rotation/target.ts'
+import { log } from './log.ts'
 
 /** One target as the output `result` has it. */
 interface Result {
@@ -18,12 +19,15 @@ interface Result {
 }
 
 /** What the outputs say besides the state of the targets. */
-export interface RunResult {
+interface RunResult {
   readonly waitedMs: number
   /** Whether anything was changed, be it of a server that only follows a target. */
   readonly isChanged: boolean
   readonly isSafeToStop: boolean
 }
+
+/** GitHub takes 1 MB of outputs from a job and counts two bytes for a character. */
+const MOST = 500_000
 
 /** Sets all outputs, on failure too, as far as they are known. */
 export function setOutputs(targets: readonly Target[], result: RunResult): void {
@@ -38,7 +42,13 @@ export function setOutputs(targets: readonly Target[], result: RunResult): void 
     result: JSON.stringify(targets.map(resultOf))
   }
   for (const [name, value] of Object.entries(outputs)) {
-    setOutput(name, value)
+    const size = String(value).length
+    if (size > MOST) {
+      log.notice(
+        `The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`
+      )
+    }
+    setOutput(name, size > MOST ? '' : value)
   }
 }
 

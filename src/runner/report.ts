@@ -1,22 +1,21 @@
-import { info, warning } from '@actions/core'
 import { canBe, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
 import { namesOf, statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
+import { troubleFirst } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
-import { adviceFor } from './advice.ts'
 import { BakeReport } from './bake-report.ts'
 import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
-import { escapeForLog } from './escape.ts'
 import { failureSentence, reportFailure } from './failure.ts'
+import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
 import { phrase, takenAsFound } from './target-words.ts'
-import { type Sample, titleOf, titleOfFailure, writeSummary } from './summary.ts'
+import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000
@@ -54,7 +53,9 @@ export class Report {
   /** Says what the run is about. */
   found(backends: readonly Backend[]): void {
     this.#backends = backends
-    log.info(`Found: ${statesOf(this.#targets)}.`)
+    foundInLines(this.#inputs, this.#targets).forEach((line) => {
+      log.info(line)
+    })
   }
 
   /** Says how a wait goes: a line for every change, and a heartbeat. */
@@ -88,9 +89,11 @@ export class Report {
       writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
     )
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
-    const isDoubtful = hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)
-    const say = isDoubtful ? warning : info
-    say(escapeForLog(sentence))
+    if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
+      log.warning(sentence)
+    } else {
+      log.info(sentence)
+    }
   }
 
   /** Ends the run with what went wrong, what state every server was left in, and what to do. */
@@ -99,8 +102,7 @@ export class Report {
     const more = [
       ...badInWords(error),
       this.#affected.some(wasTouched) ? '' : 'Nothing was changed.',
-      targets.length > 0 ? `Now ${statesOf(targets)}.` : '',
-      adviceFor(error, this.#inputs),
+      ...afterFailure(error, this.#inputs, targets),
       this.#whoBringsThemBack()
     ]
     const sentence = failureSentence(error, ...more)
@@ -124,26 +126,24 @@ export class Report {
     await write()
   }
 
-  #summary(sentence: string): {
-    readonly sentence: string
-    readonly targets: readonly Target[]
-    readonly waitedMs: number
-    readonly samples: readonly Sample[]
-    readonly bakeChart: string
-  } {
-    const [targets, waitedMs, samples] = [this.#targets, this.#waitedMs, this.#samples]
-    return { sentence, targets, waitedMs, samples, bakeChart: this.bake.chart }
+  #summary(sentence: string): Omit<Summary, 'title' | 'facts'> {
+    const isLook = this.#inputs.action === 'status'
+    const targets = isLook ? troubleFirst(this.#targets) : this.#targets
+    const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.bake.chart]
+    return { sentence, isLook, targets, waitedMs, samples, bakeChart }
   }
 
   #achievement(outcome: Outcome): string {
     const targets = this.#targets
-    const states = statesOf(targets)
+    const states = statesInLine(this.#inputs, targets)
     const before = this.#affected.some(isChanged) ? '' : ', as before'
     const waited = `, waited ${formatDuration(this.#waitedMs)}`
     const { action } = this.#inputs
     switch (outcome.kind) {
       case 'observed':
         return `Seen: ${states}.`
+      case 'all up':
+        return allUpInWords(targets)
       case 'dry run':
         return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`
       case 'commanded':

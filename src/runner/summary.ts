@@ -1,9 +1,12 @@
-import * as core from '@actions/core'
+import { summary as jobSummary } from '@actions/core'
 import { escapeForHtml } from './escape.ts'
 import { failureSentence } from './failure.ts'
+import { isOfFleet, NAMED } from './fleet.ts'
 import { log } from './log.ts'
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
+import { isUp } from '../haproxy/server.ts'
 import { formatDuration } from '../rotation/duration.ts'
+import { countsOf, stateInWords } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import type { Target } from '../rotation/target.ts'
 
@@ -20,6 +23,8 @@ export interface Summary {
   /** The last sentence of the log. */
   readonly sentence: string
   readonly targets: readonly Target[]
+  /** Whether the run was to change nothing, so that there is no before and after. */
+  readonly isLook: boolean
   readonly waitedMs: number
   readonly samples: readonly Sample[]
   /** The chart of a watch of traffic; empty where there was none. */
@@ -36,7 +41,8 @@ const OUTCOMES = {
   'safe to stop': '✅ {}: safe to stop',
   drained: '✅ {}: drained',
   'not drained': '⚠️ {}: not drained',
-  up: '✅ {}: up'
+  up: '✅ {}: up',
+  'all up': '✅ {}: up'
 } as const satisfies Record<Outcome['kind'], string>
 
 /** The title of a run that has achieved something. */
@@ -54,6 +60,7 @@ const FAILURES: Partial<Record<Problem, string>> = {
   'not-up': 'not up',
   'bake-failed': 'up, but not well',
   'not-baked': 'up, but not watched to the end',
+  'not-all-up': 'not up',
   'changed-meanwhile': 'changed meanwhile',
   cancelled: 'cancelled'
 }
@@ -61,15 +68,16 @@ const FAILURES: Partial<Record<Problem, string>> = {
 /** The title of a run that failed. */
 export function titleOfFailure(error: unknown, targets: readonly Target[]): string {
   const what = error instanceof HaproxyError ? FAILURES[error.problem] : undefined
-  return fill(`❌ {}: ${what ?? 'failed'}`, targets)
+  const those = isOfFleet(error) ? targets.filter(({ now }) => !isUp(now)) : targets
+  return fill(`❌ {}: ${what ?? 'failed'}`, those)
 }
 
 /** So many names still make a title. */
-const NAMED = 3
+const IN_TITLE = 3
 
 function fill(title: string, targets: readonly Target[]): string {
   const names = [...new Set(targets.map(({ name }) => name))]
-  const all = names.length > NAMED ? `${names.length} servers` : names.join(', ')
+  const all = names.length > IN_TITLE ? `${names.length} servers` : names.join(', ')
   return title.replace('{}', () => all)
 }
 
@@ -80,10 +88,11 @@ export async function writeSummary(summary: Summary): Promise<void> {
     return
   }
   try {
-    await core.summary
+    await jobSummary
       .addHeading(escapeForHtml(summary.title), 3)
       .addRaw(`<p>${escapeForHtml(summary.sentence)}</p>`, true)
       .addTable(table(summary))
+      .addRaw(rest(summary))
       .addRaw(list(summary.facts))
       .addRaw(chart(summary.samples))
       .addRaw(summary.bakeChart ?? '')
@@ -98,21 +107,32 @@ function list(facts: readonly string[]): string {
   return items.length > 0 ? `<ul>${items.join('')}</ul>\n` : ''
 }
 
-function table({ targets, waitedMs }: Summary): Parameters<typeof core.summary.addTable>[0] {
-  const header = ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
-  const rows = targets.map(({ backend, before, now }) => [
-    backend.instance.name,
-    before.backend,
-    before.name,
-    before.status,
-    now.status,
-    String(now.sessions),
-    formatDuration(waitedMs)
-  ])
+function table({ targets, isLook, waitedMs }: Summary): Parameters<typeof jobSummary.addTable>[0] {
+  const header = isLook
+    ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
+    : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
+  const rows = targets
+    .slice(0, NAMED)
+    .map(({ backend, before, now }) => [
+      backend.instance.name,
+      before.backend,
+      before.name,
+      ...(isLook ? [stateInWords(now)] : [before.status, now.status]),
+      String(now.sessions),
+      ...(isLook ? [] : [formatDuration(waitedMs)])
+    ])
   return [
     header.map((data) => ({ data, header: true })),
     ...rows.map((row) => row.map((cell) => escapeForHtml(cell)))
   ]
+}
+
+/** What the table leaves out. */
+function rest({ targets }: Summary): string {
+  const others = targets.slice(NAMED)
+  const areUp = others.every(({ now }) => isUp(now))
+  const what = areUp ? ', all up' : `: ${countsOf(others)}`
+  return others.length > 0 ? `<p>and ${others.length} more${escapeForHtml(what)}</p>\n` : ''
 }
 
 /** More points than this would not be told apart on GitHub's page. */

@@ -5,7 +5,7 @@ import { type Target, wasTouched } from '../rotation/target.ts'
 /** A server that was ready already was not checked anew. */
 export function takenAsFound(targets: readonly Target[]): string {
   const found = targets.filter((target) => !wasTouched(target))
-  return found.length > 0 ? ` Taken as found, without a fresh check: ${namesOf(found)}.` : ''
+  return found.length > 0 ? ` Already up, so not checked again: ${namesOf(found)}.` : ''
 }
 
 /** How a target is spoken of while it is waited for; sessions count only where they are to end. */
