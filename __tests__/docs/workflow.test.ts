@@ -247,7 +247,7 @@ describe('the reusable workflow', () => {
     const { log = '' } = run.jobs[1]?.steps[4] ?? {}
     expect(log).toContain('Too many requests failed on web/node2 within ')
     expect(log).toContain('Out of rotation again, and safe to stop: web/node2')
-    expect(run.jobs[1]?.posts[0]?.log).toContain('Leaving alone')
+    expect(run.jobs[1]?.posts[1]?.log).toContain('Leaving alone')
     expect(await farm.status('node2')).toBe('MAINT')
     expect(await farm.status('node3')).toBe('UP')
   })

@@ -362,6 +362,29 @@ describe('a server that is bad', () => {
     expect([one, two].map(({ changes }) => changes.at(-1))).toEqual(['maint web/a', 'maint web/a'])
   })
 
+  test('stays where HAProxy refuses the change, and that is said', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD }, { 4: () => (lb.admin = false) })
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(/^Too many requests failed on web\/a within .*HAProxy answered DENY/)
+    expect(lastLine).toContain('Now web/a on LB1 is UP')
+    expect(lastLine).not.toContain('Out of rotation again')
+    expect(exitCode).toBe(1)
+  })
+
+  test('is left alone where somebody takes it out at that moment', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD })
+    const counting = lb.before
+    lb.before = (request, number) => {
+      lb.server('a').drain ||= request === 'GET /admin;csv'
+      return counting(request, number)
+    }
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('is DRAIN. HAProxy was not reloaded, so somebody else changed it.')
+    expect(lb.changes).toEqual(FRESH)
+  })
+
   test('is one whose check fails', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a').well = false) })
