@@ -3858,22 +3858,27 @@ const PATIENCE = 10_000;
 class Counting {
     #since = {};
     #moreInProgress = 0;
+    #mostInProgress = 0;
     #begun = [];
     add(before, now) {
         this.#since = (0,counters/* addCounters */.Zy)(this.#since, (0,counters/* countedSince */.rz)(before.counters, now.counters));
         this.#moreInProgress += now.sessions - before.sessions;
     }
-    looked(at) {
+    looked(at, inProgress) {
+        this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
         const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE);
         this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
     }
-    get traffic() {
+    get inProgressPerRequest() {
+        return this.#requests === 0 ? 0 : this.#mostInProgress / this.#requests;
+    }
+    traffic(inProgressPerRequest = 0) {
         const reasons = {
             serverErrors: this.#count('hrsp_5xx'),
             brokenAnswers: this.#brokenAnswers,
             refusedConnections: this.#count('econ'),
             redispatches: this.#count('wredis'),
-            unanswered: this.#unanswered
+            unanswered: Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
         };
         const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0);
         return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons };
@@ -3945,14 +3950,17 @@ class BakeWindow {
             this.#last.set(backend, backend.servers);
         }
         const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt));
-        for (const { target, neighbours } of this.#counts.values()) {
-            target.looked(at);
-            neighbours.looked(at);
+        for (const [name, { target, neighbours }] of this.#counts) {
+            const backends = this.#backends.filter(({ targets }) => targets.some((each) => each.name === name));
+            const mine = (0,backend/* targetsOf */.QR)(backends).filter((each) => each.name === name);
+            target.looked(at, sessionsOf(mine.map(({ now }) => now)));
+            neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)));
         }
     }
     judge(maxErrorRate, isOver) {
         return [...this.#counts].map(([name, count]) => {
-            const [traffic, neighbours] = [count.target.traffic, count.neighbours.traffic];
+            const traffic = count.target.traffic(count.neighbours.inProgressPerRequest);
+            const neighbours = count.neighbours.traffic();
             return {
                 name,
                 traffic,
@@ -3969,6 +3977,9 @@ class BakeWindow {
         const needed = ['wretr', 'wredis', 'econ', 'eresp', 'hrsp_5xx'];
         return needed.filter((column) => counters.some((each) => each[column] === undefined));
     }
+}
+function sessionsOf(servers) {
+    return servers.filter(haproxy_server/* takesTraffic */.CS).reduce((sum, { sessions }) => sum + sessions, 0);
 }
 function addNeighbours(neighbours, last, { others }) {
     for (const now of others.filter(haproxy_server/* takesTraffic */.CS)) {

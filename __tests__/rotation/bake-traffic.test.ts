@@ -16,8 +16,8 @@ function seen(row: Row): Server {
 function counted(before: Row, now: Row): Traffic {
   const counting = new Counting()
   counting.add(seen(before), seen(now))
-  counting.looked(1_000)
-  return counting.traffic
+  counting.looked(1_000, 0)
+  return counting.traffic()
 }
 
 /** The reasons that there were, and how often. */
@@ -78,17 +78,17 @@ describe('of connections that count twice', () => {
 
 describe('a request without an answer', () => {
   /** Ten requests a second, each of which a share is answered, up to the second that is asked for. */
-  function after(seconds: number, answeredOfTen: number, more: Row = {}): Traffic {
+  function after(seconds: number, answeredOfTen: number, more: Row = {}, perRequest = 0): Traffic {
     const counting = new Counting()
     let last = seen({})
     for (let second = 0; second <= seconds; second += 1) {
       const row = { stot: String(10 * second), hrsp_2xx: String(answeredOfTen * second) }
       const now = seen({ ...row, scur: String((10 - answeredOfTen) * second), ...more })
       counting.add(last, now)
-      counting.looked(second * 1_000)
+      counting.looked(second * 1_000, now.sessions)
       last = now
     }
-    return counting.traffic
+    return counting.traffic(perRequest)
   }
 
   test('has not failed for ten seconds', () => {
@@ -109,17 +109,32 @@ describe('a request without an answer', () => {
     expect(reasons(after(24, 5))).toEqual({ unanswered: 20 })
   })
 
+  test('has not failed where as many are in progress on the neighbours, whose answers take as long', () => {
+    // Thirty seconds at ten requests a second are 300 in progress.
+    expect(after(25, 0, {}, 300 / 250).failed).toBe(0)
+    expect(reasons(after(25, 0, {}, 20 / 250))).toEqual({ unanswered: 130 })
+  })
+
   test('is none in TCP mode, where HAProxy knows no answers', () => {
     const counting = new Counting()
     let last = seen(TCP)
     for (let second = 1; second <= 30; second += 1) {
       const now = seen({ ...TCP, stot: String(second) })
       counting.add(last, now)
-      counting.looked(second * 1_000)
+      counting.looked(second * 1_000, now.sessions)
       last = now
     }
-    expect(counting.traffic).toMatchObject({ requests: 30, failed: 0 })
+    expect(counting.traffic()).toMatchObject({ requests: 30, failed: 0 })
   })
+})
+
+test('the most that was in progress counts for each request that began', () => {
+  const counting = new Counting()
+  expect(counting.inProgressPerRequest).toBe(0)
+  counting.add(seen({}), seen({ stot: '10' }))
+  counting.looked(1_000, 30)
+  counting.looked(2_000, 5)
+  expect(counting.inProgressPerRequest).toBe(3)
 })
 
 test('no more requests fail than there are', () => {
@@ -131,7 +146,7 @@ test('several servers are added up', () => {
   const counting = new Counting()
   counting.add(seen({ stot: '5' }), seen({ stot: '10', hrsp_5xx: '2' }))
   counting.add(seen({ stot: '100' }), seen({ stot: '110', hrsp_5xx: '3' }))
-  expect(counting.traffic).toMatchObject({ requests: 15, failed: 5 })
+  expect(counting.traffic()).toMatchObject({ requests: 15, failed: 5 })
 })
 
 describe('counters', () => {

@@ -27,6 +27,8 @@ export class Counting {
   #since: Counters = {}
   /** How many more requests are in progress than when the count began. */
   #moreInProgress = 0
+  /** The most requests that were in progress at any look. */
+  #mostInProgress = 0
   /** How many requests had begun at each look of the last ten seconds, and at the last one before. */
   #begun: { readonly at: number; readonly requests: number }[] = []
 
@@ -36,20 +38,36 @@ export class Counting {
     this.#moreInProgress += now.sessions - before.sessions
   }
 
-  /** Ends a look at all servers, at this moment on the run's clock. */
-  looked(at: number): void {
+  /**
+   * Ends a look at all servers.
+   *
+   * @param at when that was, on the run's clock, in milliseconds
+   * @param inProgress how many requests it showed in progress on them
+   */
+  looked(at: number, inProgress: number): void {
+    this.#mostInProgress = Math.max(this.#mostInProgress, inProgress)
     const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE)
     this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }]
   }
 
-  /** What was counted up to the last look. */
-  get traffic(): Traffic {
+  /** How many requests were in progress for each that began: where answers take long, this is much. */
+  get inProgressPerRequest(): number {
+    return this.#requests === 0 ? 0 : this.#mostInProgress / this.#requests
+  }
+
+  /**
+   * What was counted up to the last look.
+   *
+   * @param inProgressPerRequest how many requests are in progress on the neighbours for each that began there: a server
+   *   that was empty has first to come to as many, if its answers take as long
+   */
+  traffic(inProgressPerRequest = 0): Traffic {
     const reasons = {
       serverErrors: this.#count('hrsp_5xx'),
       brokenAnswers: this.#brokenAnswers,
       refusedConnections: this.#count('econ'),
       redispatches: this.#count('wredis'),
-      unanswered: this.#unanswered
+      unanswered: Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
     }
     const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0)
     return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons }

@@ -45,16 +45,21 @@ export class BakeWindow {
       this.#last.set(backend, backend.servers)
     }
     const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt))
-    for (const { target, neighbours } of this.#counts.values()) {
-      target.looked(at)
-      neighbours.looked(at)
+    for (const [name, { target, neighbours }] of this.#counts) {
+      const backends = this.#backends.filter(({ targets }) =>
+        targets.some((each) => each.name === name)
+      )
+      const mine = targetsOf(backends).filter((each) => each.name === name)
+      target.looked(at, sessionsOf(mine.map(({ now }) => now)))
+      neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)))
     }
   }
 
   /** Judges every server by what was counted so far. */
   judge(maxErrorRate: number, isOver: boolean): BakedServer[] {
     return [...this.#counts].map(([name, count]) => {
-      const [traffic, neighbours] = [count.target.traffic, count.neighbours.traffic]
+      const traffic = count.target.traffic(count.neighbours.inProgressPerRequest)
+      const neighbours = count.neighbours.traffic()
       return {
         name,
         traffic,
@@ -73,6 +78,10 @@ export class BakeWindow {
     const needed = ['wretr', 'wredis', 'econ', 'eresp', 'hrsp_5xx'] as const
     return needed.filter((column) => counters.some((each) => each[column] === undefined))
   }
+}
+
+function sessionsOf(servers: readonly Server[]): number {
+  return servers.filter(takesTraffic).reduce((sum, { sessions }) => sum + sessions, 0)
 }
 
 /** A server that has come or gone since the look before is no neighbour of that time. */
