@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 728:
+/***/ 8728:
 /***/ (function(module, __unused_webpack_exports, __nccwpck_require__) {
 
 /* @license
@@ -867,7 +867,7 @@ License: MIT
 
 
 	function DuplexStreamStreamer(_config) {
-		var Duplex = (__nccwpck_require__(203).Duplex);
+		var Duplex = (__nccwpck_require__(2203).Duplex);
 		var config = copy(_config);
 		var parseOnWrite = true;
 		var writeStreamHasFinished = false;
@@ -1908,13 +1908,13 @@ module.exports = __nccwpck_require__(218);
 var __webpack_unused_export__;
 
 
-var net = __nccwpck_require__(278);
-var tls = __nccwpck_require__(756);
-var http = __nccwpck_require__(611);
-var https = __nccwpck_require__(692);
-var events = __nccwpck_require__(434);
-var assert = __nccwpck_require__(613);
-var util = __nccwpck_require__(23);
+var net = __nccwpck_require__(9278);
+var tls = __nccwpck_require__(4756);
+var http = __nccwpck_require__(8611);
+var https = __nccwpck_require__(5692);
+var events = __nccwpck_require__(4434);
+var assert = __nccwpck_require__(2613);
+var util = __nccwpck_require__(9023);
 
 
 exports.httpOverHttp = httpOverHttp;
@@ -2174,7 +2174,52 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 202:
+/***/ 4760:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   MN: () => (/* binding */ readCounters),
+/* harmony export */   RS: () => (/* binding */ haveFallen),
+/* harmony export */   Zy: () => (/* binding */ addCounters),
+/* harmony export */   rz: () => (/* binding */ countedSince)
+/* harmony export */ });
+const COLUMNS = [
+    'stot',
+    'wretr',
+    'wredis',
+    'econ',
+    'eresp',
+    'srv_abrt',
+    'cli_abrt',
+    'hrsp_1xx',
+    'hrsp_2xx',
+    'hrsp_3xx',
+    'hrsp_4xx',
+    'hrsp_5xx',
+    'hrsp_other'
+];
+function readCounters(cell) {
+    const filled = COLUMNS.filter((column) => /^\d+$/.test(cell(column)));
+    return Object.fromEntries(filled.map((column) => [column, Number(cell(column))]));
+}
+function addCounters(one, other) {
+    return combine(one, other, (a, b) => a + b);
+}
+function countedSince(before, now) {
+    return combine(now, before, (a, b) => a - b);
+}
+function haveFallen(before, now) {
+    return Object.values(countedSince(before, now)).some((growth) => growth < 0);
+}
+function combine(one, other, how) {
+    const filled = COLUMNS.filter((name) => one[name] !== undefined || other[name] !== undefined);
+    return Object.fromEntries(filled.map((name) => [name, how(one[name] ?? 0, other[name] ?? 0)]));
+}
+
+
+/***/ }),
+
+/***/ 8202:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2225,6 +2270,8 @@ const ADVICE = {
     'not-drained': '',
     'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
+    'bake-failed': 'Look at what the application answers, and at its log, before it is brought back again.',
+    'not-baked': '',
     'not-all-up': '',
     cancelled: ''
 };
@@ -2271,7 +2318,7 @@ function changedNothing(error) {
 
 /***/ }),
 
-/***/ 30:
+/***/ 2030:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -2360,7 +2407,7 @@ function isDrained(server, maxSessions) {
 
 /***/ }),
 
-/***/ 89:
+/***/ 6089:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2371,13 +2418,16 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
-var papaparse = __nccwpck_require__(728);
+var papaparse = __nccwpck_require__(8728);
 var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var haproxy_errors = __nccwpck_require__(202);
+var haproxy_errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(30);
+var server = __nccwpck_require__(2030);
 ;// CONCATENATED MODULE: ./src/haproxy/csv.ts
+
 
 
 
@@ -2456,6 +2506,7 @@ function parseStatsCsv(text, source) {
                 weight: count('weight'),
                 backup: cell('bck') === '1',
                 total: count('stot'),
+                counters: (0,counters/* readCounters */.MN)(cell),
                 hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
                 hasAgent: cell('agent_status') !== '',
                 tracked: cell('tracked') || undefined,
@@ -2554,7 +2605,7 @@ function destination(location) {
 }
 
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-var proxy = __nccwpck_require__(783);
+var proxy = __nccwpck_require__(9783);
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
 ;// CONCATENATED MODULE: external "node:net"
@@ -2677,13 +2728,13 @@ function rejection(signal) {
 }
 
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
+var stats_url = __nccwpck_require__(8126);
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
 var lib = __nccwpck_require__(857);
 // EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(598);
+var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(311);
+var external_node_tls_ = __nccwpck_require__(1692);
 ;// CONCATENATED MODULE: ./src/haproxy/request-setup.ts
 
 
@@ -2973,7 +3024,7 @@ function asPartial(error) {
 
 /***/ }),
 
-/***/ 126:
+/***/ 8126:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -3024,14 +3075,14 @@ function headAddress(url) {
 
 /***/ }),
 
-/***/ 407:
+/***/ 9407:
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(73);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9782);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
-/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(323);
-/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(664);
+/* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
+/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2664);
 
 
 
@@ -3044,7 +3095,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 73:
+/***/ 9782:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3054,192 +3105,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/rotation/backend.ts
-var backend = __nccwpck_require__(870);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
-var bring_back = __nccwpck_require__(353);
+var backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
-// EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
-// EXTERNAL MODULE: ./src/rotation/retry.ts
-var retry = __nccwpck_require__(168);
-// EXTERNAL MODULE: ./src/rotation/settle-all.ts
-var settle_all = __nccwpck_require__(909);
-;// CONCATENATED MODULE: ./src/rotation/command.ts
-
-
-
-
-
-
-async function command(name, backends, context) {
-    context.cancelled.throwIfAborted();
-    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
-    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
-    await (0,request/* lookAgain */.IK)(backends, context);
-}
-async function checkAdminAccess(backends, context) {
-    const limits = { signal: context.cancelled };
-    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
-}
-
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var haproxy_server = __nccwpck_require__(30);
-;// CONCATENATED MODULE: ./src/rotation/fleet.ts
-
-
-
-
-
-const TROUBLES = [
-    'DOWN',
-    'MAINT',
-    'DRAIN',
-    'NOLB',
-    'partial health',
-    'weight 0',
-    'slowstart'
-];
-function troubleOf(server) {
-    const { status, word, weight } = server;
-    if ((0,haproxy_server/* isUp */.ie)(server)) {
-        return undefined;
-    }
-    switch (word) {
-        case 'DOWN':
-        case 'MAINT':
-        case 'DRAIN':
-        case 'NOLB':
-            return word;
-        case 'UP':
-        case 'no check':
-        case undefined:
-            if (status !== 'UP' && status !== 'no check') {
-                return 'partial health';
-            }
-            return weight === 0 ? 'weight 0' : 'slowstart';
-    }
-}
-function troubleFirst(targets) {
-    const rank = ({ now }) => {
-        const trouble = troubleOf(now);
-        return trouble === undefined ? TROUBLES.length : TROUBLES.indexOf(trouble);
-    };
-    return targets.toSorted((one, other) => rank(one) - rank(other));
-}
-function troublesOf(targets) {
-    const isOnSeveral = (0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)).length > 1;
-    return troubleFirst(targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now))).map((target) => {
-        const { name, fullName, now } = target;
-        return `${isOnSeveral ? fullName : name} is ${stateInWords(now)}`;
-    });
-}
-function stateInWords(server) {
-    const { check, checkFailed, status, throttle, weight, word } = server;
-    if ((0,haproxy_server/* isUp */.ie)(server)) {
-        return status;
-    }
-    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
-    return [
-        statusOf(server),
-        ...(weight === 0 ? ['its weight is 0'] : []),
-        ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
-        ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
-    ].join(', ');
-}
-function statusOf(server) {
-    const { status, word, throttle, secondsInState } = server;
-    const shown = status === 'no check' ? 'ready (no check)' : status;
-    if (secondsInState === undefined) {
-        return shown;
-    }
-    const isExact = word === 'DOWN' || throttle !== undefined;
-    return `${shown} for ${(0,duration/* formatAge */.nV)(secondsInState)}${isExact ? '' : ' at most'}`;
-}
-const COUNTED = 20;
-function countsOf(targets) {
-    const groups = Map.groupBy(targets, ({ backend }) => backend.instance);
-    const counts = [...groups].map(([{ name }, on]) => {
-        const backends = [...Map.groupBy(on, ({ backend }) => backend.name)]
-            .map(([backend, those]) => ({ backend, all: those.length, notUp: notUpIn(those) }))
-            .toSorted((one, other) => Number(other.notUp > 0) - Number(one.notUp > 0));
-        const each = backends
-            .slice(0, COUNTED)
-            .map(({ backend, all, notUp }) => countIn(all, notUp, backend));
-        const rest = backends.slice(COUNTED);
-        if (rest.length > 0) {
-            const sum = (amounts) => amounts.reduce((all, one) => all + one, 0);
-            const [all, notUp] = [sum(rest.map((one) => one.all)), sum(rest.map((one) => one.notUp))];
-            each.push(countIn(all, notUp, (0,describe/* count */.U9)(rest.length, 'other backend')));
-        }
-        return `${each.join(', ')}${groups.size > 1 ? ` on ${name}` : ''}`;
-    });
-    return counts.join(' and ');
-}
-function countIn(all, notUp, where) {
-    return `${all} in ${where}${notUp > 0 ? ` (${notUp} not up)` : ''}`;
-}
-function notUpIn(targets) {
-    return targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)).length;
-}
-const LINE = 2_000;
-function fitsInLine(sentences) {
-    return sentences.join('; ').length <= LINE;
-}
-function troubleInWords(targets) {
-    const troubles = troublesOf(targets);
-    const what = fitsInLine(troubles) ? troubles.join('; ') : countsOf(targets);
-    return `${troubles.length} of ${(0,describe/* count */.U9)(targets.length, 'server')} not up: ${what}`;
-}
-function refuseIfNotAllUp(targets) {
-    if (notUpIn(targets) > 0) {
-        throw new errors/* HaproxyError */.Q('not-all-up', `${troubleInWords(targets)}.`);
-    }
-}
-
-// EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
-// EXTERNAL MODULE: ./src/rotation/route.ts
-var route = __nccwpck_require__(663);
-;// CONCATENATED MODULE: ./src/rotation/refuse.ts
-
-
-
-const LISTED = 20;
-function refuseUnknownStatus(targets) {
-    const unknown = targets.filter(({ before }) => before.word === undefined);
-    if (unknown.length > 0) {
-        const seen = unknown
-            .slice(0, LISTED)
-            .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
-    }
-}
-function refuseIfNotReturnable(targets, canWait) {
-    const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
-    if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
-    }
-}
-function whyNotReturnable(target, all, canWait) {
-    const { fullName, before } = target;
-    const { status, tracked } = before;
-    if ((0,haproxy_server/* isUnresolved */.U4)(before)) {
-        return canWait
-            ? undefined
-            : `${fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
-    }
-    if ((0,haproxy_server/* isInheritedMaint */.sn)(before) && (0,route/* leaderOf */.tY)(target, all) === undefined) {
-        return `${fullName} is ${status}: it follows ${tracked ?? 'another server'}; name that server instead.`;
-    }
-    return undefined;
-}
-
+var haproxy_server = __nccwpck_require__(2030);
 ;// CONCATENATED MODULE: ./src/rotation/same-address.ts
 
 
@@ -3285,14 +3157,50 @@ function refuseSharedAddresses({ same }) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/min-up.ts
-var min_up = __nccwpck_require__(610);
+;// CONCATENATED MODULE: ./src/rotation/followers.ts
+
+
+function withFollowers(instance, backends, snapshot) {
+    const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before));
+    const followers = findFollowers(targets, snapshot.servers);
+    const names = new Set([...targets, ...followers].map(({ backend }) => backend));
+    const namesOf = (servers, name) => servers.filter(({ backend }) => backend === name).map((server) => server.name);
+    return {
+        backends: [...names].map((name) => {
+            const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) };
+            return new backend/* Backend */.Zx(instance, name, ofBackend, snapshot);
+        }),
+        shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
+    };
+}
+function findFollowers(leaders, all) {
+    const leaving = new Set(leaders);
+    for (;;) {
+        const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
+        const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server));
+        if (more.length === 0) {
+            return [...leaving].filter((server) => !leaders.includes(server));
+        }
+        more.forEach((server) => leaving.add(server));
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/guard.ts
+var guard = __nccwpck_require__(7807);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
+var other_hands = __nccwpck_require__(8911);
+// EXTERNAL MODULE: ./src/rotation/request.ts
+var request = __nccwpck_require__(9331);
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
+// EXTERNAL MODULE: ./src/rotation/min-up.ts
+var min_up = __nccwpck_require__(4610);
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
-var rollback = __nccwpck_require__(604);
+var rollback = __nccwpck_require__(8604);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(419);
+var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
 
 
@@ -3389,6 +3297,8 @@ function isFirst(claimed, { targets, followers }) {
     return ours.includes(first);
 }
 
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
 const EARLIER_START = 1_000;
 const RECENT = 2_000;
@@ -3674,7 +3584,7 @@ function servingFact(backend) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/wait.ts
-var rotation_wait = __nccwpck_require__(361);
+var rotation_wait = __nccwpck_require__(6361);
 ;// CONCATENATED MODULE: ./src/rotation/drained.ts
 
 
@@ -3800,8 +3710,653 @@ async function takeOut(backends, order, context, onLook) {
         : waitUntilDrained(backends, { ...order, wait }, context, onLook);
 }
 
+;// CONCATENATED MODULE: ./src/rotation/bake-out.ts
+
+
+
+
+
+
+
+
+
+
+
+async function takeBadOut(bad, order, context, onDrainLook) {
+    const troubles = [];
+    let taken = [];
+    try {
+        const seen = await lookAtAll(bad, context);
+        for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
+            const trouble = whyKept(leaving([...taken, ...group], seen), group, order);
+            taken = trouble === undefined ? [...taken, ...group] : taken;
+            troubles.push(...(trouble === undefined ? [] : [trouble]));
+        }
+        if (taken.length === 0) {
+            return { taken, outcome: undefined, troubles };
+        }
+        const outcome = await takeThemOut(taken, leaving(taken, seen), order, context, onDrainLook);
+        return { taken, outcome, troubles };
+    }
+    catch (error) {
+        if (!(error instanceof errors/* HaproxyError */.Q)) {
+            throw error;
+        }
+        const advice = error.advice === '' ? '' : ` ${error.advice}`;
+        return {
+            taken: taken.filter(isTakenOut),
+            outcome: undefined,
+            troubles: [...troubles, error.message + advice]
+        };
+    }
+}
+async function takeThemOut(taken, { backends, shared }, order, context, onDrainLook) {
+    const { onTimeout } = order;
+    const takeOutOrder = {
+        ...order,
+        state: 'maint',
+        isClaimed: false,
+        shared,
+        onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
+    };
+    context.log.info(`Taking ${(0,describe/* namesOf */.eZ)(taken)} out of rotation again.`);
+    try {
+        return await takeOut(backends, takeOutOrder, context, onDrainLook((0,backend/* targetsOf */.QR)(backends)));
+    }
+    finally {
+        await takeIn(taken, (0,backend/* targetsOf */.QR)(backends), context);
+    }
+}
+async function takeIn(targets, asked, context) {
+    for (const target of targets) {
+        const change = asked.find(({ backend, name }) => backend.instance === target.backend.instance && name === target.name)?.change;
+        if (change?.state !== undefined && !change.rolledBack) {
+            target.requested(change.state, change.at, change.isUncertain);
+        }
+    }
+    await (0,request/* lookAgain */.IK)((0,backend/* backendsOf */.dc)(targets), { ...context, cancelled: context.over }).catch(() => undefined);
+}
+async function lookAtAll(targets, context) {
+    const limits = { signal: context.cancelled };
+    const looks = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)), async (instance) => {
+        await (0,retry/* retry */.L)(() => instance.identify(limits), context);
+        return [instance, await (0,retry/* retry */.L)(() => instance.page.look(limits), context)];
+    });
+    return new Map(looks);
+}
+function leaving(targets, seen) {
+    const parts = [...seen].map(([instance, snapshot]) => {
+        const mine = targets.filter(({ backend }) => backend.instance === instance);
+        const backends = (0,backend/* backendsOf */.dc)(mine).map(({ name }) => {
+            const names = mine.filter(({ backend }) => backend.name === name);
+            return new backend/* Backend */.Zx(instance, name, { targets: names.map(({ before }) => before.name) }, snapshot);
+        });
+        return withFollowers(instance, backends, snapshot);
+    });
+    return {
+        backends: parts.flatMap(({ backends }) => backends),
+        shared: onAllPages(parts.map(({ shared }) => shared))
+    };
+}
+function whyKept({ backends }, group, { minUp }) {
+    const mine = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => group.some((target) => target.name === name));
+    const lost = mine.filter(isTakenOut);
+    try {
+        if (lost.length > 0) {
+            throw (0,other_hands/* changedByOthers */.vh)(lost, 'same');
+        }
+        (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof errors/* HaproxyError */.Q) {
+            return `${error.problem === 'guard-refused' ? `Left in rotation: ${(0,describe/* namesOf */.eZ)(group)}. ` : ''}${error.message}`;
+        }
+        throw error;
+    }
+}
+function isTakenOut({ now }) {
+    return now.word === 'MAINT' || now.word === 'DRAIN';
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-verdict.ts
+const FEWEST = 20;
+const SURPLUS = { meanwhile: 10, atTheEnd: 5 };
+const DEVIATIONS = 3;
+function errorRate({ requests, failed }) {
+    return requests === 0 ? 0 : failed / requests;
+}
+function judgeTraffic(target, neighbours, maxErrorRate, isOver) {
+    const { requests, failed } = target;
+    if (requests < FEWEST) {
+        return 'too few';
+    }
+    const rate = errorRate(neighbours);
+    const surplus = failed - requests * Math.min(1, maxErrorRate + rate);
+    const chance = rate === 0
+        ? 0
+        : Math.sqrt(requests * rate * (1 - rate) * (1 + requests / neighbours.requests)) * DEVIATIONS;
+    if (surplus >= Math.max(isOver ? SURPLUS.atTheEnd : SURPLUS.meanwhile, chance)) {
+        return 'bad';
+    }
+    return surplus > 0 ? 'unclear' : 'well';
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-traffic-words.ts
+
+
+const REASONS = {
+    serverErrors: (number) => `${number} answered with 5xx`,
+    brokenAnswers: (number) => `${number} broken off or timed out`,
+    refusedConnections: (number) => `${number} without a connection`,
+    redispatches: (number) => `${number} sent on to another server`,
+    unanswered: (number) => `${number} unanswered for 10s`
+};
+const NUMBER = new Intl.NumberFormat('en-US');
+function trafficInWords({ traffic, neighbours }) {
+    const reasons = Object.entries(REASONS)
+        .filter(([reason]) => traffic.reasons[reason] > 0)
+        .map(([reason, say]) => say(NUMBER.format(traffic.reasons[reason])));
+    const kinds = reasons.length > 0 ? `: ${reasons.join(', ')}` : '';
+    const share = traffic.failed > 0 ? ` (${rateInWords(traffic)}${kinds})` : '';
+    const requests = (0,describe/* count */.U9)(traffic.requests, 'request').replace(/^\d+/, NUMBER.format(traffic.requests));
+    const others = neighbours.requests > 0
+        ? `neighbours ${rateInWords(neighbours)}`
+        : 'neighbours without requests';
+    return `${requests}, ${NUMBER.format(traffic.failed)} failed${share}, ${others}`;
+}
+function rateInWords(load) {
+    const value = errorRate(load) * 100;
+    return `${Number(value.toPrecision(value < 1 ? 1 : 2))} %`;
+}
+
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
+;// CONCATENATED MODULE: ./src/rotation/bake-traffic.ts
+
+const FAILURES = (/* unused pure expression or super */ null && ([
+    'serverErrors',
+    'brokenAnswers',
+    'refusedConnections',
+    'redispatches',
+    'unanswered'
+]));
+const PATIENCE = 10_000;
+class Counting {
+    #since = {};
+    #moreInProgress = 0;
+    #mostInProgress = 0;
+    #begun = [];
+    add(before, now) {
+        this.#since = (0,counters/* addCounters */.Zy)(this.#since, (0,counters/* countedSince */.rz)(before.counters, now.counters));
+        this.#moreInProgress += now.sessions - before.sessions;
+    }
+    looked(at, inProgress) {
+        this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
+        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE);
+        this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
+    }
+    get inProgressPerRequest() {
+        return this.#requests === 0 ? 0 : this.#mostInProgress / this.#requests;
+    }
+    traffic(inProgressPerRequest = 0) {
+        const reasons = {
+            serverErrors: this.#count('hrsp_5xx'),
+            brokenAnswers: this.#brokenAnswers,
+            refusedConnections: this.#count('econ'),
+            redispatches: this.#count('wredis'),
+            unanswered: Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
+        };
+        const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0);
+        return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons };
+    }
+    get #requests() {
+        return Math.max(0, this.#count('stot') - this.#count('wretr'));
+    }
+    get #answers() {
+        return this.#since.hrsp_2xx === undefined
+            ? undefined
+            : this.#count('hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other');
+    }
+    get #brokenAnswers() {
+        const counted = this.#count('eresp');
+        if (this.#answers === undefined) {
+            return counted;
+        }
+        const ended = this.#requests - this.#moreInProgress;
+        const elsewhere = this.#answers + this.#count('econ', 'wredis', 'cli_abrt');
+        const most = ended - elsewhere + this.#count('srv_abrt');
+        return Math.min(counted, Math.max(most, Math.ceil(counted / 2)));
+    }
+    get #unanswered() {
+        const [first] = this.#begun;
+        const last = this.#begun.at(-1);
+        const answers = this.#answers;
+        if (first === undefined || last === undefined || answers === undefined) {
+            return 0;
+        }
+        const isOld = first.at <= last.at - PATIENCE;
+        const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis');
+        return isOld ? Math.max(0, first.requests - ended) : 0;
+    }
+    #count(...columns) {
+        return columns.reduce((sum, column) => sum + (this.#since[column] ?? 0), 0);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-window.ts
+
+
+
+
+class BakeWindow {
+    beganAt;
+    #backends;
+    #counts;
+    #last = new Map();
+    constructor(backends, beganAt) {
+        this.#backends = backends;
+        this.beganAt = beganAt;
+        this.#counts = new Map((0,backend/* targetsOf */.QR)(backends).map(({ name }) => [
+            name,
+            { target: new Counting(), neighbours: new Counting() }
+        ]));
+        backends.forEach((backend) => this.#last.set(backend, backend.servers));
+    }
+    add(seen) {
+        for (const backend of seen) {
+            const last = this.#last.get(backend) ?? [];
+            for (const { name, now } of backend.targets) {
+                const before = last.find((server) => server.name === now.name);
+                const count = this.#counts.get(name);
+                if (before !== undefined && count !== undefined) {
+                    count.target.add(before, now);
+                    addNeighbours(count.neighbours, last, backend);
+                }
+            }
+            this.#last.set(backend, backend.servers);
+        }
+        const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt));
+        for (const [name, { target, neighbours }] of this.#counts) {
+            const backends = this.#backends.filter(({ targets }) => targets.some((each) => each.name === name));
+            const mine = (0,backend/* targetsOf */.QR)(backends).filter((each) => each.name === name);
+            target.looked(at, sessionsOf(mine.map(({ now }) => now)));
+            neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)));
+        }
+    }
+    judge(maxErrorRate, isOver) {
+        return [...this.#counts].map(([name, count]) => {
+            const traffic = count.target.traffic(count.neighbours.inProgressPerRequest);
+            const neighbours = count.neighbours.traffic();
+            return {
+                name,
+                traffic,
+                neighbours,
+                verdict: judgeTraffic(traffic, neighbours, maxErrorRate, isOver),
+                missing: this.#missingOf(name)
+            };
+        });
+    }
+    #missingOf(name) {
+        const counters = (0,backend/* targetsOf */.QR)(this.#backends)
+            .filter((target) => target.name === name)
+            .map(({ now }) => now.counters);
+        const needed = ['wretr', 'wredis', 'econ', 'eresp', 'hrsp_5xx'];
+        return needed.filter((column) => counters.some((each) => each[column] === undefined));
+    }
+}
+function sessionsOf(servers) {
+    return servers.filter(haproxy_server/* takesTraffic */.CS).reduce((sum, { sessions }) => sum + sessions, 0);
+}
+function addNeighbours(neighbours, last, { others }) {
+    for (const now of others.filter(haproxy_server/* takesTraffic */.CS)) {
+        const before = last.find(({ name }) => name === now.name);
+        if (before !== undefined && (0,haproxy_server/* takesTraffic */.CS)(before)) {
+            neighbours.add(before, now);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/baking.ts
+
+
+
+
+
+
+
+
+class Baking {
+    #backends;
+    #order;
+    #context;
+    #onLook;
+    #window;
+    #last = new Map();
+    constructor(backends, order, context, onLook) {
+        this.#backends = backends;
+        this.#order = order;
+        this.#context = context;
+        this.#onLook = onLook;
+        this.#window = new BakeWindow(backends, context.clock.now());
+    }
+    get baked() {
+        return {
+            elapsedMs: this.#elapsedMs,
+            maxErrorRate: this.#order.maxErrorRate,
+            servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
+        };
+    }
+    get down() {
+        return (0,backend/* targetsOf */.QR)(this.#backends).filter(({ now }) => isDown(now));
+    }
+    get bad() {
+        return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
+    }
+    async judge(seen) {
+        await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => baking_isTakenOut(now)));
+        if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
+            this.#window.add(seen);
+        }
+        seen.forEach((backend) => this.#last.set(backend, backend.servers));
+        this.#onLook(this.baked);
+        const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0;
+        return isDecided ? 'met' : 'waiting';
+    }
+    async confirm() {
+        const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
+            const change = await this.#recheck(instance);
+            if ((0,seen_process/* isReload */.ag)(change)) {
+                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+            }
+            return change;
+        });
+        return !changes.some(seen_process/* isReload */.ag);
+    }
+    get #elapsedMs() {
+        return this.#context.clock.now() - this.#window.beganAt;
+    }
+    get #isOver() {
+        return this.#elapsedMs >= this.#order.bakeMs;
+    }
+    async #refuseOtherHands(lost) {
+        const [first] = lost;
+        if (first !== undefined) {
+            const { instance } = first.backend;
+            const here = lost.filter(({ backend }) => backend.instance === instance);
+            throw (0,other_hands/* changedByOthers */.vh)(here, await this.#recheck(instance));
+        }
+    }
+    async #hasBegunAnew(seen) {
+        let isAnew = false;
+        for (const instance of (0,backend/* instancesOf */.sG)(seen)) {
+            const signs = seen
+                .filter((backend) => backend.instance === instance)
+                .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
+            if (signs.every((sign) => sign === 'none')) {
+                continue;
+            }
+            const change = await this.#recheck(instance);
+            if ((0,seen_process/* isReload */.ag)(change)) {
+                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+                isAnew = true;
+            }
+            else if (signs.includes('counters')) {
+                this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`);
+                isAnew = true;
+            }
+        }
+        return isAnew;
+    }
+    #beginAnew(why) {
+        const { log, clock } = this.#context;
+        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#order.bakeMs)}.`);
+        this.#window = new BakeWindow(this.#backends, clock.now());
+    }
+    #recheck(instance) {
+        return instance.recheck({ signal: this.#context.cancelled });
+    }
+}
+const NEXT = 'the watch of the traffic begins anew';
+function baking_isTakenOut(server) {
+    const shown = (0,haproxy_server/* shownAdminState */.Yy)(server);
+    return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
+}
+function isDown(server) {
+    return server.word === 'DOWN' || server.word === 'NOLB' || (0,haproxy_server/* isUnresolved */.U4)(server);
+}
+function signOf(before, now) {
+    const pairs = now.flatMap((server) => {
+        const was = before.find(({ name }) => name === server.name);
+        return was === undefined ? [] : [[was, server]];
+    });
+    if (pairs.some(([was, is]) => (0,counters/* haveFallen */.RS)(was.counters, is.counters))) {
+        return 'counters';
+    }
+    return pairs.some(([was, is]) => (is.secondsInState ?? 0) < (was.secondsInState ?? 0))
+        ? 'time'
+        : 'none';
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake.ts
+
+
+
+
+
+
+
+
+class BakeFailure extends errors/* HaproxyError */.Q {
+    out;
+    constructor(message, out) {
+        super('bake-failed', message);
+        this.out = out;
+    }
+}
+async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
+    const condition = new Baking(backends, order, context, onBakeLook);
+    const { bakeMs, wait } = order;
+    const timeoutMs = bakeMs + wait.timeoutMs;
+    const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true };
+    const onLook = () => undefined;
+    const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options, condition, onLook }, context);
+    const { baked, down, bad } = condition;
+    if (!result.met) {
+        const why = (0,rotation_wait/* whyNotMet */.E)(['reloads kept interrupting it'], result);
+        throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+    }
+    const failed = (0,backend/* targetsOf */.QR)(backends).filter((target) => down.includes(target) || bad.includes(target.name));
+    if (failed.length === 0) {
+        return { kind: 'up', baked };
+    }
+    const message = [...whyDown(down), ...whyBad(baked)].join(' ');
+    throw new BakeFailure(message, await takeBadOut(failed, order, context, onDrainLook));
+}
+function whyDown(down) {
+    return down.map((target) => {
+        const { check } = target.now;
+        const says = check === '' ? '' : `, its last check says ${check}`;
+        return `${(0,describe/* namesOf */.eZ)([target])} was up, and while its traffic was watched it became ${(0,describe/* seenAs */.ke)(target)}${says}.`;
+    });
+}
+function whyBad({ servers, elapsedMs }) {
+    return servers
+        .filter(({ verdict }) => verdict === 'bad')
+        .map((server) => `Too many requests failed on ${server.name} within ${(0,duration/* formatDuration */.a3)(elapsedMs)}: ${trafficInWords(server)}.`);
+}
+
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
+var bring_back = __nccwpck_require__(2353);
+;// CONCATENATED MODULE: ./src/rotation/command.ts
+
+
+
+
+
+
+async function command(name, backends, context) {
+    context.cancelled.throwIfAborted();
+    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
+    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
+    await (0,request/* lookAgain */.IK)(backends, context);
+}
+async function checkAdminAccess(backends, context) {
+    const limits = { signal: context.cancelled };
+    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
+}
+
+;// CONCATENATED MODULE: ./src/rotation/fleet.ts
+
+
+
+
+
+const TROUBLES = [
+    'DOWN',
+    'MAINT',
+    'DRAIN',
+    'NOLB',
+    'partial health',
+    'weight 0',
+    'slowstart'
+];
+function troubleOf(server) {
+    const { status, word, weight } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return undefined;
+    }
+    switch (word) {
+        case 'DOWN':
+        case 'MAINT':
+        case 'DRAIN':
+        case 'NOLB':
+            return word;
+        case 'UP':
+        case 'no check':
+        case undefined:
+            if (status !== 'UP' && status !== 'no check') {
+                return 'partial health';
+            }
+            return weight === 0 ? 'weight 0' : 'slowstart';
+    }
+}
+function troubleFirst(targets) {
+    const rank = ({ now }) => {
+        const trouble = troubleOf(now);
+        return trouble === undefined ? TROUBLES.length : TROUBLES.indexOf(trouble);
+    };
+    return targets.toSorted((one, other) => rank(one) - rank(other));
+}
+function troublesOf(targets) {
+    const isOnSeveral = (0,backend/* instancesOf */.sG)((0,backend/* backendsOf */.dc)(targets)).length > 1;
+    return troubleFirst(targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now))).map((target) => {
+        const { name, fullName, now } = target;
+        return `${isOnSeveral ? fullName : name} is ${stateInWords(now)}`;
+    });
+}
+function stateInWords(server) {
+    const { check, checkFailed, status, throttle, weight, word } = server;
+    if ((0,haproxy_server/* isUp */.ie)(server)) {
+        return status;
+    }
+    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
+    return [
+        statusOf(server),
+        ...(weight === 0 ? ['its weight is 0'] : []),
+        ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
+        ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
+    ].join(', ');
+}
+function statusOf(server) {
+    const { status, word, throttle, secondsInState } = server;
+    const shown = status === 'no check' ? 'ready (no check)' : status;
+    if (secondsInState === undefined) {
+        return shown;
+    }
+    const isExact = word === 'DOWN' || throttle !== undefined;
+    return `${shown} for ${(0,duration/* formatAge */.nV)(secondsInState)}${isExact ? '' : ' at most'}`;
+}
+const COUNTED = 20;
+function countsOf(targets) {
+    const groups = Map.groupBy(targets, ({ backend }) => backend.instance);
+    const counts = [...groups].map(([{ name }, on]) => {
+        const backends = [...Map.groupBy(on, ({ backend }) => backend.name)]
+            .map(([backend, those]) => ({ backend, all: those.length, notUp: notUpIn(those) }))
+            .toSorted((one, other) => Number(other.notUp > 0) - Number(one.notUp > 0));
+        const each = backends
+            .slice(0, COUNTED)
+            .map(({ backend, all, notUp }) => countIn(all, notUp, backend));
+        const rest = backends.slice(COUNTED);
+        if (rest.length > 0) {
+            const sum = (amounts) => amounts.reduce((all, one) => all + one, 0);
+            const [all, notUp] = [sum(rest.map((one) => one.all)), sum(rest.map((one) => one.notUp))];
+            each.push(countIn(all, notUp, (0,describe/* count */.U9)(rest.length, 'other backend')));
+        }
+        return `${each.join(', ')}${groups.size > 1 ? ` on ${name}` : ''}`;
+    });
+    return counts.join(' and ');
+}
+function countIn(all, notUp, where) {
+    return `${all} in ${where}${notUp > 0 ? ` (${notUp} not up)` : ''}`;
+}
+function notUpIn(targets) {
+    return targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)).length;
+}
+const LINE = 2_000;
+function fitsInLine(sentences) {
+    return sentences.join('; ').length <= LINE;
+}
+function troubleInWords(targets) {
+    const troubles = troublesOf(targets);
+    const what = fitsInLine(troubles) ? troubles.join('; ') : countsOf(targets);
+    return `${troubles.length} of ${(0,describe/* count */.U9)(targets.length, 'server')} not up: ${what}`;
+}
+function refuseIfNotAllUp(targets) {
+    if (notUpIn(targets) > 0) {
+        throw new errors/* HaproxyError */.Q('not-all-up', `${troubleInWords(targets)}.`);
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/route.ts
+var route = __nccwpck_require__(7663);
+;// CONCATENATED MODULE: ./src/rotation/refuse.ts
+
+
+
+const LISTED = 20;
+function refuseUnknownStatus(targets) {
+    const unknown = targets.filter(({ before }) => before.word === undefined);
+    if (unknown.length > 0) {
+        const seen = unknown
+            .slice(0, LISTED)
+            .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
+        const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
+        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
+    }
+}
+function refuseIfNotReturnable(targets, canWait) {
+    const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
+    if (reasons.length > 0) {
+        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
+    }
+}
+function whyNotReturnable(target, all, canWait) {
+    const { fullName, before } = target;
+    const { status, tracked } = before;
+    if ((0,haproxy_server/* isUnresolved */.U4)(before)) {
+        return canWait
+            ? undefined
+            : `${fullName} is ${status}: HAProxy cannot resolve its host name, and only DNS can end that (\`resolvers\` in haproxy.cfg).`;
+    }
+    if ((0,haproxy_server/* isInheritedMaint */.sn)(before) && (0,route/* leaderOf */.tY)(target, all) === undefined) {
+        return `${fullName} is ${status}: it follows ${tracked ?? 'another server'}; name that server instead.`;
+    }
+    return undefined;
+}
+
 // EXTERNAL MODULE: ./src/rotation/target.ts
-var rotation_target = __nccwpck_require__(921);
+var rotation_target = __nccwpck_require__(5921);
 ;// CONCATENATED MODULE: ./src/rotation/turn.ts
 
 
@@ -3910,7 +4465,7 @@ class EnoughServe {
 }
 
 // EXTERNAL MODULE: ./src/runner/intent.ts
-var intent = __nccwpck_require__(718);
+var intent = __nccwpck_require__(4718);
 ;// CONCATENATED MODULE: ./src/perform.ts
 
 
@@ -3926,7 +4481,8 @@ var intent = __nccwpck_require__(718);
 
 
 
-async function perform(inputs, search, context, onLook) {
+
+async function perform(inputs, search, context, onLook, bakeWatchers) {
     const { action } = inputs;
     const find = async () => {
         const found = await search();
@@ -3938,7 +4494,7 @@ async function perform(inputs, search, context, onLook) {
         case 'maint':
             return performTakeOut({ ...inputs, action }, find, context, onLook);
         case 'ready':
-            return performBringBack(inputs, await find(), context, onLook);
+            return performBringBack(inputs, await find(), context, onLook, bakeWatchers);
         case 'status':
             return observe(inputs, await find());
         default:
@@ -4013,13 +4569,16 @@ async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore
         throw error;
     }
 }
-async function performBringBack(inputs, { backends }, context, onLook) {
+async function performBringBack(inputs, { backends }, context, onLook, bakeWatchers) {
     refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
     const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
     if (inputs.dryRun) {
         return dryRun(backends, returnPlan((0,bring_back/* routesOf */.e)(backends, order)), context);
     }
-    return (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
+    const outcome = await (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
+    return outcome.kind === 'up' && inputs.bakeMs > 0
+        ? bake(backends, { ...inputs, wait: inputs.waitOptions }, context, bakeWatchers)
+        : outcome;
 }
 async function dryRun(backends, whatItWouldDo, context) {
     await checkAdminAccess(backends, context);
@@ -4044,7 +4603,7 @@ function returnPlan(routes) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(793);
+var rotation_context = __nccwpck_require__(5793);
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
@@ -4338,36 +4897,8 @@ function isBackend(snapshot, name) {
     return snapshot.proxies.get(name)?.has('backend') === true || namesIn(snapshot, name).length > 0;
 }
 
-;// CONCATENATED MODULE: ./src/rotation/followers.ts
-
-
-function withFollowers(instance, backends, snapshot) {
-    const targets = backends.flatMap((backend) => backend.targets.map(({ before }) => before));
-    const followers = findFollowers(targets, snapshot.servers);
-    const names = new Set([...targets, ...followers].map(({ backend }) => backend));
-    const namesOf = (servers, name) => servers.filter(({ backend }) => backend === name).map((server) => server.name);
-    return {
-        backends: [...names].map((name) => {
-            const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) };
-            return new backend/* Backend */.Zx(instance, name, ofBackend, snapshot);
-        }),
-        shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
-    };
-}
-function findFollowers(leaders, all) {
-    const leaving = new Set(leaders);
-    for (;;) {
-        const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
-        const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server));
-        if (more.length === 0) {
-            return [...leaving].filter((server) => !leaders.includes(server));
-        }
-        more.forEach((server) => leaving.add(server));
-    }
-}
-
 // EXTERNAL MODULE: ./src/rotation/instance.ts
-var instance = __nccwpck_require__(739);
+var instance = __nccwpck_require__(6739);
 ;// CONCATENATED MODULE: ./src/rotation/find.ts
 
 
@@ -4440,13 +4971,51 @@ async function lastLook(backends, { over }) {
 }
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
-var cancellation = __nccwpck_require__(323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
-var runner_inputs = __nccwpck_require__(648);
+var cancellation = __nccwpck_require__(2323);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
+var runner_inputs = __nccwpck_require__(9250);
 // EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
+var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(338);
+var pages = __nccwpck_require__(2338);
+;// CONCATENATED MODULE: ./src/runner/bake-chart.ts
+const POINTS = 40;
+function bakeChart(samples) {
+    const [first] = samples;
+    const last = samples.at(-1);
+    if (first === undefined || last === undefined || samples.length < 2 || last.requests === 0) {
+        return '';
+    }
+    const points = Math.min(POINTS, samples.length);
+    const shown = Array.from({ length: points }, (_, index) => {
+        const time = index === points - 1 ? last.elapsedMs : (last.elapsedMs * index) / (points - 1);
+        return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? first), elapsedMs: time };
+    });
+    const seconds = (ms) => (ms / 1_000).toFixed(1);
+    const expected = (sample) => String(Number(sample.expected.toFixed(1)));
+    const numbers = shown.map((sample) => `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, ${expected(sample)} at the rate of the neighbours`);
+    return [
+        '',
+        '```mermaid',
+        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7, #e5534b, #768390"}}}}%%',
+        'xychart-beta',
+        '  title "Requests (blue), failed (red), at the rate of the neighbours (grey)"',
+        `  x-axis "seconds" 0 --> ${seconds(last.elapsedMs)}`,
+        `  y-axis "requests" 0 --> ${last.requests}`,
+        `  line [${shown.map(({ requests }) => requests).join(', ')}]`,
+        `  line [${shown.map(({ failed }) => failed).join(', ')}]`,
+        `  line [${shown.map(expected).join(', ')}]`,
+        '```',
+        '',
+        '<details><summary>The numbers</summary>',
+        '',
+        numbers.join('; '),
+        '',
+        '</details>',
+        ''
+    ].join('\n');
+}
+
 ;// CONCATENATED MODULE: ./src/runner/doubts.ts
 
 
@@ -4485,10 +5054,136 @@ function agesOf(instances) {
         .join(', ');
 }
 
+;// CONCATENATED MODULE: ./src/runner/bake-words.ts
+
+
+
+
+
+const VERDICTS = {
+    'too few': 'too few requests to judge',
+    well: 'well',
+    unclear: 'more failed than max-error-rate allows, perhaps by chance',
+    bad: 'bad'
+};
+function standing(server) {
+    return `${server.name} is ${VERDICTS[server.verdict].replace(/^(?=too|more)/, 'not judged yet, ')}: ${trafficInWords(server)}`;
+}
+function bakedInWords(outcome) {
+    const baked = bakedOf(outcome);
+    if (baked === undefined) {
+        return '';
+    }
+    const { servers, elapsedMs } = baked;
+    const each = servers.map((server) => {
+        const name = servers.length > 1 ? `${server.name} ` : '';
+        const few = server.verdict === 'too few' ? ', too few requests to judge' : '';
+        return `${name}${trafficInWords(server)}${few}`;
+    });
+    const more = [...moreThanAllowed(baked), ...missingIn(servers)].map((text) => ` ${text}`);
+    return ` Baked for ${(0,duration/* formatDuration */.a3)(elapsedMs)}: ${each.join('; ')}.${more.join('')}`;
+}
+function isUnclear(outcome) {
+    return bakedOf(outcome)?.servers.some(({ verdict }) => verdict === 'unclear') === true;
+}
+function badInWords(error) {
+    if (!(error instanceof BakeFailure)) {
+        return [];
+    }
+    const { taken, outcome, troubles } = error.out;
+    return [taken.length > 0 ? isOutAgain((0,describe/* namesOf */.eZ)(taken), outcome) : '', ...troubles];
+}
+function isOutAgain(names, outcome) {
+    switch (outcome?.kind) {
+        case 'safe to stop':
+            return `Out of rotation again, and safe to stop: ${names}.`;
+        case 'drained': {
+            const doubts = outcome.proof.doubts.map(explainDoubt).join(' ');
+            return `Out of rotation again and drained, but not proven safe to stop: ${names}. ${doubts}`.trim();
+        }
+        default:
+            return `Out of rotation again, but not drained: ${names}.`;
+    }
+}
+function bakedOf(outcome) {
+    return outcome.kind === 'up' ? outcome.baked : undefined;
+}
+function moreThanAllowed({ servers, maxErrorRate }) {
+    const names = servers.filter(({ verdict }) => verdict === 'unclear').map(({ name }) => name);
+    return names.length > 0
+        ? [
+            `On ${names.join(', ')} more failed than max-error-rate (${Number((maxErrorRate * 100).toFixed(6))} % beyond the neighbours) allows, which may be chance: look at the application, or give it a longer bake-time.`
+        ]
+        : [];
+}
+function missingIn(servers) {
+    const missing = [...new Set(servers.flatMap((server) => server.missing))];
+    if (missing.length === 0) {
+        return [];
+    }
+    return missing.join() === 'hrsp_5xx'
+        ? ['In TCP mode only sessions and errors of their connections count.']
+        : [`HAProxy does not show ${missing.join(', ')} here, so failures of that kind do not count.`];
+}
+
+;// CONCATENATED MODULE: ./src/runner/bake-report.ts
+
+
+
+
+
+const bake_report_HEARTBEAT = 30_000;
+class BakeReport {
+    #bakeMs;
+    #said = new Map();
+    #samples = [];
+    #lastLineMs = 0;
+    constructor(bakeMs) {
+        this.#bakeMs = bakeMs;
+    }
+    get chart() {
+        return bakeChart(this.#samples);
+    }
+    onBakeLook = (baked) => {
+        const { servers, elapsedMs } = baked;
+        if (elapsedMs < (this.#samples.at(-1)?.elapsedMs ?? 0)) {
+            this.#samples.length = 0;
+            this.#lastLineMs = 0;
+        }
+        this.#samples.push({ elapsedMs, ...sumOf(baked) });
+        const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict);
+        const isDue = elapsedMs - this.#lastLineMs >= bake_report_HEARTBEAT;
+        const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} of ${(0,duration/* formatDuration */.a3)(this.#bakeMs)})`;
+        for (const server of isDue ? servers : moved) {
+            this.#said.set(server.name, server.verdict);
+            log/* log */.Rm.info(`${standing(server)} ${time}.`);
+            this.#lastLineMs = elapsedMs;
+        }
+    };
+    onDrainLook = (targets) => {
+        let said = '';
+        return (elapsedMs) => {
+            const states = (0,describe/* statesOf */.kY)(targets);
+            if (states !== said) {
+                said = states;
+                log/* log */.Rm.info(`${states} (${(0,duration/* formatDuration */.a3)(elapsedMs)} elapsed).`);
+            }
+        };
+    };
+}
+function sumOf({ servers }) {
+    const sum = (amount) => servers.reduce((total, server) => total + amount(server), 0);
+    return {
+        requests: sum(({ traffic }) => traffic.requests),
+        failed: sum(({ traffic }) => traffic.failed),
+        expected: sum(({ traffic, neighbours: { requests, failed } }) => requests === 0 ? 0 : (traffic.requests * failed) / requests)
+    };
+}
+
 // EXTERNAL MODULE: ./src/runner/failure.ts
-var failure = __nccwpck_require__(844);
+var failure = __nccwpck_require__(7844);
 // EXTERNAL MODULE: ./src/runner/advice.ts
-var advice = __nccwpck_require__(484);
+var advice = __nccwpck_require__(4484);
 ;// CONCATENATED MODULE: ./src/runner/fleet.ts
 
 
@@ -4572,7 +5267,7 @@ function adviceForServer(server) {
 }
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+var core = __nccwpck_require__(8079);
 ;// CONCATENATED MODULE: ./src/runner/outputs.ts
 
 
@@ -4615,8 +5310,22 @@ function resultOf(target) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/runner/target-words.ts
+
+
+
+function takenAsFound(targets) {
+    const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
+    return found.length > 0 ? ` Already up, so not checked again: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
+}
+function phrase(target) {
+    const { now } = target;
+    const seen = (0,haproxy_server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
+    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
+}
+
 // EXTERNAL MODULE: ./src/runner/escape.ts
-var runner_escape = __nccwpck_require__(99);
+var runner_escape = __nccwpck_require__(4099);
 ;// CONCATENATED MODULE: ./src/runner/summary.ts
 
 
@@ -4643,18 +5352,20 @@ function titleOf(outcome, targets) {
     const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind];
     return fill(title, targets);
 }
-const FAILURES = {
+const summary_FAILURES = {
     'guard-refused': 'refused, too few others serve',
     'same-address': 'refused, its address is in use',
     'not-drained': 'not drained',
     'old-process': 'not drained',
     'not-up': 'not up',
+    'bake-failed': 'up, but not well',
+    'not-baked': 'up, but not watched to the end',
     'not-all-up': 'not up',
     'changed-meanwhile': 'changed meanwhile',
     cancelled: 'cancelled'
 };
 function titleOfFailure(error, targets) {
-    const what = error instanceof errors/* HaproxyError */.Q ? FAILURES[error.problem] : undefined;
+    const what = error instanceof errors/* HaproxyError */.Q ? summary_FAILURES[error.problem] : undefined;
     const those = isOfFleet(error) ? targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)) : targets;
     return fill(`❌ {}: ${what ?? 'failed'}`, those);
 }
@@ -4676,6 +5387,7 @@ async function writeSummary(summary) {
             .addRaw(rest(summary))
             .addRaw(list(summary.facts))
             .addRaw(chart(summary.samples))
+            .addRaw(summary.bakeChart ?? '')
             .write();
     }
     catch (error) {
@@ -4711,14 +5423,14 @@ function rest({ targets }) {
     const what = areUp ? ', all up' : `: ${countsOf(others)}`;
     return others.length > 0 ? `<p>and ${others.length} more${(0,runner_escape/* escapeForHtml */.U)(what)}</p>\n` : '';
 }
-const POINTS = 40;
+const summary_POINTS = 40;
 function chart(samples) {
     const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
     const end = samples.at(-1)?.elapsedMs ?? 0;
     if (samples.length < 2 || highest === 0) {
         return '';
     }
-    const points = Math.min(POINTS, samples.length);
+    const points = Math.min(summary_POINTS, samples.length);
     const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
     const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
     const seconds = (ms) => (ms / 1_000).toFixed(1);
@@ -4796,8 +5508,12 @@ function mayBeReleased({ change, now }) {
 
 
 
+
+
+
 const report_HEARTBEAT = 30_000;
 class Report {
+    bake;
     #inputs;
     #said = new Map();
     #samples = [];
@@ -4806,6 +5522,7 @@ class Report {
     #lastLineMs = 0;
     constructor(inputs) {
         this.#inputs = inputs;
+        this.bake = new BakeReport(inputs.bakeMs);
     }
     get backends() {
         return this.#backends;
@@ -4849,7 +5566,7 @@ class Report {
         const facts = 'proof' in outcome ? outcome.proof.facts : [];
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
-        if (hasDoubts || outcome.kind === 'not drained') {
+        if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
             log/* log */.Rm.warning(sentence);
         }
         else {
@@ -4859,6 +5576,7 @@ class Report {
     async fail(error) {
         const targets = this.#targets;
         const more = [
+            ...badInWords(error),
             this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
             ...afterFailure(error, this.#inputs, targets),
             whoBringsThemBack(targets, this.#inputs)
@@ -4883,7 +5601,8 @@ class Report {
     #summary(sentence) {
         const isLook = this.#inputs.action === 'status';
         const targets = isLook ? troubleFirst(this.#targets) : this.#targets;
-        return { sentence, isLook, targets, waitedMs: this.#waitedMs, samples: this.#samples };
+        const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.bake.chart];
+        return { sentence, isLook, targets, waitedMs, samples, bakeChart };
     }
     #achievement(outcome) {
         const targets = this.#targets;
@@ -4916,22 +5635,13 @@ class Report {
                     ...outcome.proof.doubts.map(explainDoubt)
                 ].join(' ');
             case 'up':
-                return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`;
+                return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}${bakedInWords(outcome)}`;
         }
     }
 }
-function takenAsFound(targets) {
-    const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
-    return found.length > 0 ? ` Already up, so not checked again: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
-}
-function phrase(target) {
-    const { now } = target;
-    const seen = (0,haproxy_server/* isOutOfRotation */.W)(now) ? (0,describe/* seenAs */.ke)(target) : now.status;
-    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
-}
 
 // EXTERNAL MODULE: ./src/runner/stage.ts
-var stage = __nccwpck_require__(664);
+var stage = __nccwpck_require__(2664);
 ;// CONCATENATED MODULE: ./src/main.ts
 
 
@@ -4963,7 +5673,7 @@ async function run(inputs, context) {
             report.found(found.backends);
             return found;
         };
-        await report.succeed(await perform(inputs, search, context, report.onLook));
+        await report.succeed(await perform(inputs, search, context, report.onLook, report.bake));
     }
     catch (error) {
         await lastLook(report.backends, context);
@@ -4984,19 +5694,19 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/rotation/backend.ts
-var rotation_backend = __nccwpck_require__(870);
+var rotation_backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(793);
+var rotation_context = __nccwpck_require__(5793);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
+var rotation_instance = __nccwpck_require__(6739);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
+var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
-var bring_back = __nccwpck_require__(353);
+var bring_back = __nccwpck_require__(2353);
 // EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
+var request = __nccwpck_require__(9331);
 ;// CONCATENATED MODULE: ./src/rotation/restore.ts
 
 
@@ -5024,19 +5734,19 @@ var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/settle-all.ts
 var settle_all = __nccwpck_require__(909);
 // EXTERNAL MODULE: ./src/runner/advice.ts
-var advice = __nccwpck_require__(484);
+var advice = __nccwpck_require__(4484);
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
-var cancellation = __nccwpck_require__(323);
+var cancellation = __nccwpck_require__(2323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
-var failure = __nccwpck_require__(844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
-var runner_inputs = __nccwpck_require__(648);
+var failure = __nccwpck_require__(7844);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
+var runner_inputs = __nccwpck_require__(9250);
 // EXTERNAL MODULE: ./src/runner/intent.ts
-var runner_intent = __nccwpck_require__(718);
+var runner_intent = __nccwpck_require__(4718);
 // EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
+var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(338);
+var pages = __nccwpck_require__(2338);
 ;// CONCATENATED MODULE: ./src/post.ts
 
 
@@ -5146,7 +5856,7 @@ function namesOf(backends) {
 
 /***/ }),
 
-/***/ 870:
+/***/ 5870:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5156,8 +5866,8 @@ function namesOf(backends) {
 /* harmony export */   n$: () => (/* binding */ followersOf),
 /* harmony export */   sG: () => (/* binding */ instancesOf)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(921);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _target_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5921);
 
 
 class Backend {
@@ -5292,7 +6002,7 @@ function instancesOf(backends) {
 
 /***/ }),
 
-/***/ 353:
+/***/ 2353:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5303,19 +6013,19 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
-var errors = __nccwpck_require__(202);
+var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
-var haproxy_server = __nccwpck_require__(30);
+var haproxy_server = __nccwpck_require__(2030);
 // EXTERNAL MODULE: ./src/rotation/backend.ts
-var backend = __nccwpck_require__(870);
+var backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
-var guard = __nccwpck_require__(807);
+var guard = __nccwpck_require__(7807);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 // EXTERNAL MODULE: ./src/rotation/wait.ts
-var wait = __nccwpck_require__(361);
+var wait = __nccwpck_require__(6361);
 ;// CONCATENATED MODULE: ./src/rotation/not-up.ts
 
 
@@ -5354,9 +6064,9 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/request.ts
-var request = __nccwpck_require__(331);
+var request = __nccwpck_require__(9331);
 // EXTERNAL MODULE: ./src/rotation/route.ts
-var route = __nccwpck_require__(663);
+var route = __nccwpck_require__(7663);
 ;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
 
 function announceReleases(routes, { log }) {
@@ -5421,7 +6131,7 @@ async function release(targets, onReleased, context) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/instance.ts
-var rotation_instance = __nccwpck_require__(739);
+var rotation_instance = __nccwpck_require__(6739);
 ;// CONCATENATED MODULE: ./src/rotation/return-stages.ts
 
 
@@ -5517,9 +6227,9 @@ function firstStage({ before }, route) {
 }
 
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(911);
+var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(419);
+var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/take-out-again.ts
 
 
@@ -5706,7 +6416,7 @@ class Returning {
 }
 
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
-var rollback = __nccwpck_require__(604);
+var rollback = __nccwpck_require__(8604);
 ;// CONCATENATED MODULE: ./src/rotation/until-released.ts
 
 
@@ -5826,7 +6536,7 @@ function judgedNow(routes) {
 
 /***/ }),
 
-/***/ 793:
+/***/ 5793:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5858,7 +6568,7 @@ const systemClock = {
 /* harmony export */   kY: () => (/* binding */ statesOf),
 /* harmony export */   ke: () => (/* binding */ seenAs)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2030);
 
 function namesOf(targets) {
     const instances = Map.groupBy(targets, ({ backend }) => backend.instance.name);
@@ -5900,7 +6610,7 @@ function count(amount, what) {
 
 /***/ }),
 
-/***/ 676:
+/***/ 3676:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5958,7 +6668,7 @@ function formatDuration(ms) {
 
 /***/ }),
 
-/***/ 807:
+/***/ 7807:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -5969,12 +6679,12 @@ function formatDuration(ms) {
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
 /* harmony export */   x5: () => (/* binding */ refusal)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2030);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
-/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(610);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(419);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
+/* harmony import */ var _min_up_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4610);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3419);
 
 
 
@@ -6038,7 +6748,7 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 
 /***/ }),
 
-/***/ 739:
+/***/ 6739:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6046,8 +6756,8 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 /* harmony export */   RV: () => (/* binding */ areOne),
 /* harmony export */   cw: () => (/* binding */ Instance)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(419);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3419);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(909);
 
 
@@ -6172,7 +6882,7 @@ function areOne(one, other) {
 
 /***/ }),
 
-/***/ 610:
+/***/ 4610:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6180,7 +6890,7 @@ function areOne(one, other) {
 /* harmony export */   h2: () => (/* binding */ requirementOf),
 /* harmony export */   rY: () => (/* binding */ requiredIn)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2030);
 
 function requiredIn(backend, minUp) {
     switch (minUp) {
@@ -6213,7 +6923,7 @@ function countOf(servers) {
 
 /***/ }),
 
-/***/ 911:
+/***/ 8911:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6222,11 +6932,11 @@ function countOf(servers) {
 /* harmony export */   a2: () => (/* binding */ notLostByReload),
 /* harmony export */   vh: () => (/* binding */ changedByOthers)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2030);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(739);
-/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(419);
+/* harmony import */ var _instance_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6739);
+/* harmony import */ var _seen_process_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3419);
 
 
 
@@ -6273,7 +6983,7 @@ function reloadedMessage(instanceName, change, lost, next) {
 
 /***/ }),
 
-/***/ 331:
+/***/ 9331:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6284,9 +6994,9 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   aw: () => (/* binding */ refuseIfNotHeld),
 /* harmony export */   m0: () => (/* binding */ refuseIfLost)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
-/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
+/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5870);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 /* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(909);
@@ -6362,7 +7072,7 @@ async function refuseIfLost(targets, context) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   L: () => (/* binding */ retry)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const PAUSES = [250, 1_000, 2_500];
 async function retry(work, { clock, log, cancelled }, isRetryable = (error) => error.transient) {
@@ -6384,7 +7094,7 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 /***/ }),
 
-/***/ 604:
+/***/ 8604:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6392,11 +7102,11 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 /* harmony export */   G3: () => (/* binding */ allOrNothing)
 /* harmony export */ });
 /* unused harmony export rollBack */
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(30);
-/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
+/* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5870);
 /* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(225);
-/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(911);
+/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8911);
 /* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(168);
 /* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(909);
 
@@ -6516,7 +7226,7 @@ async function rolledBack(failure, targets, context) {
 
 /***/ }),
 
-/***/ 663:
+/***/ 7663:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6524,7 +7234,7 @@ async function rolledBack(failure, targets, context) {
 /* harmony export */   Lu: () => (/* binding */ routeOf),
 /* harmony export */   tY: () => (/* binding */ leaderOf)
 /* harmony export */ });
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2030);
 
 function routeOf(target, all, routing) {
     const { before, backend } = target;
@@ -6557,7 +7267,7 @@ function leaderOf(target, all) {
 
 /***/ }),
 
-/***/ 419:
+/***/ 3419:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6582,7 +7292,7 @@ function isSame(one, other) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   j: () => (/* binding */ settleAll)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 async function settleAll(items, work) {
     const settled = await Promise.allSettled(items.map(work));
@@ -6607,7 +7317,7 @@ async function settleAll(items, work) {
 
 /***/ }),
 
-/***/ 921:
+/***/ 5921:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6616,8 +7326,8 @@ async function settleAll(items, work) {
 /* harmony export */   We: () => (/* binding */ Target),
 /* harmony export */   yu: () => (/* binding */ isMoved)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(30);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2030);
 
 
 const NONE = { state: undefined, at: 0, rolledBack: false, commanded: false };
@@ -6704,15 +7414,15 @@ function isChanged(target) {
 
 /***/ }),
 
-/***/ 361:
+/***/ 6361:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   E: () => (/* binding */ whyNotMet),
 /* harmony export */   a: () => (/* binding */ waitUntil)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(676);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
 
 
 function whyNotMet(seen, { failure }) {
@@ -6764,8 +7474,8 @@ async function waitUntil(wait, context) {
         seenAt = clock.now();
     }
 }
-function pauseAfter(elapsedMs, { pollMs }) {
-    return Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
+function pauseAfter(elapsedMs, { pollMs, isSteady }) {
+    return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
 }
 const FATAL = new Set(['several-processes', 'unauthorized', 'forbidden']);
 const SHORTEST_LOOK = 1_000;
@@ -6848,13 +7558,13 @@ class Poller {
 
 /***/ }),
 
-/***/ 484:
+/***/ 4484:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   c: () => (/* binding */ adviceFor)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const INPUTS = {
     'tls-unknown-issuer': 'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
@@ -6880,14 +7590,14 @@ function forDrain({ onTimeout }) {
 
 /***/ }),
 
-/***/ 323:
+/***/ 2323:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F: () => (/* binding */ listenForCancel),
 /* harmony export */   R: () => (/* binding */ endIfHung)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const GRACE = 4_000;
 function listenForCancel() {
@@ -6913,7 +7623,7 @@ function endIfHung() {
 
 /***/ }),
 
-/***/ 99:
+/***/ 4099:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -6940,16 +7650,16 @@ function escapeForHtml(text) {
 
 /***/ }),
 
-/***/ 844:
+/***/ 7844:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Q: () => (/* binding */ failureSentence),
 /* harmony export */   x: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(202);
-/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(703);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(708);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1703);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7708);
 
 
 
@@ -6979,7 +7689,7 @@ function problemOf(error) {
 
 /***/ }),
 
-/***/ 703:
+/***/ 1703:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -6991,7 +7701,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+var core = __nccwpck_require__(8079);
 ;// CONCATENATED MODULE: ./src/runner/defaults.ts
 const DEFAULTS = {
     'stats-url': '',
@@ -7012,6 +7722,8 @@ const DEFAULTS = {
     'min-up': '1',
     'min-up-timeout': '0s',
     'fresh-check': 'true',
+    'bake-time': '0s',
+    'max-error-rate': '5%',
     restore: 'never',
     'dry-run': 'false',
     'request-timeout': '10s',
@@ -7023,7 +7735,7 @@ const DEFAULTS = {
 };
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/runner/input-reader.ts
 
 
@@ -7112,7 +7824,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 648:
+/***/ 9250:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -7123,15 +7835,15 @@ __nccwpck_require__.d(__webpack_exports__, {
 });
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(79);
+var core = __nccwpck_require__(8079);
 // EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(598);
+var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 // EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(311);
+var external_node_tls_ = __nccwpck_require__(1692);
 // EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
-var input_reader = __nccwpck_require__(703);
+var input_reader = __nccwpck_require__(1703);
 ;// CONCATENATED MODULE: ./src/runner/certificates.ts
 
 
@@ -7200,11 +7912,11 @@ function check(reader, name, use) {
 }
 
 // EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 11 modules
-var stats_page = __nccwpck_require__(89);
+var stats_page = __nccwpck_require__(6089);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(126);
+var stats_url = __nccwpck_require__(8126);
 // EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(708);
+var log = __nccwpck_require__(7708);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
 
 
@@ -7324,12 +8036,23 @@ const COMMANDS = [
     'adown'
 ];
 
+;// CONCATENATED MODULE: ./src/runner/share.ts
+function readShare(reader, name) {
+    const text = reader.text(name);
+    const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text) ?? [];
+    if (digits === undefined || Number(digits) > 100) {
+        reader.refuse(name, `"${text}" is not a percentage from 0% to 100%, such as 5% or 0.5%.`);
+    }
+    return Number(digits) / 100;
+}
+
 // EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(676);
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/order.ts
 const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 ;// CONCATENATED MODULE: ./src/runner/inputs.ts
+
 
 
 
@@ -7359,6 +8082,8 @@ function readInputs() {
         minUp: readMinUp(reader),
         minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
         freshCheck: reader.flag('fresh-check'),
+        bakeMs: reader.duration('bake-time', '0s', '24h'),
+        maxErrorRate: readShare(reader, 'max-error-rate'),
         restore: reader.choice('restore', RESTORE),
         dryRun: reader.flag('dry-run'),
         transport: {
@@ -7443,7 +8168,7 @@ function readAction(reader) {
 
 /***/ }),
 
-/***/ 718:
+/***/ 4718:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -7451,10 +8176,10 @@ function readAction(reader) {
 /* harmony export */   N3: () => (/* binding */ readIntent),
 /* harmony export */   lP: () => (/* binding */ elapsedSince)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(30);
-/* harmony import */ var _rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(870);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2030);
+/* harmony import */ var _rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5870);
 /* harmony import */ var _rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
 
 
@@ -7517,7 +8242,7 @@ function readIntent() {
 
 /***/ }),
 
-/***/ 708:
+/***/ 7708:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -7526,8 +8251,8 @@ function readIntent() {
 /* harmony export */   fJ: () => (/* binding */ fail),
 /* harmony export */   z3: () => (/* binding */ error)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
-/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(99);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
+/* harmony import */ var _escape_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4099);
 
 
 const log = {
@@ -7554,16 +8279,16 @@ function fail(text) {
 
 /***/ }),
 
-/***/ 338:
+/***/ 2338:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(89);
-/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(126);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(708);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6089);
+/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8126);
+/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7708);
 
 
 
@@ -7589,14 +8314,14 @@ function warnOfUnverifiedTls({ transport, instances }) {
 
 /***/ }),
 
-/***/ 664:
+/***/ 2664:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   p: () => (/* binding */ isPostStage),
 /* harmony export */   r: () => (/* binding */ markMainStage)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(79);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
 
 const KEY = 'isPost';
 function isPostStage() {
@@ -7617,77 +8342,77 @@ function markMainStage() {
 
 /***/ }),
 
-/***/ 613:
+/***/ 2613:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
 
 /***/ }),
 
-/***/ 434:
+/***/ 4434:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
 
 /***/ }),
 
-/***/ 611:
+/***/ 8611:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("http");
 
 /***/ }),
 
-/***/ 692:
+/***/ 5692:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("https");
 
 /***/ }),
 
-/***/ 278:
+/***/ 9278:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("net");
 
 /***/ }),
 
-/***/ 598:
+/***/ 7598:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 
 /***/ }),
 
-/***/ 311:
+/***/ 1692:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tls");
 
 /***/ }),
 
-/***/ 203:
+/***/ 2203:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
 
 /***/ }),
 
-/***/ 756:
+/***/ 4756:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("tls");
 
 /***/ }),
 
-/***/ 23:
+/***/ 9023:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 79:
+/***/ 8079:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -8350,11 +9075,11 @@ function toPlatformPath(pth) {
 ;// CONCATENATED MODULE: external "string_decoder"
 const external_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
 // EXTERNAL MODULE: external "events"
-var external_events_ = __nccwpck_require__(434);
+var external_events_ = __nccwpck_require__(4434);
 ;// CONCATENATED MODULE: external "child_process"
 const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
 // EXTERNAL MODULE: external "assert"
-var external_assert_ = __nccwpck_require__(613);
+var external_assert_ = __nccwpck_require__(2613);
 ;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
 var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -9875,13 +10600,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 // UNUSED EXPORTS: Headers, HttpClientError, HttpClientResponse, HttpCodes, MediaTypes, getProxyUrl, isHttps
 
 // EXTERNAL MODULE: external "http"
-var external_http_ = __nccwpck_require__(611);
+var external_http_ = __nccwpck_require__(8611);
 var external_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_http_, 2);
 // EXTERNAL MODULE: external "https"
-var external_https_ = __nccwpck_require__(692);
+var external_https_ = __nccwpck_require__(5692);
 var external_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_https_, 2);
 // EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-var proxy = __nccwpck_require__(783);
+var proxy = __nccwpck_require__(9783);
 // EXTERNAL MODULE: ./node_modules/tunnel/index.js
 var tunnel = __nccwpck_require__(770);
 ;// CONCATENATED MODULE: ./src/left-out/undici.ts
@@ -10589,7 +11314,7 @@ const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCa
 
 /***/ }),
 
-/***/ 783:
+/***/ 9783:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -10869,6 +11594,6 @@ class DecodedURL extends URL {
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(407);
+/******/ var __webpack_exports__ = __nccwpck_require__(9407);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

@@ -30,7 +30,7 @@ async function run(inputs: Inputs, context: Context): Promise<void> {
       report.found(found.backends)
       return found
     }
-    await report.succeed(await perform(inputs, search, context, report.onLook))
+    await report.succeed(await perform(inputs, search, context, report.onLook, report.bake))
   } catch (error) {
     await lastLook(report.backends, context)
     await report.fail(error)

@@ -1,5 +1,6 @@
 import type { Command } from './haproxy/commands.ts'
 import { type Backend, targetsOf } from './rotation/backend.ts'
+import { bake, type BakeWatchers } from './rotation/bake.ts'
 import { bringBack, routesOf } from './rotation/bring-back.ts'
 import { checkAdminAccess, command } from './rotation/command.ts'
 import type { Context } from './rotation/context.ts'
@@ -30,7 +31,8 @@ export async function perform(
   inputs: Inputs,
   search: () => Promise<Found>,
   context: Context,
-  onLook: OnLook
+  onLook: OnLook,
+  bakeWatchers: BakeWatchers
 ): Promise<Outcome> {
   const { action } = inputs
   const find = async (): Promise<Found> => {
@@ -43,7 +45,7 @@ export async function perform(
     case 'maint':
       return performTakeOut({ ...inputs, action }, find, context, onLook)
     case 'ready':
-      return performBringBack(inputs, await find(), context, onLook)
+      return performBringBack(inputs, await find(), context, onLook, bakeWatchers)
     case 'status':
       return observe(inputs, await find())
     default:
@@ -149,14 +151,18 @@ async function performBringBack(
   inputs: Inputs,
   { backends }: Found,
   context: Context,
-  onLook: OnLook
+  onLook: OnLook,
+  bakeWatchers: BakeWatchers
 ): Promise<Outcome> {
   refuseIfNotReturnable(targetsOf(backends), inputs.wait)
   const order: BringBack = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait }
   if (inputs.dryRun) {
     return dryRun(backends, returnPlan(routesOf(backends, order)), context)
   }
-  return bringBack(backends, order, context, onLook)
+  const outcome = await bringBack(backends, order, context, onLook)
+  return outcome.kind === 'up' && inputs.bakeMs > 0
+    ? bake(backends, { ...inputs, wait: inputs.waitOptions }, context, bakeWatchers)
+    : outcome
 }
 
 async function dryRun(

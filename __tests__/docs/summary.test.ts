@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
 import { type ActionResult, type RunningAction, startAction } from '../support/runner.ts'
+import { startTraffic } from '../support/traffic.ts'
 import { type Page, showMarkdown, type Theme } from './page.ts'
 
 // Several starts of a browser, on a machine that is busy.
@@ -96,6 +97,33 @@ describe('the job summary of a maint', () => {
     expect(page.heading).toBe('⚠️ web/app1: drained, not proven safe to stop')
     expect(page.text).toContain('HAProxy was started less than an hour ago')
     expect(page.text).toContain(result.lastLine)
+  })
+})
+
+describe('the job summary of a ready with bake-time', () => {
+  test('has a chart of requests and failures, beside the rate of the neighbours', async () => {
+    await farm.set('app1', 'maint')
+    farm.app('app1').fault = { kind: 'error', every: 10 }
+    const traffic = startTraffic(farm.userUrl, { workers: 4, pauseMs: 50 })
+    const result = await start('ready', { 'bake-time': '4s', 'max-error-rate': '20%' }).done
+    await traffic.stop()
+    expect(result.exitCode).toBe(0)
+    for (const theme of themes) {
+      const page = await show('bake', theme, result)
+      expect(page.errors).toEqual([])
+      expect(page.charts).toHaveLength(1)
+      const [chart] = page.charts
+      expect(chart?.kind).toBe('xychart')
+      expect(chart?.texts).toEqual(expect.arrayContaining(['seconds', 'requests']))
+      expect(chart?.texts.join(' ')).toContain('Requests (blue), failed (red)')
+      expect(chart?.points).toBeGreaterThan(5)
+      expect(chart?.width).toBeGreaterThan(300)
+      expect(chart?.contrast).toBeGreaterThan(4.5)
+      expect(chart?.lineContrast).toBeGreaterThan(3)
+      expect(page.heading).toBe('✅ web/app1: up')
+      expect(page.text).toContain(result.lastLine)
+      expect(page.text).toMatch(/The numbers\s+0\.0 s: 0 requests, 0 failed/)
+    }
   })
 })
 

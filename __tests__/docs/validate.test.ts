@@ -157,18 +157,13 @@ describe('the reusable workflow', () => {
   const all = Object.keys(inputs)
 
   test('hands on every input that can matter when a server is taken out', () => {
-    const not = ['expect', 'wait', 'job-status']
+    const ofReturns = ['bake-time', 'max-error-rate']
+    const not = ['expect', 'wait', ...ofReturns, 'job-status']
     expect(Object.keys(out?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
   })
 
   test('hands on every input that can matter when a server is brought back', () => {
-    const ofTakeOuts = [
-      'max-sessions',
-      'hard-stop-after',
-      'same-address',
-      'min-up-timeout',
-      'restore'
-    ]
+    const ofTakeOuts = ['same-address', 'min-up-timeout', 'restore']
     const not = ['expect', 'wait', ...ofTakeOuts, 'job-status']
     expect(Object.keys(back?.with ?? {})).toEqual(all.filter((name) => !not.includes(name)))
   })

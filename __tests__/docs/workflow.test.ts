@@ -32,6 +32,8 @@ class Site {
   broken: string | undefined
   /** The server that somebody takes out during the deploy, and forgets. */
   forgotten: string | undefined
+  /** The server whose new version passes its check, and answers every other user with 500. */
+  bad: string | undefined
   /** How long a new version takes to start, in milliseconds. */
   startMs = 300
   repository = ''
@@ -68,6 +70,7 @@ class Site {
     await sleep(this.startMs)
     application.health = 503
     await application.start()
+    if (name === this.bad) application.fault = { kind: 'error', every: 2 }
     if (name !== this.broken) setTimeout(() => (application.health = 200), 500)
     return true
   }
@@ -230,6 +233,23 @@ describe('the reusable workflow', () => {
     expect(run.jobs[0]?.posts[1]?.log).toContain('Leaving alone')
     expect(await farm.status('node1')).toBe('MAINT')
     expect(failures()).toEqual([])
+  })
+
+  test('stops at a server on which too much fails, and nobody meets it again', async () => {
+    site.bad = 'node2'
+    const run = await deploy({ 'bake-time': '5s', 'max-error-rate': '2%', restore: 'failure' })
+    expect(outcomes(run)).toEqual([
+      'node1 success success success success success success skipped',
+      'node2 failure success skipped success success failure skipped',
+      'node3 cancelled'
+    ])
+    expect(run.jobs[0]?.steps[4]?.log).toMatch(/Baked for 5(\.\d)?s: [\d,]+ requests, 0 failed/)
+    const { log = '' } = run.jobs[1]?.steps[4] ?? {}
+    expect(log).toContain('Too many requests failed on web/node2 within ')
+    expect(log).toContain('Out of rotation again, and safe to stop: web/node2')
+    expect(run.jobs[1]?.posts[1]?.log).toContain('Leaving alone')
+    expect(await farm.status('node2')).toBe('MAINT')
+    expect(await farm.status('node3')).toBe('UP')
   })
 
   test('warns where an old process may still serve, and deploys', async () => {

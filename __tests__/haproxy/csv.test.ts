@@ -152,6 +152,21 @@ function reversed(text: string): string {
     .join('')
 }
 
+/** What is no number is no count. */
+const COUNTERS = {
+  stot: 99,
+  wretr: 0,
+  wredis: 0,
+  econ: 4,
+  eresp: 0,
+  cli_abrt: 0,
+  hrsp_1xx: 0,
+  hrsp_3xx: 0,
+  hrsp_4xx: 0,
+  hrsp_5xx: 0,
+  hrsp_other: 0
+}
+
 describe('a row of a server', () => {
   test('gives everything from the columns of these names', () => {
     const row: Row = {
@@ -160,6 +175,9 @@ describe('a row of a server', () => {
       qcur: '3',
       scur: '17',
       stot: '99',
+      econ: '4',
+      hrsp_2xx: '',
+      srv_abrt: 'x',
       status: 'UP 2/3',
       weight: '42',
       bck: '1',
@@ -181,6 +199,7 @@ describe('a row of a server', () => {
       word: 'UP',
       sessions: 17,
       queue: 3,
+      counters: COUNTERS,
       total: 99,
       weight: 42,
       backup: true,
@@ -541,7 +560,7 @@ describe('a page that broke off', () => {
     const [header = '', row = ''] = pageText([{}]).split('\n')
     expect(problemOf(`${header}\n${row.slice(0, -1)}\n`)).toEqual([
       'malformed',
-      `Could not read ${SOURCE}: the row of web/a has 20 cells where the header has 21.`
+      `Could not read ${SOURCE}: the row of web/a has 32 cells where the header has 33.`
     ])
   })
 
@@ -549,7 +568,7 @@ describe('a page that broke off', () => {
     const [header = '', row = ''] = pageText([{}]).split('\n')
     expect(problemOf(`${header}\n${row},\n`)).toEqual([
       'malformed',
-      `Could not read ${SOURCE}: the row of web/a has 22 cells where the header has 21.`
+      `Could not read ${SOURCE}: the row of web/a has 34 cells where the header has 33.`
     ])
   })
 

@@ -50,6 +50,8 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'not-drained': { transient: false, declined: false },
   'old-process': { transient: false, declined: false },
   'not-up': { transient: false, declined: false },
+  'bake-failed': { transient: false, declined: false },
+  'not-baked': { transient: false, declined: false },
   'not-all-up': { transient: false, declined: false },
   cancelled: { transient: false, declined: false }
 }
@@ -60,6 +62,7 @@ const WITHOUT_ADVICE = [
   'too-many-servers',
   'not-drained',
   'not-up',
+  'not-baked',
   'not-all-up',
   'cancelled'
 ]

@@ -26,6 +26,7 @@ function serverWith(status: string, more: Partial<Server> = {}): Server {
     sessions: 0,
     queue: 0,
     total: 0,
+    counters: {},
     weight: 1,
     backup: false,
     hasCheck: true,

@@ -86,6 +86,8 @@ describe('inputs', () => {
       minUp: 1,
       minUpTimeoutMs: 0,
       freshCheck: true,
+      bakeMs: 0,
+      maxErrorRate: 0.05,
       restore: 'never',
       dryRun: false,
       transport: {
@@ -129,6 +131,8 @@ describe('inputs', () => {
       'min-up': '2',
       'min-up-timeout': '30m',
       'fresh-check': 'false',
+      'bake-time': '2m',
+      'max-error-rate': '0.5%',
       restore: 'always',
       'dry-run': 'true',
       'request-timeout': '2s',
@@ -148,6 +152,8 @@ describe('inputs', () => {
       minUp: 2,
       minUpTimeoutMs: 1_800_000,
       freshCheck: false,
+      bakeMs: 120_000,
+      maxErrorRate: 0.005,
       restore: 'always',
       dryRun: true,
       transport: { timeoutMs: 2_000, verifyTls: false },
@@ -426,6 +432,42 @@ describe.each([
   })
 })
 
+describe('max-error-rate', () => {
+  test.each([
+    ['0%', 0],
+    ['5%', 0.05],
+    ['0.5%', 0.005],
+    ['0.000001%', 0.000_000_01],
+    ['007%', 0.07],
+    ['100%', 1],
+    ['100.0%', 1]
+  ])('%s is %p', (text, expected) => {
+    expect(read({ 'max-error-rate': text }).maxErrorRate).toBeCloseTo(expected, 10)
+  })
+
+  test.each([
+    '5',
+    '0.05',
+    '5 %',
+    '-1%',
+    '+1%',
+    '%',
+    '.5%',
+    '5.%',
+    '1e1%',
+    '5%%',
+    '100.1%',
+    '101%',
+    '1000%',
+    'none',
+    '0,5%'
+  ])('cannot be %j', (text) => {
+    expect(problems({ 'max-error-rate': text })).toEqual([
+      `max-error-rate: "${text}" is not a percentage from 0% to 100%, such as 5% or 0.5%.`
+    ])
+  })
+})
+
 describe('min-up', () => {
   test.each([
     ['0', 0],
@@ -528,6 +570,7 @@ describe.each([
   ],
   ['settle-time', (inputs: Inputs) => inputs.waitOptions.settleMs, '0s', '1h', '', '3600001ms'],
   ['hard-stop-after', (inputs: Inputs) => inputs.hardStopAfterMs, '0s', '24h', '', '86400001ms'],
+  ['bake-time', (inputs: Inputs) => inputs.bakeMs, '0s', '24h', '', '86400001ms'],
   [
     'request-timeout',
     (inputs: Inputs) => inputs.transport.timeoutMs,

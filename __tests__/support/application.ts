@@ -41,6 +41,8 @@ class Application {
   reason = 'OK'
   /** How long a health check waits for its answer, in milliseconds; may be set. */
   healthDelayMs = 0
+  /** What becomes of every n-th user request: an answer of 500, a connection cut without one, or nothing ever. */
+  fault: { readonly kind: 'error' | 'cut' | 'silence'; readonly every: number } | undefined
   /** How many user requests have begun. */
   served = 0
   /** How many user requests have begun and not ended, held connections included. */
@@ -110,11 +112,16 @@ class Application {
 
   async #answerUser(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = this.#begin(request)
+    const number = this.served
     response.once('close', () => (this.inFlight -= 1))
     if (url.pathname === '/slow') {
       await sleep(Number(url.searchParams.get('ms')), undefined, { ref: false })
     }
-    if (!response.destroyed) response.end(this.name)
+    if (response.destroyed) return
+    const { kind, every } = this.fault ?? {}
+    if (every === undefined || number % every !== 0) response.end(this.name)
+    else if (kind === 'error') response.writeHead(500).end()
+    else if (kind === 'cut') request.socket.destroy()
   }
 
   #hold(request: IncomingMessage, socket: Duplex): void {

@@ -5,6 +5,10 @@ export const COLUMNS = [
   'qcur',
   'scur',
   'stot',
+  'econ',
+  'eresp',
+  'wretr',
+  'wredis',
   'status',
   'weight',
   'bck',
@@ -16,13 +20,21 @@ export const COLUMNS = [
   'type',
   'check_status',
   'check_code',
+  'hrsp_1xx',
+  'hrsp_2xx',
+  'hrsp_3xx',
+  'hrsp_4xx',
+  'hrsp_5xx',
+  'hrsp_other',
+  'cli_abrt',
+  'srv_abrt',
   'last_chk',
   'agent_status',
   'check_desc',
   'addr'
 ] as const
 
-/** A row by column; what is not given is as on a server that is up, checked and idle. */
+/** A row by column; what is not given is as on a server in HTTP mode that is up, checked and idle. */
 export type Row = Readonly<Partial<Record<(typeof COLUMNS)[number], string>>>
 
 const IDLE: Row = {
@@ -31,6 +43,10 @@ const IDLE: Row = {
   qcur: '0',
   scur: '0',
   stot: '0',
+  econ: '0',
+  eresp: '0',
+  wretr: '0',
+  wredis: '0',
   status: 'UP',
   weight: '1',
   bck: '0',
@@ -39,7 +55,15 @@ const IDLE: Row = {
   pid: '1',
   type: '2',
   check_status: 'L7OK',
-  check_code: '200'
+  check_code: '200',
+  hrsp_1xx: '0',
+  hrsp_2xx: '0',
+  hrsp_3xx: '0',
+  hrsp_4xx: '0',
+  hrsp_5xx: '0',
+  hrsp_other: '0',
+  cli_abrt: '0',
+  srv_abrt: '0'
 }
 
 /** The page as HAProxy writes it: header and rows end with a comma. */

@@ -1,7 +1,6 @@
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const requestLimitMs = 15_000
 const failuresKept = 10
 
 /** How {@link startTraffic} behaves. */
@@ -16,6 +15,8 @@ export interface TrafficOptions {
   readonly keepAlive?: boolean
   /** How long a user pauses after an answer, in milliseconds; 10 by default. */
   readonly pauseMs?: number
+  /** How long a user waits for an answer before giving up, in milliseconds; 15 s by default. */
+  readonly patienceMs?: number
   /** The traffic ends by itself after so many milliseconds; 2 minutes by default. */
   readonly limitMs?: number
 }
@@ -48,7 +49,7 @@ export interface Traffic {
 /** Sends steady user traffic through a frontend until it is stopped. */
 export function startTraffic(userUrl: string, options: TrafficOptions = {}): Traffic {
   const { workers = 4, path = '/', keepAlive = false, pauseMs = 10, limitMs = 120_000 } = options
-  const { headers = {} } = options
+  const { headers = {}, patienceMs = 15_000 } = options
   const url = new URL(path, userUrl)
   const agent = new Agent({ keepAlive, maxSockets: workers })
   const end = new AbortController()
@@ -59,10 +60,10 @@ export function startTraffic(userUrl: string, options: TrafficOptions = {}): Tra
 
   const askOnce = async (): Promise<void> => {
     const at = Date.now()
-    let outcome = await ask(url, agent, headers)
+    let outcome = await ask(url, agent, headers, patienceMs)
     if (outcome.kind === 'stale') {
       counters.reconnects += 1
-      outcome = await ask(url, new Agent(), headers)
+      outcome = await ask(url, new Agent(), headers, patienceMs)
     }
     if (outcome.kind === 'ok') {
       counters.ok += 1
@@ -104,10 +105,15 @@ type Outcome =
   | { readonly kind: 'ok'; readonly body: string }
   | { readonly kind: 'failed' | 'stale'; readonly reason: string }
 
-function ask(url: URL, agent: Agent, headers: Readonly<Record<string, string>>): Promise<Outcome> {
+function ask(
+  url: URL,
+  agent: Agent,
+  headers: Readonly<Record<string, string>>,
+  patienceMs: number
+): Promise<Outcome> {
   return new Promise((resolve) => {
     let answered = false
-    const request = get(url, { agent, headers, signal: AbortSignal.timeout(requestLimitMs) })
+    const request = get(url, { agent, headers, signal: AbortSignal.timeout(patienceMs) })
     request.once('error', (error) => {
       const stale = request.reusedSocket && !answered && /ECONNRESET|EPIPE/.test(codeOf(error))
       resolve({ kind: stale ? 'stale' : 'failed', reason: error.message })

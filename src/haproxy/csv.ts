@@ -1,4 +1,5 @@
 import Papa from 'papaparse'
+import { readCounters } from './counters.ts'
 import { HaproxyError } from './errors.ts'
 import { parseAddress, type Server, statusWord } from './server.ts'
 
@@ -99,6 +100,7 @@ export function parseStatsCsv(text: string, source: string): Snapshot {
         weight: count('weight'),
         backup: cell('bck') === '1',
         total: count('stot'),
+        counters: readCounters(cell),
         // In maint the check's own columns are empty, but `chkfail` is filled for every server whose
         // check is switched on (docs/haproxy-facts.md, "Health checks").
         hasCheck: cell('chkfail') !== '' && cell('tracked') === '',

@@ -68,6 +68,9 @@ const ADVICE = {
   'not-drained': '',
   'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
   'not-up': '',
+  'bake-failed':
+    'Look at what the application answers, and at its log, before it is brought back again.',
+  'not-baked': '',
   'not-all-up': '',
   cancelled: ''
 } as const satisfies Record<string, string>

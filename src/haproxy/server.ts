@@ -1,3 +1,5 @@
+import type { Counters } from './counters.ts'
+
 /** What we ask of a server. */
 export type AdminState = 'ready' | 'drain' | 'maint'
 
@@ -18,6 +20,8 @@ export interface Server {
   readonly queue: number
   /** Sessions that it has had since the process started, or since its counters were cleared (`stot`). */
   readonly total: number
+  /** What users met on it, as far as the page counts that. */
+  readonly counters: Counters
   /** Effective weight; it stays above 0 in drain and maint. */
   readonly weight: number
   readonly backup: boolean

@@ -36,3 +36,20 @@ export interface BringBack {
   readonly minUp: MinUp
   readonly onTimeout: OnTimeout
 }
+
+/** How to watch the traffic of servers that are back. */
+export interface Bake {
+  /** How long to watch, in milliseconds. */
+  readonly bakeMs: number
+  /** The share of failed requests, from 0 to 1, that is allowed beyond that of the neighbours. */
+  readonly maxErrorRate: number
+  /** How often to look; and how long it may take at most until a server that is taken out again is drained. */
+  readonly wait: WaitOptions
+  /** How many other servers must serve where one is taken out again. */
+  readonly minUp: MinUp
+  /** Sessions and queued requests that may remain then. */
+  readonly maxSessions: number
+  readonly onTimeout: OnTimeout
+  /** How long a process of HAProxy may live on after a reload, in milliseconds, where that is known. */
+  readonly hardStopAfterMs: number | undefined
+}

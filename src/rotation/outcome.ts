@@ -1,3 +1,4 @@
+import type { Baked } from './bake-verdict.ts'
 import type { Instance } from './instance.ts'
 import type { Other } from './same-address.ts'
 import type { Target } from './target.ts'
@@ -39,5 +40,5 @@ export type Outcome =
   | { readonly kind: 'drained'; readonly proof: Proof }
   /** Out of rotation, but not drained in time, and the step was to go on. */
   | { readonly kind: 'not drained' }
-  /** In rotation and up. */
-  | { readonly kind: 'up' }
+  /** In rotation and up; where its traffic was watched, with what was seen of it. */
+  | { readonly kind: 'up'; readonly baked?: Baked }

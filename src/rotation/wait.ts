@@ -8,6 +8,8 @@ export interface WaitOptions {
   readonly timeoutMs: number
   /** The longest time between the beginnings of two looks; the first come sooner. */
   readonly pollMs: number
+  /** Set where the first looks do not come sooner. */
+  readonly isSteady?: true
   /** How long the awaited condition must hold, over at least two looks. */
   readonly settleMs: number
 }
@@ -113,8 +115,8 @@ export async function waitUntil(wait: Wait, context: Context): Promise<WaitResul
   }
 }
 
-function pauseAfter(elapsedMs: number, { pollMs }: WaitOptions): number {
-  return Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE))
+function pauseAfter(elapsedMs: number, { pollMs, isSteady }: WaitOptions): number {
+  return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE))
 }
 
 /** Problems that looking again cannot solve. */

@@ -18,6 +18,8 @@ export const DEFAULTS = {
   'min-up': '1',
   'min-up-timeout': '0s',
   'fresh-check': 'true',
+  'bake-time': '0s',
+  'max-error-rate': '5%',
   restore: 'never',
   'dry-run': 'false',
   'request-timeout': '10s',

@@ -6,6 +6,7 @@ import { COMMANDS, type Command } from '../haproxy/commands.ts'
 import type { Credentials } from '../haproxy/stats-url.ts'
 import type { TransportSettings } from '../haproxy/request-setup.ts'
 import { InputReader, UNAVAILABLE } from './input-reader.ts'
+import { readShare } from './share.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { ON_TIMEOUT, type OnTimeout } from '../rotation/order.ts'
 import type { Wanted } from '../rotation/find.ts'
@@ -44,6 +45,10 @@ export interface Inputs {
   /** How long to wait until so many others serve, in milliseconds; 0 to refuse at once. */
   readonly minUpTimeoutMs: number
   readonly freshCheck: boolean
+  /** How long to watch the traffic of servers that are up, in milliseconds; 0 for not at all. */
+  readonly bakeMs: number
+  /** The share of failed requests, from 0 to 1, that this allows beyond that of the neighbours. */
+  readonly maxErrorRate: number
   readonly restore: Restore
   readonly dryRun: boolean
   readonly transport: TransportSettings
@@ -75,6 +80,8 @@ export function readInputs(): Inputs {
     minUp: readMinUp(reader),
     minUpTimeoutMs: reader.duration('min-up-timeout', '0s', '24h'),
     freshCheck: reader.flag('fresh-check'),
+    bakeMs: reader.duration('bake-time', '0s', '24h'),
+    maxErrorRate: readShare(reader, 'max-error-rate'),
     restore: reader.choice('restore', RESTORE),
     dryRun: reader.flag('dry-run'),
     transport: {

@@ -1,17 +1,20 @@
 import { isOutOfRotation } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
-import { namesOf, seenAs, statesOf } from '../rotation/describe.ts'
+import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { troubleFirst } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import { isChanged, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
+import { BakeReport } from './bake-report.ts'
+import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
 import { failureSentence, reportFailure } from './failure.ts'
 import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
+import { phrase, takenAsFound } from './target-words.ts'
 import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 import { whoBringsThemBack } from './way-back.ts'
 
@@ -20,6 +23,8 @@ const HEARTBEAT = 30_000
 
 /** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
 export class Report {
+  /** How the traffic of servers that are back is watched. */
+  readonly bake: BakeReport
   readonly #inputs: Inputs
   readonly #said = new Map<Target, string>()
   readonly #samples: Sample[] = []
@@ -29,6 +34,7 @@ export class Report {
 
   constructor(inputs: Inputs) {
     this.#inputs = inputs
+    this.bake = new BakeReport(inputs.bakeMs)
   }
 
   /** What the run is about, as far as it was found. */
@@ -84,7 +90,7 @@ export class Report {
       writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
     )
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
-    if (hasDoubts || outcome.kind === 'not drained') {
+    if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
       log.warning(sentence)
     } else {
       log.info(sentence)
@@ -95,6 +101,7 @@ export class Report {
   async fail(error: unknown): Promise<void> {
     const targets = this.#targets
     const more = [
+      ...badInWords(error),
       this.#affected.some(wasTouched) ? '' : 'Nothing was changed.',
       ...afterFailure(error, this.#inputs, targets),
       whoBringsThemBack(targets, this.#inputs)
@@ -123,7 +130,8 @@ export class Report {
   #summary(sentence: string): Omit<Summary, 'title' | 'facts'> {
     const isLook = this.#inputs.action === 'status'
     const targets = isLook ? troubleFirst(this.#targets) : this.#targets
-    return { sentence, isLook, targets, waitedMs: this.#waitedMs, samples: this.#samples }
+    const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.bake.chart]
+    return { sentence, isLook, targets, waitedMs, samples, bakeChart }
   }
 
   #achievement(outcome: Outcome): string {
@@ -157,20 +165,7 @@ export class Report {
           ...outcome.proof.doubts.map(explainDoubt)
         ].join(' ')
       case 'up':
-        return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}`
+        return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}${bakedInWords(outcome)}`
     }
   }
-}
-
-/** A server that was ready already was not checked anew. */
-function takenAsFound(targets: readonly Target[]): string {
-  const found = targets.filter((target) => !wasTouched(target))
-  return found.length > 0 ? ` Already up, so not checked again: ${namesOf(found)}.` : ''
-}
-
-/** How a target is spoken of while it is waited for; sessions count only where they are to end. */
-function phrase(target: Target): string {
-  const { now } = target
-  const seen = isOutOfRotation(now) ? seenAs(target) : now.status
-  return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`
 }

@@ -27,6 +27,8 @@ export interface Summary {
   readonly isLook: boolean
   readonly waitedMs: number
   readonly samples: readonly Sample[]
+  /** The chart of a watch of traffic; empty where there was none. */
+  readonly bakeChart?: string
   /** What was proven, and how. */
   readonly facts: readonly string[]
 }
@@ -56,6 +58,8 @@ const FAILURES: Partial<Record<Problem, string>> = {
   'not-drained': 'not drained',
   'old-process': 'not drained',
   'not-up': 'not up',
+  'bake-failed': 'up, but not well',
+  'not-baked': 'up, but not watched to the end',
   'not-all-up': 'not up',
   'changed-meanwhile': 'changed meanwhile',
   cancelled: 'cancelled'
@@ -91,6 +95,7 @@ export async function writeSummary(summary: Summary): Promise<void> {
       .addRaw(rest(summary))
       .addRaw(list(summary.facts))
       .addRaw(chart(summary.samples))
+      .addRaw(summary.bakeChart ?? '')
       .write()
   } catch (error) {
     log.info(`The job summary could not be written: ${failureSentence(error)}`)

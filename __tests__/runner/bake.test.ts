@@ -1,0 +1,438 @@
+import { describe, expect, test } from '@jest/globals'
+import { bakeChart } from '../../src/runner/bake-chart.ts'
+import { cancel, type Given, runMain } from './in-process.ts'
+import { inputsFor, pageStarter } from './imitated-pages.ts'
+import { type ImitatedPage, type ImitatedServer, server } from '../support/imitated-page.ts'
+import { COLUMNS, type Row } from '../support/page-text.ts'
+
+const start = pageStarter()
+const FRESH = ['drain web/a', 'hdown web/a', 'start web/a']
+const LOOK = 'GET /admin;csv;scope=web'
+
+/** What a server counts from one look to the next, while it takes traffic. */
+type PerLook = Readonly<Partial<Record<(typeof COLUMNS)[number], number>>>
+
+/** Has servers count, and things happen at a look after server a has come up. */
+function serve(
+  lb: ImitatedPage,
+  growth: Readonly<Record<string, PerLook>>,
+  happenings: Readonly<Record<number, () => unknown>> = {}
+): void {
+  let looks = 0
+  const counts = new Map<ImitatedServer, Record<string, number>>()
+  lb.before = (request) => {
+    const a = lb.server('a')
+    if (!request.startsWith('GET /admin') || (a.status() !== 'UP' && looks === 0)) return undefined
+    looks += 1
+    happenings[looks]?.()
+    for (const each of lb.servers) {
+      const count = counts.get(each) ?? {}
+      counts.set(each, count)
+      for (const [column, number] of Object.entries(growth[each.name] ?? {})) {
+        count[column] = (count[column] ?? 0) + (each.status().startsWith('UP') ? number : 0)
+      }
+      const cells = Object.fromEntries(
+        Object.entries(count).map(([column, number]) => [column, String(number)])
+      ) as Row
+      each.cells = { ...each.cells, ...cells }
+    }
+    return undefined
+  }
+}
+
+const GOOD: PerLook = { stot: 10, hrsp_2xx: 10 }
+const HALF: PerLook = { stot: 10, hrsp_2xx: 5, hrsp_5xx: 5 }
+const MAINT = { admin: 'maint' } as const
+
+function given(more: Given = {}): Given {
+  return {
+    action: 'ready',
+    'bake-time': '30s',
+    'settle-time': '0s',
+    'hard-stop-after': '0s',
+    ...more
+  }
+}
+
+function clearCounters(lb: ImitatedPage): void {
+  lb.servers.forEach((each) => {
+    each.cells = {}
+  })
+}
+
+describe('the last line of a step that watched says what it saw:', () => {
+  test.each<[string, PerLook, PerLook, RegExp]>([
+    ['nothing failed', GOOD, GOOD, /Baked for 30s: \d+ requests, 0 failed, neighbours 0 %\.$/],
+    [
+      'too few requests',
+      { stot: 0 },
+      GOOD,
+      /Baked for 30s: 0 requests, 0 failed, neighbours 0 %, too few requests to judge\.$/
+    ],
+    [
+      'no neighbour was asked',
+      GOOD,
+      {},
+      /: \d+ requests, 0 failed, neighbours without requests\.$/
+    ],
+    [
+      'no worse than the neighbours',
+      HALF,
+      HALF,
+      /: \d+ requests, \d+ failed \(50 %: \d+ answered with 5xx\), neighbours 50 %\.$/
+    ],
+    ['thousands', { stot: 1_000, hrsp_2xx: 1_000 }, GOOD, /: \d\d,000 requests, 0 failed/]
+  ])('%s', async (_, a, b, expected) => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a, b })
+    const result = await runMain(inputsFor([lb], given()))
+    expect(result.lastLine).toMatch(/^Back and taking traffic: web\/a on LB1 is UP, waited /)
+    expect(result.lastLine).toMatch(expected)
+    expect(result.exitCode).toBe(0)
+    expect(result.annotations).toEqual([])
+    expect(lb.changes).toEqual(FRESH)
+  })
+
+  test('more than is allowed, but perhaps by chance', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD }, { 10: () => (lb.server('a').cells = { hrsp_5xx: '11' }) })
+    const result = await runMain(inputsFor([lb], given({ 'max-error-rate': '3%' })))
+    expect(result.lastLine).toMatch(
+      /\(3\.\d %: 11 answered with 5xx\), neighbours 0 %\. On web\/a more failed than max-error-rate \(3 % beyond the neighbours\) allows, which may be chance/
+    )
+    expect(result.annotations.map(({ level }) => level)).toEqual(['warning'])
+    expect(result.exitCode).toBe(0)
+  })
+
+  test('what it was judged without', async () => {
+    const lb = await start(server('a', MAINT), server('b', { cells: { wredis: '' } }))
+    lb.server('a').cells = { wredis: '' }
+    serve(lb, { a: GOOD, b: GOOD })
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(
+      /neighbours 0 %\. HAProxy does not show wredis here, so failures of that kind do not count\.$/
+    )
+  })
+
+  test('that TCP mode counts only sessions and errors', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    lb.server('a').cells = Object.fromEntries(
+      COLUMNS.filter((column) => column.startsWith('hrsp_')).map((column) => [column, ''])
+    )
+    serve(lb, { a: { stot: 10 }, b: GOOD })
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(/In TCP mode only sessions and errors of their connections count\.$/)
+  })
+
+  test('each of several servers', async () => {
+    const lb = await start(server('a', MAINT), server('b', MAINT), server('c'))
+    serve(lb, { a: GOOD, b: { stot: 0 }, c: GOOD })
+    const { lastLine } = await runMain({ ...inputsFor([lb], given()), server: 'a b' })
+    expect(lastLine).toMatch(
+      /Baked for 30s: web\/a \d+ requests, 0 failed, neighbours 0 %; web\/b 0 requests, .*, too few requests to judge\.$/
+    )
+  })
+})
+
+describe('a watch', () => {
+  test('is left out by default, without a wait, and by other actions', async () => {
+    for (const more of [
+      { 'bake-time': '' },
+      { wait: 'false' },
+      { action: 'maint' },
+      { action: 'status' },
+      { 'dry-run': 'true' }
+    ]) {
+      const lb = await start(server('a'), server('b'))
+      serve(lb, { a: HALF, b: GOOD })
+      const result = await runMain(inputsFor([lb], given(more)))
+      expect(result.exitCode).toBe(0)
+      expect(result.log.join()).not.toMatch(/Baked|requests/)
+    }
+  })
+
+  test('takes one look of the size of the backend for each poll interval', async () => {
+    const looks = async (more: Given): Promise<number> => {
+      const lb = await start(server('a'), server('b'))
+      serve(lb, { a: GOOD, b: GOOD })
+      await runMain(inputsFor([lb], given(more)))
+      expect(lb.requests.filter((request) => request === 'GET /admin;csv').length).toBe(0)
+      return lb.requests.filter((request) => request === LOOK).length
+    }
+    const without = await looks({ 'bake-time': '0s' })
+    expect((await looks({ 'bake-time': '60s' })) - without).toBeLessThanOrEqual(62)
+    expect((await looks({ 'bake-time': '60s', 'poll-interval': '10s' })) - without).toBeLessThan(9)
+  })
+
+  test('says when its verdict moves, and that it goes on', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD })
+    const { log } = await runMain(inputsFor([lb], given({ 'bake-time': '100s' })))
+    const said = log.filter((line) => line.startsWith('web/a is '))
+    expect(said[0]).toMatch(
+      /not judged yet, too few requests to judge: 0 requests, .* \(\S+ of 1m40s\)\.$/
+    )
+    expect(said[1]).toMatch(
+      /^web\/a is well: 20 requests, 0 failed, neighbours 0 % \(2\S*s of 1m40s\)\.$/
+    )
+    expect(said.length).toBe(5)
+  })
+
+  test('is drawn in the job summary', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD })
+    const { summary } = await runMain(inputsFor([lb], given()))
+    expect(summary).toContain('xychart-beta')
+    expect(summary).toContain('title "Requests (blue), failed (red)')
+  })
+
+  test('begins anew after a reload', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(
+      lb,
+      { a: GOOD, b: GOOD },
+      {
+        10: () => {
+          clearCounters(lb)
+          lb.reload()
+        }
+      }
+    )
+    const { lastLine, annotations, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(annotations.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^HAProxy was reloaded or restarted at LB1: the watch of the traffic begins anew\. It lasts 30s\.$/
+      )
+    ])
+    expect(lastLine).toMatch(/Baked for 3\dS?/i)
+    expect(exitCode).toBe(0)
+  })
+
+  test('begins anew where somebody clears the counters', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: { stot: 100, hrsp_2xx: 100 }, b: GOOD })
+    const counting = lb.before
+    let looks = 0
+    lb.before = (request, number) => {
+      const trouble = counting(request, number)
+      looks += lb.server('a').status() === 'UP' ? 1 : 0
+      if (looks === 12) clearCounters(lb)
+      return trouble
+    }
+    const { annotations, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(annotations[0]?.message).toMatch(
+      /^The counters of LB1 were cleared: the watch of the traffic/
+    )
+    expect(exitCode).toBe(0)
+  })
+
+  test('that the page does not let end is red, and leaves the server', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD })
+    const counting = lb.before
+    let looks = 0
+    lb.before = (request, number) => {
+      looks += lb.server('a').status() === 'UP' ? 1 : 0
+      return looks > 10 ? 'reset' : counting(request, number)
+    }
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
+    expect(lastLine).toMatch(
+      /^The traffic could not be watched for 30s within 50s: the last look failed\. Could not read/
+    )
+    expect(exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  })
+
+  test('ends with a cancel, and leaves the server', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(
+      lb,
+      { a: GOOD, b: GOOD },
+      {
+        5: () => {
+          cancel()
+        }
+      }
+    )
+    const { exitCode } = await runMain(inputsFor([lb], given()))
+    expect(exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  })
+})
+
+describe('a server that is bad', () => {
+  test('goes back to maint, and that is safe to stop', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    lb.servers.forEach((each, index) => {
+      each.cells = { addr: `10.0.0.${String(index)}:80` }
+    })
+    serve(lb, { a: HALF, b: GOOD })
+    const { lastLine, exitCode, summary, outputs } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toBe(
+      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Out of rotation again, and safe to stop: web/a on LB1. Now web/a on LB1 is MAINT. Look at what the application answers, and at its log, before it is brought back again.'
+    )
+    expect(exitCode).toBe(1)
+    expect(lb.changes).toEqual([...FRESH, 'maint web/a'])
+    expect(summary).toContain('❌ web/a: up, but not well')
+    expect(outputs).toMatchObject({ status: 'MAINT', changed: 'false' })
+  })
+
+  test('goes to maint that was up before, and that is a change', async () => {
+    const lb = await start(server('a'), server('b'))
+    serve(lb, { a: HALF, b: GOOD })
+    const { lastLine, outputs } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('Out of rotation again')
+    expect(lastLine).not.toContain('Nothing was changed')
+    expect(outputs).toMatchObject({ status: 'MAINT', changed: 'true' })
+  })
+
+  test('is not proven safe to stop where something is in doubt, which is said', async () => {
+    const lb = await start(server('a', MAINT), server('b'), server('a', { backend: 'api' }))
+    serve(lb, { a: HALF, b: GOOD })
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain(
+      'Out of rotation again and drained, but not proven safe to stop: web/a on LB1. '
+    )
+    expect(lastLine).toContain('api/a on LB1 (UP) may be the same application')
+  })
+
+  test('is out although it does not get drained', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    lb.server('a').sessions = 3
+    serve(lb, { a: HALF, b: GOOD })
+    const { lastLine } = await runMain(inputsFor([lb], given({ 'wait-timeout': '5s' })))
+    expect(lastLine).toContain(
+      'Out of rotation again, but not drained: web/a on LB1. Not drained within 5s'
+    )
+  })
+
+  test('is not put back by on-timeout: restore', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    lb.server('a').sessions = 3
+    serve(lb, { a: HALF, b: GOOD })
+    const more = { 'wait-timeout': '5s', 'on-timeout': 'restore' }
+    await runMain(inputsFor([lb], given(more)))
+    expect(lb.changes).toEqual([...FRESH, 'maint web/a'])
+  })
+
+  test('stays where others need it', async () => {
+    const lb = await start(server('a', MAINT), server('b', MAINT))
+    serve(lb, { a: HALF })
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(
+      /Left in rotation: web\/a on LB1\. Without a the backend web on LB1 would have 0 serving servers, and needs 1/
+    )
+    expect(exitCode).toBe(1)
+    expect(lb.server('a').status()).toBe('UP')
+  })
+
+  test('does not take the good ones with it, and counts them as serving', async () => {
+    const lb = await start(server('a', MAINT), server('b', MAINT))
+    serve(lb, { a: HALF, b: GOOD })
+    const result = await runMain({
+      ...inputsFor([lb], given({ 'fresh-check': 'false' })),
+      server: 'a b'
+    })
+    expect(result.lastLine).toMatch(/^Too many requests failed on web\/a within/)
+    expect(lb.changes.at(-1)).toBe('maint web/a')
+  })
+
+  test('takes another bad one with it as far as others serve', async () => {
+    const lb = await start(server('a', MAINT), server('b', MAINT))
+    serve(lb, { a: HALF, b: HALF })
+    const result = await runMain({
+      ...inputsFor([lb], given({ 'fresh-check': 'false' })),
+      server: 'a b'
+    })
+    expect(result.lastLine).toContain('Left in rotation: web/b on LB1.')
+    expect(lb.changes.at(-1)).toBe('maint web/a')
+  })
+
+  test('is judged by the sum over the HAProxies, and leaves all of them', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b')),
+      await start(server('a', MAINT), server('b'))
+    ]
+    serve(one, { a: { stot: 10, hrsp_2xx: 10 }, b: GOOD })
+    serve(two, { a: { stot: 10, hrsp_5xx: 10 }, b: GOOD })
+    const { lastLine } = await runMain(inputsFor([one, two], given()))
+    expect(lastLine).toMatch(
+      /^Too many requests failed on web\/a within \S+: \d+ requests, \d+ failed \((4|5)\d %/
+    )
+    expect([one, two].map(({ changes }) => changes.at(-1))).toEqual(['maint web/a', 'maint web/a'])
+  })
+
+  test('stays where HAProxy refuses the change, and that is said', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD }, { 4: () => (lb.admin = false) })
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(/^Too many requests failed on web\/a within .*HAProxy answered DENY/)
+    expect(lastLine).toContain('Now web/a on LB1 is UP')
+    expect(lastLine).not.toContain('Out of rotation again')
+    expect(exitCode).toBe(1)
+  })
+
+  test('is left alone where somebody takes it out at that moment', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD })
+    const counting = lb.before
+    lb.before = (request, number) => {
+      lb.server('a').drain ||= request === 'GET /admin;csv'
+      return counting(request, number)
+    }
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('is DRAIN. HAProxy was not reloaded, so somebody else changed it.')
+    expect(lb.changes).toEqual(FRESH)
+  })
+
+  test('is one whose check fails', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a').well = false) })
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(
+      /^web\/a on LB1 was up, and while its traffic was watched it became DOWN\S*( \d\/\d)?, its last check says L7STS\/503\. Out of rotation again/
+    )
+    expect(lb.changes.at(-1)).toBe('maint web/a')
+  })
+})
+
+test.each(['drain', 'maint'] as const)(
+  'a server that others ask for %s is left alone',
+  async (flag) => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a')[flag] = true) })
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('HAProxy was not reloaded, so somebody else changed it.')
+    expect(exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  }
+)
+
+describe('the chart', () => {
+  const sample = (elapsedMs: number, requests: number, failed = 0, expected = 0) => ({
+    elapsedMs,
+    requests,
+    failed,
+    expected
+  })
+
+  test('is left out where there is nothing to draw', () => {
+    expect(bakeChart([])).toBe('')
+    expect(bakeChart([sample(0, 10)])).toBe('')
+    expect(bakeChart([sample(0, 0), sample(1_000, 0)])).toBe('')
+  })
+
+  test('has requests, failures and the rate of the neighbours, at even times', () => {
+    const text = bakeChart([sample(10, 0), sample(1_000, 10, 2, 0.24), sample(4_000, 40, 8, 1)])
+    expect(text).toContain('x-axis "seconds" 0 --> 4.0')
+    expect(text).toContain('y-axis "requests" 0 --> 40')
+    expect(text).toContain('line [0, 10, 40]\n  line [0, 2, 8]\n  line [0, 0.2, 1]')
+    expect(text).toContain('2.0 s: 10 requests, 2 failed, 0.2 at the rate of the neighbours; ')
+  })
+
+  test('has no more points than can be told apart', () => {
+    const many = Array.from({ length: 200 }, (_, index) => sample(index * 1_000, index * 10))
+    const [, points = ''] = /line \[([^\]]*)\]/.exec(bakeChart(many)) ?? []
+    expect(points.split(', ')).toHaveLength(40)
+  })
+})

@@ -1,0 +1,178 @@
+import type { Snapshot } from '../haproxy/csv.ts'
+import { HaproxyError } from '../haproxy/errors.ts'
+import { Backend, backendsOf, instancesOf, targetsOf } from './backend.ts'
+import type { BakeWatchers } from './bake.ts'
+import type { Context } from './context.ts'
+import { namesOf } from './describe.ts'
+import { withFollowers } from './followers.ts'
+import { backendsAtStake, guard } from './guard.ts'
+import type { Instance } from './instance.ts'
+import type { Bake } from './order.ts'
+import { changedByOthers } from './other-hands.ts'
+import type { Outcome } from './outcome.ts'
+import { lookAgain } from './request.ts'
+import { retry } from './retry.ts'
+import { onAllPages, type SharedAddresses } from './same-address.ts'
+import { settleAll } from './settle-all.ts'
+import { takeOut } from './take-out.ts'
+import type { Target } from './target.ts'
+
+/** What became of servers that are not well. */
+export interface BadOut {
+  /** Those that were taken out of rotation again. */
+  readonly taken: readonly Target[]
+  /** How far they are out; undefined where none was taken out, or that went wrong. */
+  readonly outcome: Outcome | undefined
+  /** Why some were left in rotation, or are not drained, in sentences. */
+  readonly troubles: readonly string[]
+}
+
+/** The same servers as targets of a take-out. */
+interface Leaving {
+  readonly backends: readonly Backend[]
+  readonly shared: SharedAddresses
+}
+
+/**
+ * Takes servers that are not well out of rotation again, as any `maint` does, as far as enough others serve. The
+ * targets of this step that are well are others, too.
+ */
+export async function takeBadOut(
+  bad: readonly Target[],
+  order: Bake,
+  context: Context,
+  onDrainLook: BakeWatchers['onDrainLook']
+): Promise<BadOut> {
+  const troubles: string[] = []
+  let taken: readonly Target[] = []
+  try {
+    const seen = await lookAtAll(bad, context)
+    for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
+      const trouble = whyKept(leaving([...taken, ...group], seen), group, order)
+      taken = trouble === undefined ? [...taken, ...group] : taken
+      troubles.push(...(trouble === undefined ? [] : [trouble]))
+    }
+    if (taken.length === 0) {
+      return { taken, outcome: undefined, troubles }
+    }
+    const outcome = await takeThemOut(taken, leaving(taken, seen), order, context, onDrainLook)
+    return { taken, outcome, troubles }
+  } catch (error) {
+    if (!(error instanceof HaproxyError)) {
+      throw error
+    }
+    const advice = error.advice === '' ? '' : ` ${error.advice}`
+    return {
+      taken: taken.filter(isTakenOut),
+      outcome: undefined,
+      troubles: [...troubles, error.message + advice]
+    }
+  }
+}
+
+async function takeThemOut(
+  taken: readonly Target[],
+  { backends, shared }: Leaving,
+  order: Bake,
+  context: Context,
+  onDrainLook: BakeWatchers['onDrainLook']
+): Promise<Outcome> {
+  const { onTimeout } = order
+  const takeOutOrder = {
+    ...order,
+    state: 'maint',
+    isClaimed: false,
+    shared,
+    // What is bad is not put back.
+    onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
+  } as const
+  context.log.info(`Taking ${namesOf(taken)} out of rotation again.`)
+  try {
+    return await takeOut(backends, takeOutOrder, context, onDrainLook(targetsOf(backends)))
+  } finally {
+    await takeIn(taken, targetsOf(backends), context)
+  }
+}
+
+/** The targets of the step learn what was asked for in another's name. */
+async function takeIn(
+  targets: readonly Target[],
+  asked: readonly Target[],
+  context: Context
+): Promise<void> {
+  for (const target of targets) {
+    const change = asked.find(
+      ({ backend, name }) => backend.instance === target.backend.instance && name === target.name
+    )?.change
+    if (change?.state !== undefined && !change.rolledBack) {
+      target.requested(change.state, change.at, change.isUncertain)
+    }
+  }
+  // What cannot be seen now is not known, and is said to be so.
+  await lookAgain(backendsOf(targets), { ...context, cancelled: context.over }).catch(
+    () => undefined
+  )
+}
+
+/** The whole page of every HAProxy, for who follows and who else is at the address; and its process of now. */
+async function lookAtAll(
+  targets: readonly Target[],
+  context: Context
+): Promise<ReadonlyMap<Instance, Snapshot>> {
+  const limits = { signal: context.cancelled }
+  const looks = await settleAll(instancesOf(backendsOf(targets)), async (instance) => {
+    // A reload since the step began has left an old process that may serve these very servers.
+    await retry(() => instance.identify(limits), context)
+    return [instance, await retry(() => instance.page.look(limits), context)] as const
+  })
+  return new Map(looks)
+}
+
+function leaving(targets: readonly Target[], seen: ReadonlyMap<Instance, Snapshot>): Leaving {
+  const parts = [...seen].map(([instance, snapshot]) => {
+    const mine = targets.filter(({ backend }) => backend.instance === instance)
+    const backends = backendsOf(mine).map(({ name }) => {
+      const names = mine.filter(({ backend }) => backend.name === name)
+      return new Backend(
+        instance,
+        name,
+        { targets: names.map(({ before }) => before.name) },
+        snapshot
+      )
+    })
+    return withFollowers(instance, backends, snapshot)
+  })
+  return {
+    backends: parts.flatMap(({ backends }) => backends),
+    shared: onAllPages(parts.map(({ shared }) => shared))
+  }
+}
+
+/** Why some targets stay where they are: others need them, or have taken them out meanwhile. */
+function whyKept(
+  { backends }: Leaving,
+  group: readonly Target[],
+  { minUp }: Bake
+): string | undefined {
+  const mine = targetsOf(backends).filter(({ name }) =>
+    group.some((target) => target.name === name)
+  )
+  const lost = mine.filter(isTakenOut)
+  try {
+    if (lost.length > 0) {
+      // Which process answers was asked a moment ago.
+      throw changedByOthers(lost, 'same')
+    }
+    guard(backendsAtStake(backends), minUp)
+    return undefined
+  } catch (error) {
+    if (error instanceof HaproxyError) {
+      return `${error.problem === 'guard-refused' ? `Left in rotation: ${namesOf(group)}. ` : ''}${error.message}`
+    }
+    throw error
+  }
+}
+
+function isTakenOut({ now }: Target): boolean {
+  return now.word === 'MAINT' || now.word === 'DRAIN'
+}

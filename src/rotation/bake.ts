@@ -1,0 +1,86 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import { type Backend, targetsOf } from './backend.ts'
+import { type BadOut, takeBadOut } from './bake-out.ts'
+import { trafficInWords } from './bake-traffic-words.ts'
+import type { Baked } from './bake-verdict.ts'
+import { Baking, type OnBakeLook } from './baking.ts'
+import type { Context } from './context.ts'
+import { namesOf, seenAs } from './describe.ts'
+import { formatDuration } from './duration.ts'
+import type { Bake } from './order.ts'
+import type { Outcome } from './outcome.ts'
+import type { Target } from './target.ts'
+import { type OnLook, waitUntil, whyNotMet } from './wait.ts'
+
+/** The error of servers that are not well, with what became of them. */
+export class BakeFailure extends HaproxyError {
+  readonly out: BadOut
+
+  constructor(message: string, out: BadOut) {
+    super('bake-failed', message)
+    this.out = out
+  }
+}
+
+/** Who is told how it goes. */
+export interface BakeWatchers {
+  readonly onBakeLook: OnBakeLook
+  /** Called after every look while servers that are bad are drained. */
+  readonly onDrainLook: (targets: readonly Target[]) => OnLook
+}
+
+/**
+ * Watches the traffic of servers that are back. Those on which too much fails go back to maint where enough others
+ * serve; those that are well stay.
+ *
+ * @throws BakeFailure; HaproxyError `changed-meanwhile` for what others have taken out, `not-baked` where it cannot be
+ *   watched for so long
+ */
+export async function bake(
+  backends: readonly Backend[],
+  order: Bake,
+  context: Context,
+  { onBakeLook, onDrainLook }: BakeWatchers
+): Promise<Outcome> {
+  const condition = new Baking(backends, order, context, onBakeLook)
+  const { bakeMs, wait } = order
+  // Whatever interrupts the watch has as long to end as any other wait.
+  const timeoutMs = bakeMs + wait.timeoutMs
+  const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true } as const
+  const onLook = (): void => undefined
+  const result = await waitUntil({ backends, options, condition, onLook }, context)
+  const { baked, down, bad } = condition
+  if (!result.met) {
+    const why = whyNotMet(['reloads kept interrupting it'], result)
+    throw new HaproxyError(
+      'not-baked',
+      `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`,
+      { advice: result.failure?.advice ?? '', cause: result.failure }
+    )
+  }
+  const failed = targetsOf(backends).filter(
+    (target) => down.includes(target) || bad.includes(target.name)
+  )
+  if (failed.length === 0) {
+    return { kind: 'up', baked }
+  }
+  const message = [...whyDown(down), ...whyBad(baked)].join(' ')
+  throw new BakeFailure(message, await takeBadOut(failed, order, context, onDrainLook))
+}
+
+function whyDown(down: readonly Target[]): string[] {
+  return down.map((target) => {
+    const { check } = target.now
+    const says = check === '' ? '' : `, its last check says ${check}`
+    return `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${says}.`
+  })
+}
+
+function whyBad({ servers, elapsedMs }: Baked): string[] {
+  return servers
+    .filter(({ verdict }) => verdict === 'bad')
+    .map(
+      (server) =>
+        `Too many requests failed on ${server.name} within ${formatDuration(elapsedMs)}: ${trafficInWords(server)}.`
+    )
+}

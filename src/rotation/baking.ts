@@ -1,0 +1,153 @@
+import { haveFallen } from '../haproxy/counters.ts'
+import { isUnresolved, type Server, shownAdminState } from '../haproxy/server.ts'
+import { type Backend, instancesOf, targetsOf } from './backend.ts'
+import { BakeWindow } from './bake-window.ts'
+import type { Baked } from './bake-verdict.ts'
+import type { Context } from './context.ts'
+import { formatDuration } from './duration.ts'
+import type { Instance } from './instance.ts'
+import type { Bake } from './order.ts'
+import { changedByOthers, reloadedMessage } from './other-hands.ts'
+import { isReload, type ProcessChange } from './seen-process.ts'
+import { settleAll } from './settle-all.ts'
+import type { Target } from './target.ts'
+import type { Condition, Verdict } from './wait.ts'
+
+/** Called after every look of a watch. */
+export type OnBakeLook = (baked: Baked) => void
+
+/** The condition that the traffic of servers that are back has been watched for long enough to judge them. */
+export class Baking implements Condition {
+  readonly #backends: readonly Backend[]
+  readonly #order: Bake
+  readonly #context: Context
+  readonly #onLook: OnBakeLook
+  #window: BakeWindow
+  /** What the last look showed of every server, for what a reload leaves behind. */
+  #last = new Map<Backend, readonly Server[]>()
+
+  constructor(backends: readonly Backend[], order: Bake, context: Context, onLook: OnBakeLook) {
+    this.#backends = backends
+    this.#order = order
+    this.#context = context
+    this.#onLook = onLook
+    this.#window = new BakeWindow(backends, context.clock.now())
+  }
+
+  /** What was seen so far. */
+  get baked(): Baked {
+    return {
+      elapsedMs: this.#elapsedMs,
+      maxErrorRate: this.#order.maxErrorRate,
+      servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
+    }
+  }
+
+  /** The targets that have left `UP` because they are not well. */
+  get down(): Target[] {
+    return targetsOf(this.#backends).filter(({ now }) => isDown(now))
+  }
+
+  /** The names of the servers whose requests have failed. */
+  get bad(): string[] {
+    return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name)
+  }
+
+  async judge(seen: readonly Backend[]): Promise<Verdict> {
+    await this.#refuseOtherHands(targetsOf(seen).filter(({ now }) => isTakenOut(now)))
+    if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
+      this.#window.add(seen)
+    }
+    seen.forEach((backend) => this.#last.set(backend, backend.servers))
+    this.#onLook(this.baked)
+    const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0
+    return isDecided ? 'met' : 'waiting'
+  }
+
+  /** Nothing is judged across a reload, which shows in nothing else for certain. */
+  async confirm(): Promise<boolean> {
+    const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
+      const change = await this.#recheck(instance)
+      if (isReload(change)) {
+        this.#beginAnew(reloadedMessage(instance.name, change, [], NEXT))
+      }
+      return change
+    })
+    return !changes.some(isReload)
+  }
+
+  get #elapsedMs(): number {
+    return this.#context.clock.now() - this.#window.beganAt
+  }
+
+  get #isOver(): boolean {
+    return this.#elapsedMs >= this.#order.bakeMs
+  }
+
+  async #refuseOtherHands(lost: readonly Target[]): Promise<void> {
+    const [first] = lost
+    if (first !== undefined) {
+      const { instance } = first.backend
+      const here = lost.filter(({ backend }) => backend.instance === instance)
+      throw changedByOthers(here, await this.#recheck(instance))
+    }
+  }
+
+  /** Asks for the process where a look shows what a reload leaves behind; whether the window began anew. */
+  async #hasBegunAnew(seen: readonly Backend[]): Promise<boolean> {
+    let isAnew = false
+    for (const instance of instancesOf(seen)) {
+      const signs = seen
+        .filter((backend) => backend.instance === instance)
+        .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers))
+      if (signs.every((sign) => sign === 'none')) {
+        continue
+      }
+      const change = await this.#recheck(instance)
+      if (isReload(change)) {
+        this.#beginAnew(reloadedMessage(instance.name, change, [], NEXT))
+        isAnew = true
+      } else if (signs.includes('counters')) {
+        this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`)
+        isAnew = true
+      }
+    }
+    return isAnew
+  }
+
+  #beginAnew(why: string): void {
+    const { log, clock } = this.#context
+    log.warning(`${why} It lasts ${formatDuration(this.#order.bakeMs)}.`)
+    this.#window = new BakeWindow(this.#backends, clock.now())
+  }
+
+  #recheck(instance: Instance): Promise<ProcessChange> {
+    return instance.recheck({ signal: this.#context.cancelled })
+  }
+}
+
+const NEXT = 'the watch of the traffic begins anew'
+
+/** Whether a server is out of rotation because somebody wants it so. */
+function isTakenOut(server: Server): boolean {
+  const shown = shownAdminState(server)
+  return (shown === 'maint' || shown === 'drain') && !isUnresolved(server)
+}
+
+function isDown(server: Server): boolean {
+  return server.word === 'DOWN' || server.word === 'NOLB' || isUnresolved(server)
+}
+
+/** A reload resets the counters, which have grown again if there is much traffic, and the time in the state. */
+function signOf(before: readonly Server[], now: readonly Server[]): 'none' | 'counters' | 'time' {
+  const pairs = now.flatMap((server) => {
+    const was = before.find(({ name }) => name === server.name)
+    return was === undefined ? [] : [[was, server] as const]
+  })
+  if (pairs.some(([was, is]) => haveFallen(was.counters, is.counters))) {
+    return 'counters'
+  }
+  return pairs.some(([was, is]) => (is.secondsInState ?? 0) < (was.secondsInState ?? 0))
+    ? 'time'
+    : 'none'
+}

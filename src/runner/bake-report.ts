@@ -1,0 +1,70 @@
+import type { Baked, BakeVerdict } from '../rotation/bake-verdict.ts'
+import type { BakeWatchers } from '../rotation/bake.ts'
+import type { OnBakeLook } from '../rotation/baking.ts'
+import { statesOf } from '../rotation/describe.ts'
+import { formatDuration } from '../rotation/duration.ts'
+import { bakeChart, type BakeSample } from './bake-chart.ts'
+import { standing } from './bake-words.ts'
+import { log } from './log.ts'
+
+/** While nothing changes, a watch says so this often, in milliseconds. */
+const HEARTBEAT = 30_000
+
+/** Reports how a watch of traffic goes: a line where a verdict moves, a heartbeat, and a chart at the end. */
+export class BakeReport implements BakeWatchers {
+  readonly #bakeMs: number
+  readonly #said = new Map<string, BakeVerdict>()
+  readonly #samples: BakeSample[] = []
+  #lastLineMs = 0
+
+  /** @param bakeMs how long the watch is to last, in milliseconds */
+  constructor(bakeMs: number) {
+    this.#bakeMs = bakeMs
+  }
+
+  /** The chart for the job summary; empty where nothing was watched, or there was no request. */
+  get chart(): string {
+    return bakeChart(this.#samples)
+  }
+
+  readonly onBakeLook: OnBakeLook = (baked) => {
+    const { servers, elapsedMs } = baked
+    if (elapsedMs < (this.#samples.at(-1)?.elapsedMs ?? 0)) {
+      // The watch began anew.
+      this.#samples.length = 0
+      this.#lastLineMs = 0
+    }
+    this.#samples.push({ elapsedMs, ...sumOf(baked) })
+    const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict)
+    const isDue = elapsedMs - this.#lastLineMs >= HEARTBEAT
+    const time = `(${formatDuration(elapsedMs)} of ${formatDuration(this.#bakeMs)})`
+    for (const server of isDue ? servers : moved) {
+      this.#said.set(server.name, server.verdict)
+      log.info(`${standing(server)} ${time}.`)
+      this.#lastLineMs = elapsedMs
+    }
+  }
+
+  readonly onDrainLook: BakeWatchers['onDrainLook'] = (targets) => {
+    let said = ''
+    return (elapsedMs) => {
+      const states = statesOf(targets)
+      if (states !== said) {
+        said = states
+        log.info(`${states} (${formatDuration(elapsedMs)} elapsed).`)
+      }
+    }
+  }
+}
+
+function sumOf({ servers }: Baked): Omit<BakeSample, 'elapsedMs'> {
+  const sum = (amount: (server: Baked['servers'][number]) => number): number =>
+    servers.reduce((total, server) => total + amount(server), 0)
+  return {
+    requests: sum(({ traffic }) => traffic.requests),
+    failed: sum(({ traffic }) => traffic.failed),
+    expected: sum(({ traffic, neighbours: { requests, failed } }) =>
+      requests === 0 ? 0 : (traffic.requests * failed) / requests
+    )
+  }
+}

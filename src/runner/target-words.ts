@@ -1,0 +1,16 @@
+import { isOutOfRotation } from '../haproxy/server.ts'
+import { namesOf, seenAs } from '../rotation/describe.ts'
+import { type Target, wasTouched } from '../rotation/target.ts'
+
+/** A server that was ready already was not checked anew. */
+export function takenAsFound(targets: readonly Target[]): string {
+  const found = targets.filter((target) => !wasTouched(target))
+  return found.length > 0 ? ` Already up, so not checked again: ${namesOf(found)}.` : ''
+}
+
+/** How a target is spoken of while it is waited for; sessions count only where they are to end. */
+export function phrase(target: Target): string {
+  const { now } = target
+  const seen = isOutOfRotation(now) ? seenAs(target) : now.status
+  return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`
+}
