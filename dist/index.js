@@ -3079,7 +3079,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8751);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9782);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2664);
@@ -3095,7 +3095,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8751:
+/***/ 9782:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3199,6 +3199,8 @@ var settle_all = __nccwpck_require__(909);
 var min_up = __nccwpck_require__(4610);
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
 var rollback = __nccwpck_require__(8604);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
 
 
@@ -3218,13 +3220,14 @@ function targetsToTakeOut(backends, state) {
 
 
 
+
+
+
 async function claim(backends, minUp, context) {
-    const targets = targetsToTakeOut(backends, 'drain');
+    const targets = targetsToClaim(backends);
     try {
         await (0,request/* request */.Em)('drain', targets, context);
-        await (0,request/* lookAgain */.IK)(backends, context);
-        await (0,request/* refuseIfLost */.m0)(targets, context);
-        const isMine = await areEnough(backends, minUp, context, isFirst);
+        const isMine = await areEnough(backends, minUp, context, { targets, mayWait: isFirst });
         if (!isMine) {
             await withdraw(targets, context);
         }
@@ -3234,6 +3237,9 @@ async function claim(backends, minUp, context) {
         throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
     }
 }
+function targetsToClaim(backends) {
+    return targetsToTakeOut(backends, 'drain').filter(({ before }) => (0,haproxy_server/* takesTraffic */.CS)(before));
+}
 async function withdraw(targets, context) {
     await (0,settle_all/* settleAll */.j)(targets, async (target) => {
         await (0,retry/* retry */.L)(() => target.backend.undo('start', target, { signal: context.over }), context);
@@ -3241,26 +3247,49 @@ async function withdraw(targets, context) {
     });
 }
 async function othersWithdraw(backends, minUp, context) {
-    await areEnough(backends, minUp, context, () => true);
+    await areEnough(backends, minUp, context, { targets: [], mayWait: () => true });
 }
 const WITHDRAWAL = 3_000;
 const PAUSE = 100;
-async function areEnough(backends, minUp, context, mayWait) {
+const FEW_LOOKS = 4;
+const SHORTEST = 250;
+async function areEnough(backends, minUp, context, { targets, mayWait }) {
     const { clock, cancelled } = context;
-    const deadline = clock.now() + WITHDRAWAL;
+    const began = clock.now();
+    let lookMs;
     for (;;) {
+        const lookedAt = clock.now();
+        await (0,request/* lookAgain */.IK)(backends, context);
+        lookMs ??= clock.now() - lookedAt;
+        if (await isLost(targets, context)) {
+            return false;
+        }
         const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
         const isHopeful = short.every((backend) => {
             const claimed = backend.others.filter(({ word }) => word === 'DRAIN');
             const wouldServe = (0,guard/* servingIn */.m8)(backend).length + claimed.length;
             return wouldServe >= (0,min_up/* requiredIn */.rY)(backend, minUp) && mayWait(claimed, backend);
         });
-        if (short.length === 0 || !isHopeful || clock.now() >= deadline) {
+        const nobodyServes = short.some((backend) => (0,guard/* servingIn */.m8)(backend).length === 0);
+        const patience = nobodyServes ? Math.max(SHORTEST, FEW_LOOKS * lookMs) : WITHDRAWAL;
+        if (short.length === 0 || !isHopeful || clock.now() - began >= Math.min(patience, WITHDRAWAL)) {
             return short.length === 0;
         }
         await clock.sleep(PAUSE, cancelled);
-        await (0,request/* lookAgain */.IK)(backends, context);
     }
+}
+async function isLost(targets, context) {
+    const lost = targets.filter(({ now }) => !(0,haproxy_server/* canBe */.gF)(now, 'drain'));
+    const limits = { signal: context.cancelled };
+    const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
+    await (0,settle_all/* settleAll */.j)([...groups], async ([instance, mine]) => {
+        const change = await instance.recheck(limits);
+        if (!(0,seen_process/* isReload */.ag)(change)) {
+            await instance.refuseIfSeveral(limits);
+            throw (0,other_hands/* changedByOthers */.vh)(mine, change);
+        }
+    });
+    return lost.length > 0;
 }
 function isFirst(claimed, { targets, followers }) {
     const ours = [...targets, ...followers].map(({ before }) => before.name);
@@ -3325,8 +3354,6 @@ function idleFor(observations) {
     return (idle.at(-1)?.at ?? 0) - (idle[0]?.at ?? Infinity);
 }
 
-// EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/draining.ts
 
 
@@ -4353,16 +4380,21 @@ async function takeTurn(search, options, context) {
         await untilEnough(found.backends, options, deadline, context);
         await clock.sleep(Math.random() * SPREAD, cancelled);
         found = await search();
+        if ((0,backend/* targetsOf */.QR)(found.backends).some(({ before }) => before.word === 'DRAIN')) {
+            await clock.sleep(WITHDRAWAL, cancelled);
+            found = await search();
+        }
         const atStake = (0,guard/* backendsAtStake */.rj)(found.backends);
         if (atStake.length === 0) {
             return { found, isClaimed: false };
         }
         if ((0,guard/* shortOf */.IX)(atStake, minUp).length === 0) {
-            onClaim(targetsToTakeOut(found.backends, 'drain'));
+            onClaim(targetsToClaim(found.backends));
             if (await claim(found.backends, minUp, context)) {
                 return { found, isClaimed: true };
             }
-            context.log.info('Another run claimed a server first, so this one withdrew and waits again.');
+            onClaim([]);
+            context.log.info('Too few others were left after the claim, so it was withdrawn.');
         }
     }
 }
@@ -4386,7 +4418,7 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     const { met, failure } = await (0,rotation_wait/* waitUntil */.a)(wait, context);
     if (!met) {
         const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
-        const why = failure?.message ?? (message || 'other runs were first each time.');
+        const why = failure?.message ?? (message || 'enough others serve again, but only at the end.');
         throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
             advice: failure?.advice ?? advice,
             cause: failure
@@ -4418,7 +4450,11 @@ class EnoughServe {
     say(remainingMs, { clock, log }) {
         const { short } = this;
         const missing = short
-            .flatMap(({ fullName, others }) => others.map(({ name, status }) => [fullName, name, status]))
+            .flatMap((backend) => {
+            const serving = (0,guard/* servingIn */.m8)(backend);
+            const not = backend.others.filter((server) => !serving.includes(server));
+            return not.map(({ name, status }) => [backend.fullName, name, status]);
+        })
             .join();
         const isNew = missing !== this.#said;
         if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
@@ -4498,14 +4534,15 @@ async function performTakeOut(inputs, search, context, onLook) {
     if (inputs.dryRun) {
         return dryRun(backends, plan(targets, action), context);
     }
-    (0,intent/* saveIntent */.Cf)(restore, action, targets);
+    (0,intent/* saveIntent */.Cf)(restore, action, targets, isClaimed);
     try {
         const wait = inputs.wait ? inputs.waitOptions : undefined;
         const order = { ...inputs, state: action, isClaimed, wait, shared };
         return await takeOut(backends, order, context, onLook);
     }
     finally {
-        (0,intent/* saveIntent */.Cf)(restore, action, targets.filter(rotation_target/* isMoved */.yu));
+        const moved = targets.filter(rotation_target/* isMoved */.yu);
+        (0,intent/* saveIntent */.Cf)(restore, action, moved, moved.some(({ change }) => change.orElse === 'drain'));
     }
 }
 async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }, search, context) {
@@ -5176,8 +5213,12 @@ function afterFailure(error, inputs, targets) {
     if (isOfFleet(error)) {
         return [adviceForFleet(targets)];
     }
-    const now = targets.length > 0 ? `Now ${statesInLine(inputs, targets)}.` : '';
-    return [now, (0,advice/* adviceFor */.c)(error, inputs)];
+    const isSaid = targets.length === 0 || hasStates(error, targets);
+    return [isSaid ? '' : `Now ${statesInLine(inputs, targets)}.`, (0,advice/* adviceFor */.c)(error, inputs)];
+}
+function hasStates(error, targets) {
+    const message = error instanceof Error ? error.message : '';
+    return targets.every((target) => [';', '.', ', and ', ', its '].some((end) => message.includes(`${(0,describe/* statesOf */.kY)([target])}${end}`)));
 }
 function isLarge({ action }, targets) {
     return action === 'status' && targets.length > NAMED;
@@ -5415,7 +5456,47 @@ function chart(samples) {
     ].join('\n');
 }
 
+;// CONCATENATED MODULE: ./src/runner/way-back.ts
+
+
+
+function whoBringsThemBack(targets, { action, restore }) {
+    const held = targets.filter(isInDrain);
+    if (action === 'ready' && held.length > 0) {
+        const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
+        return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
+    }
+    const out = targets.filter((target) => (0,rotation_target/* isMoved */.yu)(target) && isAsAsked(target));
+    if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
+        return '';
+    }
+    switch (restore) {
+        case 'never':
+            return `The post step does not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`;
+        case 'failure':
+            return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back if the job fails or is cancelled (restore: failure).`;
+        case 'always':
+            return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back (restore: always).`;
+    }
+}
+function isInDrain(target) {
+    const { change, isKnown, now } = target;
+    return (isKnown &&
+        !change.rolledBack &&
+        (0,haproxy_server/* isOutOfRotation */.W)(now) &&
+        now.word !== 'MAINT' &&
+        (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
+}
+function isAsAsked({ change, now, isKnown }) {
+    const { state, orElse = state } = change;
+    return !isKnown || state === undefined || (0,haproxy_server/* canBe */.gF)(now, state) || (0,haproxy_server/* canBe */.gF)(now, orElse ?? state);
+}
+function mayBeReleased({ change, now }) {
+    return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
+}
+
 ;// CONCATENATED MODULE: ./src/runner/report.ts
+
 
 
 
@@ -5499,7 +5580,7 @@ class Report {
             ...badInWords(error),
             this.#affected.some(rotation_target/* wasTouched */.I7) ? '' : 'Nothing was changed.',
             ...afterFailure(error, this.#inputs, targets),
-            this.#whoBringsThemBack()
+            whoBringsThemBack(targets, this.#inputs)
         ];
         const sentence = (0,failure/* failureSentence */.Q)(error, ...more);
         await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] }));
@@ -5558,40 +5639,6 @@ class Report {
                 return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}${bakedInWords(outcome)}`;
         }
     }
-    #whoBringsThemBack() {
-        const { action, restore } = this.#inputs;
-        const held = this.#targets.filter(isInDrain);
-        if (action === 'ready' && held.length > 0) {
-            const stays = held.some(mayBeReleased) ? 'may stay' : 'stays';
-            return `${(0,describe/* namesOf */.eZ)(held)} ${stays} in drain until somebody asks for ready.`;
-        }
-        const out = this.#targets.filter((target) => (0,rotation_target/* isMoved */.yu)(target) && isAsAsked(target));
-        if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
-            return '';
-        }
-        switch (restore) {
-            case 'never':
-                return `The post step does not bring ${(0,describe/* namesOf */.eZ)(out)} back (restore: never); action: ready does.`;
-            case 'failure':
-                return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back if the job fails or is cancelled (restore: failure).`;
-            case 'always':
-                return `The post step brings ${(0,describe/* namesOf */.eZ)(out)} back (restore: always).`;
-        }
-    }
-}
-function isInDrain(target) {
-    const { change, isKnown, now } = target;
-    return (isKnown &&
-        !change.rolledBack &&
-        (0,haproxy_server/* isOutOfRotation */.W)(now) &&
-        now.word !== 'MAINT' &&
-        (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
-}
-function isAsAsked({ change, now, isKnown }) {
-    return !isKnown || change.state === undefined || (0,haproxy_server/* canBe */.gF)(now, change.state);
-}
-function mayBeReleased({ change, now }) {
-    return (change.state === 'ready' && change.isUncertain === true && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
 }
 
 // EXTERNAL MODULE: ./src/runner/stage.ts
@@ -5790,9 +5837,9 @@ function announceMissing(names, { targets, fullName }) {
         log/* log */.Rm.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
     }
 }
-function stillAsLeft(backend, { state }, elapsedMs) {
+function stillAsLeft(backend, { state, isClaimed }, elapsedMs) {
     const all = (0,rotation_backend/* targetsOf */.QR)([backend]);
-    const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs));
+    const ours = all.filter(({ before }) => (0,other_hands/* isAsLeft */.EN)(before, state, elapsedMs) || (isClaimed && before.word === 'DRAIN'));
     const changed = all.filter((target) => !ours.includes(target));
     if (changed.length > 0) {
         log/* log */.Rm.info(`Leaving alone what a later step or somebody else has changed since: ${(0,describe/* statesOf */.kY)(changed)}.`);
@@ -7071,8 +7118,9 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 
 
 function isStillOurs({ now, change, backend }) {
-    const { state, at } = change;
-    return (state !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, state, backend.instance.elapsedSince(at, backend.seenAt)));
+    const { state, at, orElse } = change;
+    const elapsedMs = backend.instance.elapsedSince(at, backend.seenAt);
+    return [state, orElse].some((asked) => asked !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, asked, elapsedMs));
 }
 function wasNeverMade({ now, change, before, isKnown }) {
     const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now);
@@ -7128,9 +7176,15 @@ async function rollBackIn(backend, targets, areSeveral, context) {
 }
 const TURNS = 4;
 async function backToReady(target, areSeveral, limits, context) {
-    const flag = target.change.state === 'maint' ? 'enable' : 'start';
+    const { state, orElse } = target.change;
+    const flags = [
+        ...(state === 'maint' ? ['enable'] : []),
+        ...(state !== 'maint' || orElse === 'drain' ? ['start'] : [])
+    ];
     for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
-        await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
+        for (const flag of flags) {
+            await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
+        }
     }
 }
 function isBack({ before, now, isKnown }, failed) {
@@ -7162,7 +7216,7 @@ async function rolledBack(failure, targets, context) {
     }
     catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`, cause: error });
+        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
     }
     const kept = changed.filter(({ change }) => !change.rolledBack);
     const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
@@ -7328,8 +7382,13 @@ class Target {
         this.#isKnown = false;
     }
     requested(state, at, isUncertain) {
-        this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false };
+        const orElse = isUncertain && this.#heldBefore;
+        this.#change = { ...this.#change, state, at, isUncertain, orElse, rolledBack: false };
         this.invalidate();
+    }
+    get #heldBefore() {
+        const { state, isUncertain, orElse, rolledBack } = this.#change;
+        return rolledBack ? undefined : isUncertain ? orElse : state;
     }
     commanded() {
         this.#change = { ...this.#change, commanded: true };
@@ -8130,7 +8189,7 @@ function readAction(reader) {
 
 const KEY = 'intent';
 const LONGEST = 128 * 1024 - 64;
-function saveIntent(restore, state, targets) {
+function saveIntent(restore, state, targets, isClaimed = false) {
     if (restore === 'never') {
         return;
     }
@@ -8147,7 +8206,14 @@ function saveIntent(restore, state, targets) {
             uptimeMs: Math.round(clock.now() - ageMs - process.startedAt)
         }
     }));
-    const intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends };
+    const intent = {
+        restore,
+        state,
+        isClaimed,
+        at: Math.round(Date.now() - ageMs),
+        instances,
+        backends
+    };
     if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
     }

@@ -101,13 +101,19 @@ async function performTakeOut(
   if (inputs.dryRun) {
     return dryRun(backends, plan(targets, action), context)
   }
-  saveIntent(restore, action, targets)
+  saveIntent(restore, action, targets, isClaimed)
   try {
     const wait = inputs.wait ? inputs.waitOptions : undefined
     const order = { ...inputs, state: action, isClaimed, wait, shared }
     return await takeOut(backends, order, context, onLook)
   } finally {
-    saveIntent(restore, action, targets.filter(isMoved))
+    const moved = targets.filter(isMoved)
+    saveIntent(
+      restore,
+      action,
+      moved,
+      moved.some(({ change }) => change.orElse === 'drain')
+    )
   }
 }
 

@@ -109,9 +109,11 @@ function announceMissing(names: readonly string[], { targets, fullName }: Backen
 }
 
 /** The names of servers that are as the main step left them; what others changed is theirs. */
-function stillAsLeft(backend: Backend, { state }: Intent, elapsedMs: number): string[] {
+function stillAsLeft(backend: Backend, { state, isClaimed }: Intent, elapsedMs: number): string[] {
   const all = targetsOf([backend])
-  const ours = all.filter(({ before }) => isAsLeft(before, state, elapsedMs))
+  const ours = all.filter(
+    ({ before }) => isAsLeft(before, state, elapsedMs) || (isClaimed && before.word === 'DRAIN')
+  )
   const changed = all.filter((target) => !ours.includes(target))
   if (changed.length > 0) {
     log.info(

@@ -58,14 +58,14 @@ function expectRefused(result: ActionResult, ...reasons: readonly string[]): voi
 }
 
 test.each([
-  ['maint', 'ready', /would ask for maint of web\/app1/],
-  ['drain', 'ready', /would ask for drain of web\/app1/],
-  ['maint', 'drain', /would ask for maint of web\/app1/],
+  ['maint', 'ready', /would put web\/app1/],
+  ['drain', 'ready', /would put web\/app1/],
+  ['maint', 'drain', /would put web\/app1/],
   ['ready', 'maint', /would bring web\/app1 .* back with a fresh health check/],
   ['ready', 'drain', /would bring web\/app1 .* back with a fresh health check/],
-  ['shutdown', 'ready', /would ask for shutdown of web\/app1/],
-  ['hdown', 'ready', /would ask for hdown of web\/app1/],
-  ['dhlth', 'ready', /would ask for dhlth of web\/app1/]
+  ['shutdown', 'ready', /would request shutdown for web\/app1/],
+  ['hdown', 'ready', /would request hdown for web\/app1/],
+  ['dhlth', 'ready', /would request dhlth for web\/app1/]
 ] as const)(
   'of %s for a server in %s everything is done but the change',
   async (action, found, plan) => {

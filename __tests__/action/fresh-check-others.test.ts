@@ -177,7 +177,7 @@ describe('after a reload', () => {
     expect(bodies()).toContain('b=web&action=hdown&s=app1')
     expect(await isDown()).toBe(true)
     expect(result).toMatchObject({ exitCode: 1, outputs: { status: 'DOWN' } })
-    expect(warnings(result)).toEqual([expect.stringMatching(/reload.* begins again\.$/)])
+    expect(warnings(result)).toEqual([expect.stringMatching(/reload.* starts over\.$/)])
     farm.app('app1').health = 200
     await farm.until(async () => (await farm.status('app1')) === 'UP')
   })
@@ -206,7 +206,7 @@ describe('after a reload', () => {
     const forcedDownAt = wire.requests.find(({ body }) => body.includes('hdown'))?.at
     expect(farm.app('app1').lastHealthCheckAt).toBeGreaterThan(forcedDownAt ?? Infinity)
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
-    expect(warnings(result)).toEqual([expect.stringMatching(/reload.* begins again\.$/)])
+    expect(warnings(result)).toEqual([expect.stringMatching(/reload.* starts over\.$/)])
   })
 
   test('that the page does not show, up takes a check since', async () => {

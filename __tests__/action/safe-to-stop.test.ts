@@ -138,7 +138,7 @@ describe('an agent check', () => {
   test('that may put the server back is named, with what to do about it', async () => {
     await stageWithAgent()
     const result = await run(noOldProcess)
-    expectDoubt(result, 'An agent check may bring web/app1', 'ask for dagent before')
+    expectDoubt(result, 'An agent check may bring web/app1', 'run action: dagent before this step')
   })
 
   test('that was switched off before is no doubt', async () => {
@@ -201,7 +201,7 @@ test('sessions that max-sessions allows are said to be left', async () => {
   await stage()
   const held = await hold()
   const result = await run({ server: held.application, 'max-sessions': '1', ...noOldProcess })
-  expectDoubt(result, 'Sessions may be left, because max-sessions allows them')
+  expectDoubt(result, 'Sessions may remain, because max-sessions allows them')
   expect(result.outputs['sessions']).toBe('1')
   expect(result.summary).toContain('At most 1 sessions on each server for ')
   expect(held.open).toBe(true)

@@ -153,7 +153,7 @@ describe.each(['maint', 'drain'])('%s', (action) => {
       outputs: { status, sessions: '1', 'safe-to-stop': 'false' }
     })
     expect(result.lastLine).toMatch(
-      /^Drained.* Sessions may be left, because max-sessions allows them: leave it at 0 to have none\.$/
+      /^Drained.* Sessions may remain, because max-sessions allows them; set it to 0 for proof\.$/
     )
     await held.close()
   })

@@ -263,13 +263,13 @@ function isNext(
   const looks = count(before, 'look')
   const last = before.at(-1)
   switch (place) {
-    // The first two go out side by side, in this order.
+    // These go out side by side, in this order.
     case 'look':
       return number === 1
     case 'process':
       return number === 2
     case 'change':
-      return before.length === (doesWait(action) ? 2 : 1)
+      return before.length === looksBefore(action)
     case 'hdown':
       return last === 'change'
     case 'read-back':
@@ -280,6 +280,11 @@ function isNext(
     case 'process at the end':
       return false
   }
+}
+
+/** How many looks come before the first change: a wait asks for the process, and a return asks twice. */
+function looksBefore(action: HostileAction): number {
+  return action === 'ready' ? 3 : doesWait(action) ? 2 : 1
 }
 
 /** A return waits once it has ended its drain. */

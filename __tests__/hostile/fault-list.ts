@@ -39,9 +39,9 @@ export interface HostileFault {
 export const REQUEST_TIMEOUT = 700
 
 const reset = /closed the connection without an answer/
-const waiting = /no complete answer within \d+ ms \(waiting for the answer\)/
+const waiting = /no complete answer within [\d.]+ s \(waiting for the answer\)/
 // A busy machine may not even come to the body.
-const reading = /no complete answer within \d+ ms \((reading|waiting for) the answer\)/
+const reading = /no complete answer within [\d.]+ s \((reading|waiting for) the answer\)/
 const brokenOff = /the answer broke off/
 const unread = /does not say what became of it/
 const never = /(?!)/
@@ -70,7 +70,7 @@ export const FAULTS: readonly HostileFault[] = [
     ...other(
       'forty megabytes of rubbish',
       ok(rubbish(40)),
-      /larger than 33554432 bytes|within 1000 ms \(reading the answer\)/
+      /larger than 33554432 bytes|within 1 s \(reading the answer\)/
     ),
     change: /larger than 33554432 bytes/
   }),

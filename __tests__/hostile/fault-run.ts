@@ -345,8 +345,12 @@ function wrongState(
   after: Truth,
   held: HeldConnection | undefined
 ): string[] {
-  const now = /Now s\d+\/s\d+a on \S+ is ([^.(]*)(\(rolled back\))?/.exec(lastLine)
-  const rolledBack = now?.[2] !== undefined || lastLine.includes('What had changed was rolled back')
+  // What the failure itself says of the state is not said twice.
+  const now =
+    /Now s\d+\/s\d+a on \S+ is ([^.(]*)(\(rolled back\))?/.exec(lastLine) ??
+    /s\d+\/s\d+a on \S+ is ([^.(;,]*)()/.exec(lastLine)
+  const rolledBack =
+    (now?.[2] ?? '') !== '' || lastLine.includes('What had changed was rolled back')
   const said = now?.[1]?.trim()
   const untouched = lastLine.includes('Nothing was changed')
   const unknown = said?.startsWith('in an unknown state') === true

@@ -168,8 +168,8 @@ describe('a proxy that', () => {
     ['refuses CONNECT', { refuse: 403 }, /the proxy did not connect \(statusCode=403\)/],
     ['wants a password', { refuse: 407 }, /the proxy did not connect \(statusCode=407\)/],
     ['cannot reach HAProxy', { refuse: 502 }, /the proxy did not connect \(statusCode=502\)/],
-    ['never answers CONNECT', 'silence', /within 500 ms \(connecting through the proxy\)/],
-    ['stalls in its answer', 'stall', /within 500 ms \(connecting through the proxy\)/],
+    ['never answers CONNECT', 'silence', /within 0.5 s \(connecting through the proxy\)/],
+    ['stalls in its answer', 'stall', /within 0.5 s \(connecting through the proxy\)/],
     ['closes the connection', 'close', /the proxy did not connect/],
     ['speaks no HTTP', { say: 'SSH-2.0-OpenSSH\r\n' }, /the proxy did not connect/],
     [

@@ -197,7 +197,7 @@ describe('mutual TLS', () => {
     await expectRed(
       result,
       /client certificate/,
-      /Give a client certificate and its key that the page accepts/
+      /Give it as client-certificate, and its key as client-key/
     )
   })
 
@@ -277,7 +277,7 @@ describe('the wrong protocol', () => {
     await expectRed(
       result,
       'closed the connection without an answer',
-      'if the port speaks TLS, the URL must begin with https://'
+      'If the port speaks TLS, the URL must begin with https://'
     )
   })
 

@@ -173,9 +173,9 @@ describe('of two runs that claim at the same moment', () => {
     const mine = await turn({ targets: ['web/b'] })
     expect([mine.isClaimed, asked]).toEqual([true, ['drain b', 'start b', 'drain b']])
     expect(stage.lines).toContain(
-      'info: Another run claimed a server first, so this one withdrew and waits again.'
+      'info: Too few others were left after the claim, so it was withdrawn.'
     )
-    expect(claims).toHaveLength(2)
+    expect(claims).toEqual([['web/b'], [], ['web/b']])
   })
 
   test('the lower one withdraws where the other one does not within 3 s', async () => {
@@ -238,7 +238,7 @@ describe('a claim', () => {
       queueMicrotask(() => page.server('a').set({ drain: false }, 0))
     }
     const { problem } = await failure()
-    expect([problem, asked]).toEqual(['did-not-hold', ['drain a']])
+    expect([problem, asked]).toEqual(['changed-meanwhile', ['drain a']])
   })
 
   test('of a drain is the drain', async () => {
@@ -247,5 +247,57 @@ describe('a claim', () => {
     const order = { ...TAKE_OUT, isClaimed, minUp: 'all' } as const
     expect((await takeOut(backends, order, stage, () => undefined)).kind).toBe('drained')
     expect(asked).toEqual(['drain a'])
+  })
+
+  test('that an operator turns into maint is left as it is', async () => {
+    beforeClaim = () => {
+      queueMicrotask(() => page.server('a').set({ maint: true, drain: false }, 0))
+    }
+    const { problem } = await failure()
+    expect([problem, asked, page.server('a').maint]).toEqual([
+      'changed-meanwhile',
+      ['drain a'],
+      true
+    ])
+  })
+
+  test('that a reload has taken is made again', async () => {
+    beforeClaim = () => {
+      queueMicrotask(() => {
+        page.reload()
+        for (const name of ['a', 'b', 'c']) {
+          page.server(name).check()
+          page.server(name).check()
+        }
+      })
+    }
+    expect((await turn()).isClaimed).toBe(true)
+    expect(asked).toEqual(['drain a', 'start a', 'drain a'])
+  })
+
+  test('of which the maint never arrives is rolled back', async () => {
+    const { found, isClaimed } = await turn()
+    page.before = (request) => {
+      const form = new URLSearchParams(request.replace('POST ', ''))
+      if (request.startsWith('POST ')) asked.push(form.get('action') ?? '')
+      return request.includes('action=maint') ? 'reset' : undefined
+    }
+    const order = { ...TAKE_OUT, state: 'maint', isClaimed, minUp: 'all' } as const
+    await failureIn(takeOut(found.backends, order, stage, () => undefined))
+    expect(asked.slice(-2)).toEqual(['enable', 'start'])
+    expect(page.server('a')).toMatchObject({ maint: false, drain: false })
+  })
+
+  test('is made of servers that take traffic only, for a drain that DOWN hides is not ours', async () => {
+    page.servers.push(server('d', { down: true, admin: 'drain' }))
+    const { found } = await turn({ minUp: 1, targets: ['web/a', 'web/d'] })
+    expect([asked, targetsOf(found.backends).length]).toEqual([['drain a'], 2])
+  })
+
+  test('of another run for the same server is waited for, and not taken for the state of before', async () => {
+    page.server('a').set({ drain: true }, 0)
+    stage.at(2_000, () => page.server('a').set({ drain: false }, 0))
+    const { found } = await turn()
+    expect(targetsOf(found.backends).map(({ before }) => before.status)).toEqual(['UP'])
   })
 })

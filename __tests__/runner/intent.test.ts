@@ -55,6 +55,7 @@ describe('what a step is about to take out', () => {
     ).toEqual({
       restore: 'failure',
       state: 'drain',
+      isClaimed: false,
       at: 1_000_000,
       instances: [{ url: 'http://lb/admin' }],
       backends: [{ url: 'http://lb/admin', backend: 'web', previous: 'ready', servers: ['a'] }]
@@ -76,7 +77,14 @@ describe('what a step is about to take out', () => {
         saveIntent('always', 'maint', targets)
         saveIntent('always', 'maint', [])
       })
-    ).toEqual({ restore: 'always', state: 'maint', at: 1_000_000, instances: [], backends: [] })
+    ).toEqual({
+      restore: 'always',
+      isClaimed: false,
+      state: 'maint',
+      at: 1_000_000,
+      instances: [],
+      backends: []
+    })
   })
 
   test('is nothing where the step has taken nothing out', async () => {
@@ -194,6 +202,7 @@ describe('what is too much for the runner to hand over', () => {
 describe('the time since a step asked for its state', () => {
   const intentOf = (url: string, process: Intent['instances'][number]['process']): Intent => ({
     restore: 'always',
+    isClaimed: false,
     state: 'maint',
     at: 900_000,
     instances: [

@@ -1,12 +1,14 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import type { Server } from '../haproxy/server.ts'
+import { canBe, type Server, takesTraffic } from '../haproxy/server.ts'
 import type { Backend } from './backend.ts'
 import type { Context } from './context.ts'
 import { backendsAtStake, servingIn, shortOf } from './guard.ts'
 import { type MinUp, requiredIn } from './min-up.ts'
-import { lookAgain, refuseIfLost, request } from './request.ts'
+import { changedByOthers } from './other-hands.ts'
+import { lookAgain, request } from './request.ts'
 import { retry } from './retry.ts'
 import { rolledBack } from './rollback.ts'
+import { isReload } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
 import { targetsToTakeOut } from './targets-to-take-out.ts'
@@ -24,12 +26,10 @@ export async function claim(
   minUp: MinUp,
   context: Context
 ): Promise<boolean> {
-  const targets = targetsToTakeOut(backends, 'drain')
+  const targets = targetsToClaim(backends)
   try {
     await request('drain', targets, context)
-    await lookAgain(backends, context)
-    await refuseIfLost(targets, context)
-    const isMine = await areEnough(backends, minUp, context, isFirst)
+    const isMine = await areEnough(backends, minUp, context, { targets, mayWait: isFirst })
     if (!isMine) {
       await withdraw(targets, context)
     }
@@ -37,6 +37,11 @@ export async function claim(
   } catch (error) {
     throw error instanceof HaproxyError ? await rolledBack(error, targets, context) : error
   }
+}
+
+/** Only a server that takes traffic is claimed: a drain that `DOWN` hides is somebody else's. */
+export function targetsToClaim(backends: readonly Backend[]): Target[] {
+  return targetsToTakeOut(backends, 'drain').filter(({ before }) => takesTraffic(before))
 }
 
 /** Ends the drain without another look: until then users may have no server at all. */
@@ -53,39 +58,72 @@ export async function othersWithdraw(
   minUp: MinUp,
   context: Context
 ): Promise<void> {
-  await areEnough(backends, minUp, context, () => true)
+  await areEnough(backends, minUp, context, { targets: [], mayWait: () => true })
 }
 
 /** How long others may take to withdraw, and the pause between two looks until they have. Milliseconds. */
-const WITHDRAWAL = 3_000
+export const WITHDRAWAL = 3_000
 const PAUSE = 100
+/** Where nobody serves, they get as long as so many looks take, but no less than the second. Milliseconds. */
+const FEW_LOOKS = 4
+const SHORTEST = 250
 
-/**
- * Whether enough others serve, or do so as soon as those have withdrawn that may have claimed them.
- *
- * @param mayWait whether these claimed servers of a backend are for others to give up
- */
+/** What is claimed, and what is to be waited for. */
+interface Claim {
+  readonly targets: readonly Target[]
+  /** Whether these claimed servers of a backend are for others to give up. */
+  readonly mayWait: (claimed: readonly Server[], backend: Backend) => boolean
+}
+
+/** Whether enough others serve, or do so as soon as those have withdrawn that may have claimed them. */
 async function areEnough(
   backends: readonly Backend[],
   minUp: MinUp,
   context: Context,
-  mayWait: (claimed: readonly Server[], backend: Backend) => boolean
+  { targets, mayWait }: Claim
 ): Promise<boolean> {
   const { clock, cancelled } = context
-  const deadline = clock.now() + WITHDRAWAL
+  const began = clock.now()
+  let lookMs: number | undefined
   for (;;) {
+    const lookedAt = clock.now()
+    await lookAgain(backends, context)
+    lookMs ??= clock.now() - lookedAt
+    if (await isLost(targets, context)) {
+      return false
+    }
     const short = shortOf(backendsAtStake(backends), minUp)
     const isHopeful = short.every((backend) => {
       const claimed = backend.others.filter(({ word }) => word === 'DRAIN')
       const wouldServe = servingIn(backend).length + claimed.length
       return wouldServe >= requiredIn(backend, minUp) && mayWait(claimed, backend)
     })
-    if (short.length === 0 || !isHopeful || clock.now() >= deadline) {
+    const nobodyServes = short.some((backend) => servingIn(backend).length === 0)
+    const patience = nobodyServes ? Math.max(SHORTEST, FEW_LOOKS * lookMs) : WITHDRAWAL
+    if (short.length === 0 || !isHopeful || clock.now() - began >= Math.min(patience, WITHDRAWAL)) {
       return short.length === 0
     }
     await clock.sleep(PAUSE, cancelled)
-    await lookAgain(backends, context)
   }
+}
+
+/**
+ * Whether a reload has taken a claim.
+ *
+ * @throws HaproxyError `changed-meanwhile` where somebody else has, `several-haproxies`
+ */
+async function isLost(targets: readonly Target[], context: Context): Promise<boolean> {
+  const lost = targets.filter(({ now }) => !canBe(now, 'drain'))
+  const limits = { signal: context.cancelled }
+  const groups = Map.groupBy(lost, ({ backend }) => backend.instance)
+  await settleAll([...groups], async ([instance, mine]) => {
+    const change = await instance.recheck(limits)
+    if (!isReload(change)) {
+      await instance.refuseIfSeveral(limits)
+      throw changedByOthers(mine, change)
+    }
+  })
+  return lost.length > 0
 }
 
 /** Whether the lowest name of all that are claimed is one of ours. */

@@ -1,5 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, ownAdminState, shownAdminState } from '../haproxy/server.ts'
+import type { FlagChange } from '../haproxy/commands.ts'
 import type { Limits } from '../haproxy/stats-page.ts'
 import { type Backend, backendsOf } from './backend.ts'
 import type { Context } from './context.ts'
@@ -10,11 +11,10 @@ import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
 
 function isStillOurs({ now, change, backend }: Target): boolean {
-  const { state, at } = change
+  const { state, at, orElse } = change
   // Others may have taken long to be seen: what counts is the moment at which this one was.
-  return (
-    state !== undefined && isAsLeft(now, state, backend.instance.elapsedSince(at, backend.seenAt))
-  )
+  const elapsedMs = backend.instance.elapsedSince(at, backend.seenAt)
+  return [state, orElse].some((asked) => asked !== undefined && isAsLeft(now, asked, elapsedMs))
 }
 
 /** Whether an uncertain change turns out not to have been made. */
@@ -110,9 +110,15 @@ async function backToReady(
   limits: Limits,
   context: Context
 ): Promise<void> {
-  const flag = target.change.state === 'maint' ? 'enable' : 'start'
+  const { state, orElse } = target.change
+  const flags: FlagChange[] = [
+    ...(state === 'maint' ? (['enable'] as const) : []),
+    ...(state !== 'maint' || orElse === 'drain' ? (['start'] as const) : [])
+  ]
   for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
-    await retry(() => target.backend.undo(flag, target, limits), context)
+    for (const flag of flags) {
+      await retry(() => target.backend.undo(flag, target, limits), context)
+    }
   }
 }
 
@@ -165,7 +171,7 @@ export async function rolledBack(
     return new HaproxyError(
       problem,
       `Not everything could be rolled back: ${why} The first failure: ${message}`,
-      { advice: `Put these servers back by hand. ${advice}`, cause: error }
+      { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error }
     )
   }
   const kept = changed.filter(({ change }) => !change.rolledBack)

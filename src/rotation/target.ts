@@ -10,6 +10,8 @@ export interface Change {
   readonly at: number
   /** Set where the answer to that did not arrive or said nothing, so that HAProxy may not have set the state. */
   readonly isUncertain?: true | undefined
+  /** The state that was asked for before, and still holds where HAProxy has not set the uncertain one. */
+  readonly orElse?: AdminState | undefined
   /** Whether it was put back to what it was before. */
   readonly rolledBack: boolean
   /** Whether another command was carried out for it, or may have been. */
@@ -93,8 +95,14 @@ export class Target {
 
   /** Takes in that an admin state was asked for. */
   requested(state: AdminState, at: number, isUncertain?: true): void {
-    this.#change = { ...this.#change, state, at, isUncertain, rolledBack: false }
+    const orElse = isUncertain && this.#heldBefore
+    this.#change = { ...this.#change, state, at, isUncertain, orElse, rolledBack: false }
     this.invalidate()
+  }
+
+  get #heldBefore(): AdminState | undefined {
+    const { state, isUncertain, orElse, rolledBack } = this.#change
+    return rolledBack ? undefined : isUncertain ? orElse : state
   }
 
   /** Takes in that a command was carried out. */

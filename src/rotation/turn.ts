@@ -1,13 +1,12 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import type { Backend } from './backend.ts'
-import { claim } from './claim.ts'
+import { type Backend, targetsOf } from './backend.ts'
+import { claim, targetsToClaim, WITHDRAWAL } from './claim.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
 import type { Found } from './find.ts'
-import { backendsAtStake, refusal, shortOf } from './guard.ts'
+import { backendsAtStake, refusal, servingIn, shortOf } from './guard.ts'
 import { canBeMet, type MinUp } from './min-up.ts'
 import type { Target } from './target.ts'
-import { targetsToTakeOut } from './targets-to-take-out.ts'
 import { type Condition, type Verdict, waitUntil } from './wait.ts'
 
 /** How to wait for a turn. All times in milliseconds. */
@@ -54,16 +53,22 @@ export async function takeTurn(
     await untilEnough(found.backends, options, deadline, context)
     await clock.sleep(Math.random() * SPREAD, cancelled)
     found = await search()
+    if (targetsOf(found.backends).some(({ before }) => before.word === 'DRAIN')) {
+      // It may be another run's claim, which is no state to be put back to.
+      await clock.sleep(WITHDRAWAL, cancelled)
+      found = await search()
+    }
     const atStake = backendsAtStake(found.backends)
     if (atStake.length === 0) {
       return { found, isClaimed: false }
     }
     if (shortOf(atStake, minUp).length === 0) {
-      onClaim(targetsToTakeOut(found.backends, 'drain'))
+      onClaim(targetsToClaim(found.backends))
       if (await claim(found.backends, minUp, context)) {
         return { found, isClaimed: true }
       }
-      context.log.info('Another run claimed a server first, so this one withdrew and waits again.')
+      onClaim([])
+      context.log.info('Too few others were left after the claim, so it was withdrawn.')
     }
   }
 }
@@ -96,7 +101,7 @@ async function untilEnough(
   const { met, failure } = await waitUntil(wait, context)
   if (!met) {
     const { message, advice } = refusal(condition.short, minUp)
-    const why = failure?.message ?? (message || 'other runs were first each time.')
+    const why = failure?.message ?? (message || 'enough others serve again, but only at the end.')
     throw new HaproxyError('guard-refused', `No turn within ${formatDuration(timeoutMs)}: ${why}`, {
       advice: failure?.advice ?? advice,
       cause: failure
@@ -139,7 +144,11 @@ class EnoughServe implements Condition {
   say(remainingMs: number, { clock, log }: Context): void {
     const { short } = this
     const missing = short
-      .flatMap(({ fullName, others }) => others.map(({ name, status }) => [fullName, name, status]))
+      .flatMap((backend) => {
+        const serving = servingIn(backend)
+        const not = backend.others.filter((server) => !serving.includes(server))
+        return not.map(({ name, status }) => [backend.fullName, name, status])
+      })
       .join()
     const isNew = missing !== this.#said
     if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {

@@ -48,8 +48,16 @@ export function afterFailure(
   if (isOfFleet(error)) {
     return [adviceForFleet(targets)]
   }
-  const now = targets.length > 0 ? `Now ${statesInLine(inputs, targets)}.` : ''
-  return [now, adviceFor(error, inputs)]
+  const isSaid = targets.length === 0 || hasStates(error, targets)
+  return [isSaid ? '' : `Now ${statesInLine(inputs, targets)}.`, adviceFor(error, inputs)]
+}
+
+/** Whether an error says the state of every target already, in the same words. */
+function hasStates(error: unknown, targets: readonly Target[]): boolean {
+  const message = error instanceof Error ? error.message : ''
+  return targets.every((target) =>
+    [';', '.', ', and ', ', its '].some((end) => message.includes(`${statesOf([target])}${end}`))
+  )
 }
 
 function isLarge({ action }: Inputs, targets: readonly Target[]): boolean {

@@ -12,6 +12,8 @@ export interface Intent {
   readonly restore: Exclude<Restore, 'never'>
   /** The admin state that the step asked for. */
   readonly state: 'drain' | 'maint'
+  /** Whether the servers may still be in the drain that claimed them before. */
+  readonly isClaimed: boolean
   /** When it was asked for, in milliseconds since 1970. */
   readonly at: number
   readonly instances: readonly IntendedInstance[]
@@ -49,7 +51,8 @@ const LONGEST = 128 * 1024 - 64
 export function saveIntent(
   restore: Restore,
   state: 'drain' | 'maint',
-  targets: readonly Target[]
+  targets: readonly Target[],
+  isClaimed = false
 ): void {
   if (restore === 'never') {
     return
@@ -69,7 +72,14 @@ export function saveIntent(
       uptimeMs: Math.round(clock.now() - ageMs - process.startedAt)
     }
   }))
-  const intent: Intent = { restore, state, at: Math.round(Date.now() - ageMs), instances, backends }
+  const intent: Intent = {
+    restore,
+    state,
+    isClaimed,
+    at: Math.round(Date.now() - ageMs),
+    instances,
+    backends
+  }
   if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
     throw new HaproxyError(
       'too-many-servers',

@@ -1,10 +1,10 @@
-import { canBe, isOutOfRotation, shownAdminState } from '../haproxy/server.ts'
+import { isOutOfRotation } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
-import { namesOf, statesOf } from '../rotation/describe.ts'
+import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { troubleFirst } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
-import { isChanged, isMoved, type Target, wasTouched } from '../rotation/target.ts'
+import { isChanged, type Target, wasTouched } from '../rotation/target.ts'
 import type { OnLook } from '../rotation/wait.ts'
 import { BakeReport } from './bake-report.ts'
 import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
@@ -16,6 +16,7 @@ import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
 import { phrase, takenAsFound } from './target-words.ts'
 import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
+import { whoBringsThemBack } from './way-back.ts'
 
 /** While nothing changes, a wait says so this often, in milliseconds. */
 const HEARTBEAT = 30_000
@@ -103,7 +104,7 @@ export class Report {
       ...badInWords(error),
       this.#affected.some(wasTouched) ? '' : 'Nothing was changed.',
       ...afterFailure(error, this.#inputs, targets),
-      this.#whoBringsThemBack()
+      whoBringsThemBack(targets, this.#inputs)
     ]
     const sentence = failureSentence(error, ...more)
     await this.#publish(false, () =>
@@ -167,50 +168,4 @@ export class Report {
         return `Back and taking traffic: ${states}${before}${waited}.${takenAsFound(targets)}${bakedInWords(outcome)}`
     }
   }
-
-  /** What becomes of servers that a failed step leaves out of rotation. */
-  #whoBringsThemBack(): string {
-    const { action, restore } = this.#inputs
-    const held = this.#targets.filter(isInDrain)
-    if (action === 'ready' && held.length > 0) {
-      const stays = held.some(mayBeReleased) ? 'may stay' : 'stays'
-      return `${namesOf(held)} ${stays} in drain until somebody asks for ready.`
-    }
-    const out = this.#targets.filter((target) => isMoved(target) && isAsAsked(target))
-    if (out.length === 0 || (action !== 'drain' && action !== 'maint')) {
-      return ''
-    }
-    switch (restore) {
-      case 'never':
-        return `The post step does not bring ${namesOf(out)} back (restore: never); action: ready does.`
-      case 'failure':
-        return `The post step brings ${namesOf(out)} back if the job fails or is cancelled (restore: failure).`
-      case 'always':
-        return `The post step brings ${namesOf(out)} back (restore: always).`
-    }
-  }
-}
-
-/** Whether a target is, or may be, in the drain that this run asked for. */
-function isInDrain(target: Target): boolean {
-  const { change, isKnown, now } = target
-  return (
-    isKnown &&
-    !change.rolledBack &&
-    isOutOfRotation(now) &&
-    now.word !== 'MAINT' &&
-    (change.state === 'drain' || shownAdminState(now) === 'drain' || mayBeReleased(target))
-  )
-}
-
-/** Whether a target shows the state that was asked for, as far as it shows one: what others changed is theirs. */
-function isAsAsked({ change, now, isKnown }: Target): boolean {
-  return !isKnown || change.state === undefined || canBe(now, change.state)
-}
-
-/** Whether it is not known if the drain of a target has ended, because its status hides that. */
-function mayBeReleased({ change, now }: Target): boolean {
-  return (
-    change.state === 'ready' && change.isUncertain === true && shownAdminState(now) === undefined
-  )
 }
