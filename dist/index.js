@@ -4166,7 +4166,8 @@ async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
         const why = (0,rotation_wait/* whyNotMet */.E)(['reloads kept interrupting it'], result);
         throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
     }
-    const failed = (0,backend/* targetsOf */.QR)(backends).filter((target) => down.includes(target) || bad.includes(target.name));
+    const names = [...bad, ...down.map(({ name }) => name)];
+    const failed = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => names.includes(name));
     if (failed.length === 0) {
         return { kind: 'up', baked };
     }

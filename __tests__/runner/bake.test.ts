@@ -243,6 +243,26 @@ describe('a watch', () => {
     expect(lb.changes).toEqual(FRESH)
   })
 
+  test('that reloads interrupt again and again is red, and leaves the server', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    const happenings = Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [
+        10 + 10 * index,
+        () => {
+          clearCounters(lb)
+          lb.reload()
+        }
+      ])
+    )
+    serve(lb, { a: GOOD, b: GOOD }, happenings)
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
+    expect(lastLine).toMatch(
+      /^The traffic could not be watched for 30s within 50s: reloads kept interrupting it\. Now web\/a on LB1 is UP/
+    )
+    expect(exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  })
+
   test('ends with a cancel, and leaves the server', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(
@@ -359,6 +379,18 @@ describe('a server that is bad', () => {
     expect(lastLine).toMatch(
       /^Too many requests failed on web\/a within \S+: \d+ requests, \d+ failed \((4|5)\d %/
     )
+    expect([one, two].map(({ changes }) => changes.at(-1))).toEqual(['maint web/a', 'maint web/a'])
+  })
+
+  test('leaves every HAProxy although its check fails at one of them', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b')),
+      await start(server('a', MAINT), server('b'))
+    ]
+    serve(one, { a: GOOD, b: GOOD }, { 6: () => (one.server('a').well = false) })
+    serve(two, { a: GOOD, b: GOOD })
+    const { lastLine } = await runMain(inputsFor([one, two], given()))
+    expect(lastLine).toMatch(/^web\/a on LB1 was up, and while/)
     expect([one, two].map(({ changes }) => changes.at(-1))).toEqual(['maint web/a', 'maint web/a'])
   })
 

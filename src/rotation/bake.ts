@@ -58,9 +58,9 @@ export async function bake(
       { advice: result.failure?.advice ?? '', cause: result.failure }
     )
   }
-  const failed = targetsOf(backends).filter(
-    (target) => down.includes(target) || bad.includes(target.name)
-  )
+  // Out at one HAProxy and in at another is what users would notice.
+  const names = [...bad, ...down.map(({ name }) => name)]
+  const failed = targetsOf(backends).filter(({ name }) => names.includes(name))
   if (failed.length === 0) {
     return { kind: 'up', baked }
   }
