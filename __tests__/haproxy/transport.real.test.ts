@@ -137,8 +137,8 @@ describe('a request to HAProxy', () => {
     faultProxy.fault = () => ({ kind: 'silence' })
     const shorter = await failureIn(fetchFrom(url(), { timeoutMs: 9_000 }, { timeoutMs: 200 }))
     const longer = await failureIn(fetchFrom(url(), { timeoutMs: 210 }, { timeoutMs: 9_000 }))
-    expect(shorter.message).toContain('within 200 ms')
-    expect(longer.message).toContain('within 210 ms')
+    expect(shorter.message).toContain('within 0.2 s')
+    expect(longer.message).toContain('within 0.21 s')
   })
 
   test.each(['refuse', 'reset-before', 'reset-after'] as const)(
