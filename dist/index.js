@@ -3108,10 +3108,320 @@ __nccwpck_require__.d(__webpack_exports__, {
 var backend = __nccwpck_require__(5870);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
 var errors = __nccwpck_require__(8202);
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
 var haproxy_server = __nccwpck_require__(2030);
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
+;// CONCATENATED MODULE: ./src/rotation/bake-traffic.ts
+
+const FAILURES = (/* unused pure expression or super */ null && ([
+    'serverErrors',
+    'brokenAnswers',
+    'refusedConnections',
+    'redispatches',
+    'unanswered'
+]));
+const PATIENCE = 10_000;
+class Counting {
+    #since = {};
+    #moreInProgress = 0;
+    #mostInProgress = 0;
+    #begun = [];
+    add(before, now) {
+        this.#since = (0,counters/* addCounters */.Zy)(this.#since, (0,counters/* countedSince */.rz)(before.counters, now.counters));
+        this.#moreInProgress += now.sessions - before.sessions;
+    }
+    looked(at, inProgress) {
+        this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
+        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE);
+        this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
+    }
+    get inProgressPerRequest() {
+        return this.#requests + this.#mostInProgress === 0
+            ? Infinity
+            : this.#mostInProgress / Math.max(1, this.#requests);
+    }
+    traffic(inProgressPerRequest = 0) {
+        const reasons = {
+            serverErrors: this.#count('hrsp_5xx'),
+            brokenAnswers: this.#brokenAnswers,
+            refusedConnections: this.#count('econ'),
+            redispatches: this.#count('wredis'),
+            unanswered: this.#requests === 0
+                ? 0
+                : Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
+        };
+        const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0);
+        return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons };
+    }
+    get #requests() {
+        return Math.max(0, this.#count('stot') - this.#count('wretr'));
+    }
+    get #answers() {
+        return this.#since.hrsp_2xx === undefined
+            ? undefined
+            : this.#count('hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other');
+    }
+    get #brokenAnswers() {
+        const counted = this.#count('eresp');
+        if (this.#answers === undefined) {
+            return counted;
+        }
+        const ended = this.#requests - this.#moreInProgress;
+        const elsewhere = this.#answers + this.#count('econ', 'wredis', 'cli_abrt');
+        const most = ended - elsewhere + this.#count('srv_abrt');
+        return Math.min(counted, Math.max(most, Math.ceil(counted / 2)));
+    }
+    get #unanswered() {
+        const [first] = this.#begun;
+        const last = this.#begun.at(-1);
+        const answers = this.#answers;
+        if (first === undefined || last === undefined || answers === undefined) {
+            return 0;
+        }
+        const isOld = first.at <= last.at - PATIENCE;
+        const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis');
+        return isOld ? Math.max(0, first.requests - ended) : 0;
+    }
+    #count(...columns) {
+        return columns.reduce((sum, column) => sum + (this.#since[column] ?? 0), 0);
+    }
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-verdict.ts
+const FEWEST = 20;
+const SURPLUS = { meanwhile: 10, atTheEnd: 5 };
+const DEVIATIONS = 3;
+function errorRate({ requests, failed }) {
+    return requests === 0 ? 0 : failed / requests;
+}
+function judgeTraffic(target, neighbours, maxErrorRate, isOver) {
+    const { requests, failed } = target;
+    if (requests < FEWEST) {
+        return 'too few';
+    }
+    const rate = errorRate(neighbours);
+    const surplus = failed - requests * Math.min(1, maxErrorRate + rate);
+    const chance = rate === 0
+        ? 0
+        : Math.sqrt(requests * rate * (1 - rate) * (1 + requests / neighbours.requests)) * DEVIATIONS;
+    if (surplus >= Math.max(isOver ? SURPLUS.atTheEnd : SURPLUS.meanwhile, chance)) {
+        return 'bad';
+    }
+    return surplus > 0 ? 'unclear' : 'well';
+}
+
+;// CONCATENATED MODULE: ./src/rotation/bake-window.ts
+
+
+
+
+class BakeWindow {
+    beganAt;
+    #backends;
+    #counts;
+    #last = new Map();
+    constructor(backends, beganAt) {
+        this.#backends = backends;
+        this.beganAt = beganAt;
+        this.#counts = new Map((0,backend/* targetsOf */.QR)(backends).map(({ name }) => [
+            name,
+            { target: new Counting(), neighbours: new Counting() }
+        ]));
+        backends.forEach((backend) => this.#last.set(backend, backend.servers));
+    }
+    add(seen) {
+        for (const backend of seen) {
+            const last = this.#last.get(backend) ?? [];
+            for (const { name, now } of backend.targets) {
+                const before = last.find((server) => server.name === now.name);
+                const count = this.#counts.get(name);
+                if (before !== undefined && count !== undefined) {
+                    count.target.add(before, now);
+                    addNeighbours(count.neighbours, last, backend);
+                }
+            }
+            this.#last.set(backend, backend.servers);
+        }
+        const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt));
+        for (const [name, { target, neighbours }] of this.#counts) {
+            const backends = this.#backends.filter(({ targets }) => targets.some((each) => each.name === name));
+            const mine = (0,backend/* targetsOf */.QR)(backends).filter((each) => each.name === name);
+            target.looked(at, sessionsOf(mine.map(({ now }) => now)));
+            neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)));
+        }
+    }
+    judge(maxErrorRate, isOver) {
+        return [...this.#counts].map(([name, count]) => {
+            const traffic = count.target.traffic(count.neighbours.inProgressPerRequest);
+            const neighbours = count.neighbours.traffic();
+            return {
+                name,
+                traffic,
+                neighbours,
+                verdict: judgeTraffic(traffic, neighbours, maxErrorRate, isOver),
+                missing: this.#missingOf(name)
+            };
+        });
+    }
+    #missingOf(name) {
+        const counters = (0,backend/* targetsOf */.QR)(this.#backends)
+            .filter((target) => target.name === name)
+            .map(({ now }) => now.counters);
+        const needed = ['wretr', 'wredis', 'econ', 'eresp', 'hrsp_5xx'];
+        return needed.filter((column) => counters.some((each) => each[column] === undefined));
+    }
+}
+function sessionsOf(servers) {
+    return servers.filter(haproxy_server/* takesTraffic */.CS).reduce((sum, { sessions }) => sum + sessions, 0);
+}
+function addNeighbours(neighbours, last, { others }) {
+    for (const now of others.filter(haproxy_server/* takesTraffic */.CS)) {
+        const before = last.find(({ name }) => name === now.name);
+        if (before !== undefined && (0,haproxy_server/* takesTraffic */.CS)(before)) {
+            neighbours.add(before, now);
+        }
+    }
+}
+
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(3676);
+// EXTERNAL MODULE: ./src/rotation/other-hands.ts
+var other_hands = __nccwpck_require__(8911);
+// EXTERNAL MODULE: ./src/rotation/seen-process.ts
+var seen_process = __nccwpck_require__(3419);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
+;// CONCATENATED MODULE: ./src/rotation/baking.ts
+
+
+
+
+
+
+
+
+class Baking {
+    #backends;
+    #order;
+    #context;
+    #onLook;
+    #window;
+    #up = new Set();
+    #last = new Map();
+    constructor(backends, order, context, onLook) {
+        this.#backends = backends;
+        this.#order = order;
+        this.#context = context;
+        this.#onLook = onLook;
+        this.#window = new BakeWindow(backends, context.clock.now());
+    }
+    get baked() {
+        return {
+            elapsedMs: this.#elapsedMs,
+            maxErrorRate: this.#order.maxErrorRate,
+            servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
+        };
+    }
+    get down() {
+        return (0,backend/* targetsOf */.QR)(this.#backends).filter((target) => isDown(target.now) && (this.#isOver || this.#up.has(target)));
+    }
+    get bad() {
+        return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
+    }
+    async judge(seen) {
+        if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
+            this.#window.add(seen);
+        }
+        (0,backend/* targetsOf */.QR)(seen)
+            .filter(({ now }) => (0,haproxy_server/* takesTraffic */.CS)(now))
+            .forEach((target) => this.#up.add(target));
+        if (this.bad.length === 0) {
+            await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => isTakenOut(now)));
+        }
+        seen.forEach((backend) => this.#last.set(backend, backend.servers));
+        this.#onLook(this.baked);
+        const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0;
+        return isDecided ? 'met' : 'waiting';
+    }
+    async confirm() {
+        const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
+            const change = await this.#recheck(instance);
+            if ((0,seen_process/* isReload */.ag)(change)) {
+                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+            }
+            return change;
+        });
+        return !changes.some(seen_process/* isReload */.ag);
+    }
+    get #elapsedMs() {
+        return this.#context.clock.now() - this.#window.beganAt;
+    }
+    get #isOver() {
+        return this.#elapsedMs >= this.#order.bakeMs;
+    }
+    async #refuseOtherHands(lost) {
+        const [first] = lost;
+        if (first !== undefined) {
+            const { instance } = first.backend;
+            const here = lost.filter(({ backend }) => backend.instance === instance);
+            throw (0,other_hands/* changedByOthers */.vh)(here, await this.#recheck(instance));
+        }
+    }
+    async #hasBegunAnew(seen) {
+        let isAnew = false;
+        for (const instance of (0,backend/* instancesOf */.sG)(seen)) {
+            const signs = seen
+                .filter((backend) => backend.instance === instance)
+                .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
+            if (signs.every((sign) => sign === 'none')) {
+                continue;
+            }
+            const change = await this.#recheck(instance);
+            if ((0,seen_process/* isReload */.ag)(change)) {
+                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+                isAnew = true;
+            }
+            else if (signs.includes('counters')) {
+                this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`);
+                isAnew = true;
+            }
+        }
+        return isAnew;
+    }
+    #beginAnew(why) {
+        const { log, clock } = this.#context;
+        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#order.bakeMs)}.`);
+        this.#window = new BakeWindow(this.#backends, clock.now());
+        this.#up.clear();
+    }
+    #recheck(instance) {
+        return instance.recheck({ signal: this.#context.cancelled });
+    }
+}
+const NEXT = 'the watch of the traffic begins anew';
+function isTakenOut(server) {
+    const shown = (0,haproxy_server/* shownAdminState */.Yy)(server);
+    return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
+}
+function isDown(server) {
+    return server.word === 'DOWN' || server.word === 'NOLB' || (0,haproxy_server/* isUnresolved */.U4)(server);
+}
+function signOf(before, now) {
+    const pairs = now.flatMap((server) => {
+        const was = before.find(({ name }) => name === server.name);
+        return was === undefined ? [] : [[was, server]];
+    });
+    if (pairs.some(([was, is]) => (0,counters/* haveFallen */.RS)(was.counters, is.counters))) {
+        return 'counters';
+    }
+    return pairs.some(([was, is]) => (is.secondsInState ?? 0) < (was.secondsInState ?? 0))
+        ? 'time'
+        : 'none';
+}
+
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
 ;// CONCATENATED MODULE: ./src/rotation/same-address.ts
 
 
@@ -3187,20 +3497,14 @@ function findFollowers(leaders, all) {
 
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(7807);
-// EXTERNAL MODULE: ./src/rotation/other-hands.ts
-var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(9331);
 // EXTERNAL MODULE: ./src/rotation/retry.ts
 var retry = __nccwpck_require__(168);
-// EXTERNAL MODULE: ./src/rotation/settle-all.ts
-var settle_all = __nccwpck_require__(909);
 // EXTERNAL MODULE: ./src/rotation/min-up.ts
 var min_up = __nccwpck_require__(4610);
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
 var rollback = __nccwpck_require__(8604);
-// EXTERNAL MODULE: ./src/rotation/seen-process.ts
-var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/targets-to-take-out.ts
 
 
@@ -3297,8 +3601,6 @@ function isFirst(claimed, { targets, followers }) {
     return ours.includes(first);
 }
 
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
 const EARLIER_START = 1_000;
 const RECENT = 2_000;
@@ -3722,6 +4024,8 @@ async function takeOut(backends, order, context, onLook) {
 
 
 
+
+
 async function takeBadOut(bad, order, context, onDrainLook) {
     const troubles = [];
     let taken = [];
@@ -3743,10 +4047,16 @@ async function takeBadOut(bad, order, context, onDrainLook) {
             throw error;
         }
         const advice = error.advice === '' ? '' : ` ${error.advice}`;
+        const out = taken.filter(({ now }) => isTakenOut(now));
+        const kept = taken.filter((target) => !out.includes(target) && (0,haproxy_server/* takesTraffic */.CS)(target.now));
         return {
-            taken: taken.filter(isTakenOut),
+            taken: out,
             outcome: undefined,
-            troubles: [...troubles, error.message + advice]
+            troubles: [
+                ...troubles,
+                ...(kept.length > 0 ? [`Left in rotation: ${(0,describe/* namesOf */.eZ)(kept)}.`] : []),
+                error.message + advice
+            ]
         };
     }
 }
@@ -3800,46 +4110,22 @@ function leaving(targets, seen) {
 }
 function whyKept({ backends }, group, { minUp }) {
     const mine = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => group.some((target) => target.name === name));
-    const lost = mine.filter(isTakenOut);
+    const lost = mine.filter(({ now }) => isTakenOut(now));
     try {
         if (lost.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(lost, 'same');
         }
-        (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
+        (0,guard/* guard */.ah)(backends, minUp);
         return undefined;
     }
     catch (error) {
         if (error instanceof errors/* HaproxyError */.Q) {
-            return `${error.problem === 'guard-refused' ? `Left in rotation: ${(0,describe/* namesOf */.eZ)(group)}. ` : ''}${error.message}`;
+            const left = group.some(({ now }) => (0,haproxy_server/* takesTraffic */.CS)(now)) ? 'Left in rotation' : 'Left as it is';
+            const isKept = error.problem === 'guard-refused';
+            return `${isKept ? `${left}: ${(0,describe/* namesOf */.eZ)(group)}. ` : ''}${error.message}`;
         }
         throw error;
     }
-}
-function isTakenOut({ now }) {
-    return now.word === 'MAINT' || now.word === 'DRAIN';
-}
-
-;// CONCATENATED MODULE: ./src/rotation/bake-verdict.ts
-const FEWEST = 20;
-const SURPLUS = { meanwhile: 10, atTheEnd: 5 };
-const DEVIATIONS = 3;
-function errorRate({ requests, failed }) {
-    return requests === 0 ? 0 : failed / requests;
-}
-function judgeTraffic(target, neighbours, maxErrorRate, isOver) {
-    const { requests, failed } = target;
-    if (requests < FEWEST) {
-        return 'too few';
-    }
-    const rate = errorRate(neighbours);
-    const surplus = failed - requests * Math.min(1, maxErrorRate + rate);
-    const chance = rate === 0
-        ? 0
-        : Math.sqrt(requests * rate * (1 - rate) * (1 + requests / neighbours.requests)) * DEVIATIONS;
-    if (surplus >= Math.max(isOver ? SURPLUS.atTheEnd : SURPLUS.meanwhile, chance)) {
-        return 'bad';
-    }
-    return surplus > 0 ? 'unclear' : 'well';
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/bake-traffic-words.ts
@@ -3870,274 +4156,6 @@ function rateInWords(load) {
     return `${Number(value.toPrecision(value < 1 ? 1 : 2))} %`;
 }
 
-// EXTERNAL MODULE: ./src/haproxy/counters.ts
-var counters = __nccwpck_require__(4760);
-;// CONCATENATED MODULE: ./src/rotation/bake-traffic.ts
-
-const FAILURES = (/* unused pure expression or super */ null && ([
-    'serverErrors',
-    'brokenAnswers',
-    'refusedConnections',
-    'redispatches',
-    'unanswered'
-]));
-const PATIENCE = 10_000;
-class Counting {
-    #since = {};
-    #moreInProgress = 0;
-    #mostInProgress = 0;
-    #begun = [];
-    add(before, now) {
-        this.#since = (0,counters/* addCounters */.Zy)(this.#since, (0,counters/* countedSince */.rz)(before.counters, now.counters));
-        this.#moreInProgress += now.sessions - before.sessions;
-    }
-    looked(at, inProgress) {
-        this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
-        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE);
-        this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
-    }
-    get inProgressPerRequest() {
-        return this.#requests === 0 ? 0 : this.#mostInProgress / this.#requests;
-    }
-    traffic(inProgressPerRequest = 0) {
-        const reasons = {
-            serverErrors: this.#count('hrsp_5xx'),
-            brokenAnswers: this.#brokenAnswers,
-            refusedConnections: this.#count('econ'),
-            redispatches: this.#count('wredis'),
-            unanswered: Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
-        };
-        const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0);
-        return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons };
-    }
-    get #requests() {
-        return Math.max(0, this.#count('stot') - this.#count('wretr'));
-    }
-    get #answers() {
-        return this.#since.hrsp_2xx === undefined
-            ? undefined
-            : this.#count('hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other');
-    }
-    get #brokenAnswers() {
-        const counted = this.#count('eresp');
-        if (this.#answers === undefined) {
-            return counted;
-        }
-        const ended = this.#requests - this.#moreInProgress;
-        const elsewhere = this.#answers + this.#count('econ', 'wredis', 'cli_abrt');
-        const most = ended - elsewhere + this.#count('srv_abrt');
-        return Math.min(counted, Math.max(most, Math.ceil(counted / 2)));
-    }
-    get #unanswered() {
-        const [first] = this.#begun;
-        const last = this.#begun.at(-1);
-        const answers = this.#answers;
-        if (first === undefined || last === undefined || answers === undefined) {
-            return 0;
-        }
-        const isOld = first.at <= last.at - PATIENCE;
-        const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis');
-        return isOld ? Math.max(0, first.requests - ended) : 0;
-    }
-    #count(...columns) {
-        return columns.reduce((sum, column) => sum + (this.#since[column] ?? 0), 0);
-    }
-}
-
-;// CONCATENATED MODULE: ./src/rotation/bake-window.ts
-
-
-
-
-class BakeWindow {
-    beganAt;
-    #backends;
-    #counts;
-    #last = new Map();
-    constructor(backends, beganAt) {
-        this.#backends = backends;
-        this.beganAt = beganAt;
-        this.#counts = new Map((0,backend/* targetsOf */.QR)(backends).map(({ name }) => [
-            name,
-            { target: new Counting(), neighbours: new Counting() }
-        ]));
-        backends.forEach((backend) => this.#last.set(backend, backend.servers));
-    }
-    add(seen) {
-        for (const backend of seen) {
-            const last = this.#last.get(backend) ?? [];
-            for (const { name, now } of backend.targets) {
-                const before = last.find((server) => server.name === now.name);
-                const count = this.#counts.get(name);
-                if (before !== undefined && count !== undefined) {
-                    count.target.add(before, now);
-                    addNeighbours(count.neighbours, last, backend);
-                }
-            }
-            this.#last.set(backend, backend.servers);
-        }
-        const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt));
-        for (const [name, { target, neighbours }] of this.#counts) {
-            const backends = this.#backends.filter(({ targets }) => targets.some((each) => each.name === name));
-            const mine = (0,backend/* targetsOf */.QR)(backends).filter((each) => each.name === name);
-            target.looked(at, sessionsOf(mine.map(({ now }) => now)));
-            neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)));
-        }
-    }
-    judge(maxErrorRate, isOver) {
-        return [...this.#counts].map(([name, count]) => {
-            const traffic = count.target.traffic(count.neighbours.inProgressPerRequest);
-            const neighbours = count.neighbours.traffic();
-            return {
-                name,
-                traffic,
-                neighbours,
-                verdict: judgeTraffic(traffic, neighbours, maxErrorRate, isOver),
-                missing: this.#missingOf(name)
-            };
-        });
-    }
-    #missingOf(name) {
-        const counters = (0,backend/* targetsOf */.QR)(this.#backends)
-            .filter((target) => target.name === name)
-            .map(({ now }) => now.counters);
-        const needed = ['wretr', 'wredis', 'econ', 'eresp', 'hrsp_5xx'];
-        return needed.filter((column) => counters.some((each) => each[column] === undefined));
-    }
-}
-function sessionsOf(servers) {
-    return servers.filter(haproxy_server/* takesTraffic */.CS).reduce((sum, { sessions }) => sum + sessions, 0);
-}
-function addNeighbours(neighbours, last, { others }) {
-    for (const now of others.filter(haproxy_server/* takesTraffic */.CS)) {
-        const before = last.find(({ name }) => name === now.name);
-        if (before !== undefined && (0,haproxy_server/* takesTraffic */.CS)(before)) {
-            neighbours.add(before, now);
-        }
-    }
-}
-
-;// CONCATENATED MODULE: ./src/rotation/baking.ts
-
-
-
-
-
-
-
-
-class Baking {
-    #backends;
-    #order;
-    #context;
-    #onLook;
-    #window;
-    #last = new Map();
-    constructor(backends, order, context, onLook) {
-        this.#backends = backends;
-        this.#order = order;
-        this.#context = context;
-        this.#onLook = onLook;
-        this.#window = new BakeWindow(backends, context.clock.now());
-    }
-    get baked() {
-        return {
-            elapsedMs: this.#elapsedMs,
-            maxErrorRate: this.#order.maxErrorRate,
-            servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
-        };
-    }
-    get down() {
-        return (0,backend/* targetsOf */.QR)(this.#backends).filter(({ now }) => isDown(now));
-    }
-    get bad() {
-        return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
-    }
-    async judge(seen) {
-        await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => baking_isTakenOut(now)));
-        if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
-            this.#window.add(seen);
-        }
-        seen.forEach((backend) => this.#last.set(backend, backend.servers));
-        this.#onLook(this.baked);
-        const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0;
-        return isDecided ? 'met' : 'waiting';
-    }
-    async confirm() {
-        const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
-            const change = await this.#recheck(instance);
-            if ((0,seen_process/* isReload */.ag)(change)) {
-                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
-            }
-            return change;
-        });
-        return !changes.some(seen_process/* isReload */.ag);
-    }
-    get #elapsedMs() {
-        return this.#context.clock.now() - this.#window.beganAt;
-    }
-    get #isOver() {
-        return this.#elapsedMs >= this.#order.bakeMs;
-    }
-    async #refuseOtherHands(lost) {
-        const [first] = lost;
-        if (first !== undefined) {
-            const { instance } = first.backend;
-            const here = lost.filter(({ backend }) => backend.instance === instance);
-            throw (0,other_hands/* changedByOthers */.vh)(here, await this.#recheck(instance));
-        }
-    }
-    async #hasBegunAnew(seen) {
-        let isAnew = false;
-        for (const instance of (0,backend/* instancesOf */.sG)(seen)) {
-            const signs = seen
-                .filter((backend) => backend.instance === instance)
-                .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
-            if (signs.every((sign) => sign === 'none')) {
-                continue;
-            }
-            const change = await this.#recheck(instance);
-            if ((0,seen_process/* isReload */.ag)(change)) {
-                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
-                isAnew = true;
-            }
-            else if (signs.includes('counters')) {
-                this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`);
-                isAnew = true;
-            }
-        }
-        return isAnew;
-    }
-    #beginAnew(why) {
-        const { log, clock } = this.#context;
-        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#order.bakeMs)}.`);
-        this.#window = new BakeWindow(this.#backends, clock.now());
-    }
-    #recheck(instance) {
-        return instance.recheck({ signal: this.#context.cancelled });
-    }
-}
-const NEXT = 'the watch of the traffic begins anew';
-function baking_isTakenOut(server) {
-    const shown = (0,haproxy_server/* shownAdminState */.Yy)(server);
-    return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
-}
-function isDown(server) {
-    return server.word === 'DOWN' || server.word === 'NOLB' || (0,haproxy_server/* isUnresolved */.U4)(server);
-}
-function signOf(before, now) {
-    const pairs = now.flatMap((server) => {
-        const was = before.find(({ name }) => name === server.name);
-        return was === undefined ? [] : [[was, server]];
-    });
-    if (pairs.some(([was, is]) => (0,counters/* haveFallen */.RS)(was.counters, is.counters))) {
-        return 'counters';
-    }
-    return pairs.some(([was, is]) => (is.secondsInState ?? 0) < (was.secondsInState ?? 0))
-        ? 'time'
-        : 'none';
-}
-
 ;// CONCATENATED MODULE: ./src/rotation/bake.ts
 
 
@@ -4148,9 +4166,11 @@ function signOf(before, now) {
 
 
 class BakeFailure extends errors/* HaproxyError */.Q {
+    bad;
     out;
-    constructor(message, out) {
+    constructor(message, bad, out) {
         super('bake-failed', message);
+        this.bad = bad;
         this.out = out;
     }
 }
@@ -4162,8 +4182,8 @@ async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
     const onLook = () => undefined;
     const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options, condition, onLook }, context);
     const { baked, down, bad } = condition;
-    if (!result.met) {
-        const why = (0,rotation_wait/* whyNotMet */.E)(['reloads kept interrupting it'], result);
+    if (!result.met && bad.length + down.length === 0) {
+        const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
         throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
     }
     const names = [...bad, ...down.map(({ name }) => name)];
@@ -4172,7 +4192,7 @@ async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
         return { kind: 'up', baked };
     }
     const message = [...whyDown(down), ...whyBad(baked)].join(' ');
-    throw new BakeFailure(message, await takeBadOut(failed, order, context, onDrainLook));
+    throw new BakeFailure(message, failed, await takeBadOut(failed, order, context, onDrainLook));
 }
 function whyDown(down) {
     return down.map((target) => {
@@ -4574,7 +4594,10 @@ async function performBringBack(inputs, { backends }, context, onLook, bakeWatch
     refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
     const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
     if (inputs.dryRun) {
-        return dryRun(backends, returnPlan((0,bring_back/* routesOf */.e)(backends, order)), context);
+        const { bakeMs } = inputs;
+        const watch = `, and then watch the traffic for ${(0,duration/* formatDuration */.a3)(bakeMs)}`;
+        const whole = returnPlan((0,bring_back/* routesOf */.e)(backends, order)) + (inputs.wait && bakeMs > 0 ? watch : '');
+        return dryRun(backends, whole, context);
     }
     const outcome = await (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
     return outcome.kind === 'up' && inputs.bakeMs > 0
@@ -5337,6 +5360,8 @@ var runner_escape = __nccwpck_require__(4099);
 
 
 
+
+
 const OUTCOMES = {
     observed: 'ℹ️ {}: seen',
     'dry run': 'ℹ️ {}: dry run',
@@ -5350,6 +5375,9 @@ const OUTCOMES = {
 };
 function titleOf(outcome, targets) {
     const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0;
+    if (isUnclear(outcome)) {
+        return fill('⚠️ {}: up, perhaps not well', targets);
+    }
     const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind];
     return fill(title, targets);
 }
@@ -5359,7 +5387,7 @@ const summary_FAILURES = {
     'not-drained': 'not drained',
     'old-process': 'not drained',
     'not-up': 'not up',
-    'bake-failed': 'up, but not well',
+    'bake-failed': 'not well',
     'not-baked': 'up, but not watched to the end',
     'not-all-up': 'not up',
     'changed-meanwhile': 'changed meanwhile',
@@ -5367,8 +5395,13 @@ const summary_FAILURES = {
 };
 function titleOfFailure(error, targets) {
     const what = error instanceof errors/* HaproxyError */.Q ? summary_FAILURES[error.problem] : undefined;
-    const those = isOfFleet(error) ? targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)) : targets;
-    return fill(`❌ {}: ${what ?? 'failed'}`, those);
+    return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
+}
+function blamed(error, targets) {
+    if (error instanceof BakeFailure) {
+        return error.bad;
+    }
+    return isOfFleet(error) ? targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)) : targets;
 }
 const IN_TITLE = 3;
 function fill(title, targets) {

@@ -157,7 +157,10 @@ async function performBringBack(
   refuseIfNotReturnable(targetsOf(backends), inputs.wait)
   const order: BringBack = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait }
   if (inputs.dryRun) {
-    return dryRun(backends, returnPlan(routesOf(backends, order)), context)
+    const { bakeMs } = inputs
+    const watch = `, and then watch the traffic for ${formatDuration(bakeMs)}`
+    const whole = returnPlan(routesOf(backends, order)) + (inputs.wait && bakeMs > 0 ? watch : '')
+    return dryRun(backends, whole, context)
   }
   const outcome = await bringBack(backends, order, context, onLook)
   return outcome.kind === 'up' && inputs.bakeMs > 0

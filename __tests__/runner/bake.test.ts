@@ -257,7 +257,7 @@ describe('a watch', () => {
     serve(lb, { a: GOOD, b: GOOD }, happenings)
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
     expect(lastLine).toMatch(
-      /^The traffic could not be watched for 30s within 50s: reloads kept interrupting it\. Now web\/a on LB1 is UP/
+      /^The traffic could not be watched for 30s within 50s: reloads or cleared counters kept interrupting it\. Now web\/a on LB1 is UP/
     )
     expect(exitCode).toBe(1)
     expect(lb.changes).toEqual(FRESH)
@@ -293,7 +293,7 @@ describe('a server that is bad', () => {
     )
     expect(exitCode).toBe(1)
     expect(lb.changes).toEqual([...FRESH, 'maint web/a'])
-    expect(summary).toContain('❌ web/a: up, but not well')
+    expect(summary).toContain('❌ web/a: not well')
     expect(outputs).toMatchObject({ status: 'MAINT', changed: 'false' })
   })
 
@@ -344,6 +344,26 @@ describe('a server that is bad', () => {
     )
     expect(exitCode).toBe(1)
     expect(lb.server('a').status()).toBe('UP')
+  })
+
+  test('stays down where it alone could come back', async () => {
+    const lb = await start(server('a', MAINT), server('b', MAINT))
+    serve(lb, { a: GOOD }, { 6: () => (lb.server('a').well = false) })
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('Left as it is: web/a on LB1. Without a the backend web on LB1')
+    expect(exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  })
+
+  test('is taken out although another HAProxy cannot be seen', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b')),
+      await start(server('a', MAINT), server('b'))
+    ]
+    serve(one, { a: HALF, b: GOOD })
+    serve(two, { a: GOOD, b: GOOD }, { 3: () => (two.before = () => 'reset') })
+    const { lastLine } = await runMain(inputsFor([one, two], given({ 'wait-timeout': '20s' })))
+    expect(lastLine).toMatch(/^Too many requests failed on web\/a within /)
   })
 
   test('does not take the good ones with it, and counts them as serving', async () => {

@@ -1,11 +1,13 @@
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
+import { takesTraffic } from '../haproxy/server.ts'
 import { Backend, backendsOf, instancesOf, targetsOf } from './backend.ts'
 import type { BakeWatchers } from './bake.ts'
+import { isTakenOut } from './baking.ts'
 import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'
 import { withFollowers } from './followers.ts'
-import { backendsAtStake, guard } from './guard.ts'
+import { guard } from './guard.ts'
 import type { Instance } from './instance.ts'
 import type { Bake } from './order.ts'
 import { changedByOthers } from './other-hands.ts'
@@ -62,10 +64,16 @@ export async function takeBadOut(
       throw error
     }
     const advice = error.advice === '' ? '' : ` ${error.advice}`
+    const out = taken.filter(({ now }) => isTakenOut(now))
+    const kept = taken.filter((target) => !out.includes(target) && takesTraffic(target.now))
     return {
-      taken: taken.filter(isTakenOut),
+      taken: out,
       outcome: undefined,
-      troubles: [...troubles, error.message + advice]
+      troubles: [
+        ...troubles,
+        ...(kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : []),
+        error.message + advice
+      ]
     }
   }
 }
@@ -83,7 +91,7 @@ async function takeThemOut(
     state: 'maint',
     isClaimed: false,
     shared,
-    // What is bad is not put back.
+    // What is bad is not put back because its sessions take long.
     onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
   } as const
   context.log.info(`Taking ${namesOf(taken)} out of rotation again.`)
@@ -157,22 +165,21 @@ function whyKept(
   const mine = targetsOf(backends).filter(({ name }) =>
     group.some((target) => target.name === name)
   )
-  const lost = mine.filter(isTakenOut)
+  const lost = mine.filter(({ now }) => isTakenOut(now))
   try {
     if (lost.length > 0) {
       // Which process answers was asked a moment ago.
       throw changedByOthers(lost, 'same')
     }
-    guard(backendsAtStake(backends), minUp)
+    // One that is down serves nobody, but where nobody else does, only HAProxy can bring it back.
+    guard(backends, minUp)
     return undefined
   } catch (error) {
     if (error instanceof HaproxyError) {
-      return `${error.problem === 'guard-refused' ? `Left in rotation: ${namesOf(group)}. ` : ''}${error.message}`
+      const left = group.some(({ now }) => takesTraffic(now)) ? 'Left in rotation' : 'Left as it is'
+      const isKept = error.problem === 'guard-refused'
+      return `${isKept ? `${left}: ${namesOf(group)}. ` : ''}${error.message}`
     }
     throw error
   }
-}
-
-function isTakenOut({ now }: Target): boolean {
-  return now.word === 'MAINT' || now.word === 'DRAIN'
 }

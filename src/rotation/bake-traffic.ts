@@ -50,9 +50,14 @@ export class Counting {
     this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }]
   }
 
-  /** How many requests were in progress for each that began: where answers take long, this is much. */
+  /**
+   * How many requests were in progress for each that began: where answers take long, this is much. Without any traffic
+   * there is nothing to compare with, so nothing says how long answers may take.
+   */
   get inProgressPerRequest(): number {
-    return this.#requests === 0 ? 0 : this.#mostInProgress / this.#requests
+    return this.#requests + this.#mostInProgress === 0
+      ? Infinity
+      : this.#mostInProgress / Math.max(1, this.#requests)
   }
 
   /**
@@ -67,7 +72,10 @@ export class Counting {
       brokenAnswers: this.#brokenAnswers,
       refusedConnections: this.#count('econ'),
       redispatches: this.#count('wredis'),
-      unanswered: Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
+      unanswered:
+        this.#requests === 0
+          ? 0
+          : Math.max(0, this.#unanswered - Math.ceil(inProgressPerRequest * this.#requests))
     }
     const failed = Object.values(reasons).reduce((sum, count) => sum + count, 0)
     return { requests: this.#requests, failed: Math.min(failed, this.#requests), reasons }

@@ -14,10 +14,13 @@ import { type OnLook, waitUntil, whyNotMet } from './wait.ts'
 
 /** The error of servers that are not well, with what became of them. */
 export class BakeFailure extends HaproxyError {
+  /** The servers that are not well. */
+  readonly bad: readonly Target[]
   readonly out: BadOut
 
-  constructor(message: string, out: BadOut) {
+  constructor(message: string, bad: readonly Target[], out: BadOut) {
     super('bake-failed', message)
+    this.bad = bad
     this.out = out
   }
 }
@@ -50,8 +53,8 @@ export async function bake(
   const onLook = (): void => undefined
   const result = await waitUntil({ backends, options, condition, onLook }, context)
   const { baked, down, bad } = condition
-  if (!result.met) {
-    const why = whyNotMet(['reloads kept interrupting it'], result)
+  if (!result.met && bad.length + down.length === 0) {
+    const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result)
     throw new HaproxyError(
       'not-baked',
       `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`,
@@ -65,7 +68,7 @@ export async function bake(
     return { kind: 'up', baked }
   }
   const message = [...whyDown(down), ...whyBad(baked)].join(' ')
-  throw new BakeFailure(message, await takeBadOut(failed, order, context, onDrainLook))
+  throw new BakeFailure(message, failed, await takeBadOut(failed, order, context, onDrainLook))
 }
 
 function whyDown(down: readonly Target[]): string[] {

@@ -1,5 +1,5 @@
 import { haveFallen } from '../haproxy/counters.ts'
-import { isUnresolved, type Server, shownAdminState } from '../haproxy/server.ts'
+import { isUnresolved, type Server, shownAdminState, takesTraffic } from '../haproxy/server.ts'
 import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { BakeWindow } from './bake-window.ts'
 import type { Baked } from './bake-verdict.ts'
@@ -23,6 +23,8 @@ export class Baking implements Condition {
   readonly #context: Context
   readonly #onLook: OnBakeLook
   #window: BakeWindow
+  /** Targets that this window has seen up: after a reload some are not until their first check. */
+  readonly #up = new Set<Target>()
   /** What the last look showed of every server, for what a reload leaves behind. */
   #last = new Map<Backend, readonly Server[]>()
 
@@ -45,7 +47,9 @@ export class Baking implements Condition {
 
   /** The targets that have left `UP` because they are not well. */
   get down(): Target[] {
-    return targetsOf(this.#backends).filter(({ now }) => isDown(now))
+    return targetsOf(this.#backends).filter(
+      (target) => isDown(target.now) && (this.#isOver || this.#up.has(target))
+    )
   }
 
   /** The names of the servers whose requests have failed. */
@@ -54,9 +58,15 @@ export class Baking implements Condition {
   }
 
   async judge(seen: readonly Backend[]): Promise<Verdict> {
-    await this.#refuseOtherHands(targetsOf(seen).filter(({ now }) => isTakenOut(now)))
     if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
       this.#window.add(seen)
+    }
+    targetsOf(seen)
+      .filter(({ now }) => takesTraffic(now))
+      .forEach((target) => this.#up.add(target))
+    if (this.bad.length === 0) {
+      // A server that is bad is not forgotten for what others have done to another one.
+      await this.#refuseOtherHands(targetsOf(seen).filter(({ now }) => isTakenOut(now)))
     }
     seen.forEach((backend) => this.#last.set(backend, backend.servers))
     this.#onLook(this.baked)
@@ -119,6 +129,7 @@ export class Baking implements Condition {
     const { log, clock } = this.#context
     log.warning(`${why} It lasts ${formatDuration(this.#order.bakeMs)}.`)
     this.#window = new BakeWindow(this.#backends, clock.now())
+    this.#up.clear()
   }
 
   #recheck(instance: Instance): Promise<ProcessChange> {
@@ -129,7 +140,7 @@ export class Baking implements Condition {
 const NEXT = 'the watch of the traffic begins anew'
 
 /** Whether a server is out of rotation because somebody wants it so. */
-function isTakenOut(server: Server): boolean {
+export function isTakenOut(server: Server): boolean {
   const shown = shownAdminState(server)
   return (shown === 'maint' || shown === 'drain') && !isUnresolved(server)
 }

@@ -1,10 +1,12 @@
 import { summary as jobSummary } from '@actions/core'
+import { isUnclear } from './bake-words.ts'
 import { escapeForHtml } from './escape.ts'
 import { failureSentence } from './failure.ts'
 import { isOfFleet, NAMED } from './fleet.ts'
 import { log } from './log.ts'
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { isUp } from '../haproxy/server.ts'
+import { BakeFailure } from '../rotation/bake.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { countsOf, stateInWords } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
@@ -48,6 +50,9 @@ const OUTCOMES = {
 /** The title of a run that has achieved something. */
 export function titleOf(outcome: Outcome, targets: readonly Target[]): string {
   const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0
+  if (isUnclear(outcome)) {
+    return fill('⚠️ {}: up, perhaps not well', targets)
+  }
   const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind]
   return fill(title, targets)
 }
@@ -58,7 +63,7 @@ const FAILURES: Partial<Record<Problem, string>> = {
   'not-drained': 'not drained',
   'old-process': 'not drained',
   'not-up': 'not up',
-  'bake-failed': 'up, but not well',
+  'bake-failed': 'not well',
   'not-baked': 'up, but not watched to the end',
   'not-all-up': 'not up',
   'changed-meanwhile': 'changed meanwhile',
@@ -68,8 +73,14 @@ const FAILURES: Partial<Record<Problem, string>> = {
 /** The title of a run that failed. */
 export function titleOfFailure(error: unknown, targets: readonly Target[]): string {
   const what = error instanceof HaproxyError ? FAILURES[error.problem] : undefined
-  const those = isOfFleet(error) ? targets.filter(({ now }) => !isUp(now)) : targets
-  return fill(`❌ {}: ${what ?? 'failed'}`, those)
+  return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets))
+}
+
+function blamed(error: unknown, targets: readonly Target[]): readonly Target[] {
+  if (error instanceof BakeFailure) {
+    return error.bad
+  }
+  return isOfFleet(error) ? targets.filter(({ now }) => !isUp(now)) : targets
 }
 
 /** So many names still make a title. */
