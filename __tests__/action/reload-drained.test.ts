@@ -107,7 +107,8 @@ describe('no reload is taken for one that has left nothing behind', () => {
     const result = await action.done
     expect(held.open).toBe(true)
     expect(result.outputs['safe-to-stop']).toBe('false')
-    expect(warnings(result, reloaded)).toHaveLength(2)
-    expect(warnings(result, reloaded)[1]).not.toContain(heldNone)
+    // Up to 2.6 the second may seem to have started before the first was seen, and is perhaps a reload then.
+    expect(warnings(result, 'reload')).toHaveLength(2)
+    expect(warnings(result, 'reload')[1]).not.toContain(heldNone)
   })
 })
