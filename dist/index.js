@@ -3079,7 +3079,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9782);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5925);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
 /* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2664);
@@ -3095,7 +3095,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 9782:
+/***/ 5925:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3336,12 +3336,14 @@ class Baking {
         (0,backend/* targetsOf */.QR)(seen)
             .filter(({ now }) => (0,haproxy_server/* takesTraffic */.CS)(now))
             .forEach((target) => this.#up.add(target));
-        if (this.bad.length === 0) {
+        const { baked } = this;
+        const isBad = baked.servers.some(({ verdict }) => verdict === 'bad');
+        if (!isBad) {
             await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => isTakenOut(now)));
         }
         seen.forEach((backend) => this.#last.set(backend, backend.servers));
-        this.#onLook(this.baked);
-        const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0;
+        this.#onLook(baked);
+        const isDecided = this.#isOver || isBad || this.down.length > 0;
         return isDecided ? 'met' : 'waiting';
     }
     async confirm() {
@@ -4378,7 +4380,10 @@ function whyNotReturnable(target, all, canWait) {
 
 // EXTERNAL MODULE: ./src/rotation/target.ts
 var rotation_target = __nccwpck_require__(5921);
+// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
+var rotation_context = __nccwpck_require__(5793);
 ;// CONCATENATED MODULE: ./src/rotation/turn.ts
+
 
 
 
@@ -4445,7 +4450,6 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
         });
     }
 }
-const HEARTBEAT = 30_000;
 class EnoughServe {
     #backends;
     #minUp;
@@ -4470,14 +4474,10 @@ class EnoughServe {
     say(remainingMs, { clock, log }) {
         const { short } = this;
         const missing = short
-            .flatMap((backend) => {
-            const serving = (0,guard/* servingIn */.m8)(backend);
-            const not = backend.others.filter((server) => !serving.includes(server));
-            return not.map(({ name, status }) => [backend.fullName, name, status]);
-        })
+            .flatMap((backend) => (0,guard/* notServingIn */.zl)(backend).map(({ name, status }) => [backend.fullName, name, status]))
             .join();
         const isNew = missing !== this.#said;
-        if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
+        if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= rotation_context/* HEARTBEAT */.r)) {
             this.#said = missing;
             this.#saidAt = clock.now();
             log.info(`Waiting for a turn for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}. ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
@@ -4626,8 +4626,6 @@ function returnPlan(routes) {
         : [...groups].map(([route, targets]) => PLANS[route]((0,describe/* namesOf */.eZ)(targets))).join('; ');
 }
 
-// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(5793);
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
@@ -5002,42 +5000,65 @@ var runner_inputs = __nccwpck_require__(9250);
 var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
 var pages = __nccwpck_require__(2338);
-;// CONCATENATED MODULE: ./src/runner/bake-chart.ts
+;// CONCATENATED MODULE: ./src/runner/chart.ts
 const POINTS = 40;
-function bakeChart(samples) {
-    const [first] = samples;
-    const last = samples.at(-1);
-    if (first === undefined || last === undefined || samples.length < 2 || last.requests === 0) {
-        return '';
-    }
+function evenly(samples) {
     const points = Math.min(POINTS, samples.length);
-    const shown = Array.from({ length: points }, (_, index) => {
-        const time = index === points - 1 ? last.elapsedMs : (last.elapsedMs * index) / (points - 1);
-        return { ...(samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? first), elapsedMs: time };
+    const end = samples.at(-1)?.elapsedMs ?? 0;
+    return Array.from({ length: points }, (_, index) => {
+        const time = index === points - 1 ? end : (end * index) / (points - 1);
+        const seen = samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0];
+        return { ...seen, elapsedMs: time };
     });
-    const seconds = (ms) => (ms / 1_000).toFixed(1);
-    const expected = (sample) => String(Number(sample.expected.toFixed(1)));
-    const numbers = shown.map((sample) => `${seconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, ${expected(sample)} at the rate of the neighbours`);
+}
+function inSeconds(ms) {
+    return (ms / 1_000).toFixed(1);
+}
+function drawChart({ title, colours, yLabel, highest, endMs, lines, numbers }) {
     return [
         '',
         '```mermaid',
-        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7, #e5534b, #768390"}}}}%%',
+        `%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "${colours.join(', ')}"}}}}%%`,
         'xychart-beta',
-        '  title "Requests (blue), failed (red), at the rate of the neighbours (grey)"',
-        `  x-axis "seconds" 0 --> ${seconds(last.elapsedMs)}`,
-        `  y-axis "requests" 0 --> ${last.requests}`,
-        `  line [${shown.map(({ requests }) => requests).join(', ')}]`,
-        `  line [${shown.map(({ failed }) => failed).join(', ')}]`,
-        `  line [${shown.map(expected).join(', ')}]`,
+        `  title "${title}"`,
+        `  x-axis "seconds" 0 --> ${inSeconds(endMs)}`,
+        `  y-axis "${yLabel}" 0 --> ${highest}`,
+        ...lines.map((points) => `  line [${points.join(', ')}]`),
         '```',
         '',
         '<details><summary>The numbers</summary>',
         '',
-        numbers.join('; '),
+        numbers,
         '',
         '</details>',
         ''
     ].join('\n');
+}
+
+;// CONCATENATED MODULE: ./src/runner/bake-chart.ts
+
+function bakeChart(samples) {
+    const [first, ...others] = samples;
+    const last = others.at(-1);
+    if (first === undefined || last === undefined || last.requests === 0) {
+        return '';
+    }
+    const shown = evenly([first, ...others]);
+    const expected = (sample) => String(Number(sample.expected.toFixed(1)));
+    const numbers = shown.map((sample) => `${inSeconds(sample.elapsedMs)} s: ${sample.requests} requests, ${sample.failed} failed, ${expected(sample)} at the rate of the neighbours`);
+    return drawChart({
+        title: 'Requests (blue), failed (red), at the rate of the neighbours (grey)',
+        colours: ['#2f81f7', '#e5534b', '#768390'],
+        yLabel: 'requests',
+        highest: last.requests,
+        endMs: last.elapsedMs,
+        lines: [
+            shown.map(({ requests }) => requests),
+            shown.map(({ failed }) => failed),
+            shown.map(expected)
+        ],
+        numbers: numbers.join('; ')
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/runner/doubts.ts
@@ -5156,7 +5177,7 @@ function missingIn(servers) {
 
 
 
-const bake_report_HEARTBEAT = 30_000;
+
 class BakeReport {
     #bakeMs;
     #said = new Map();
@@ -5176,7 +5197,7 @@ class BakeReport {
         }
         this.#samples.push({ elapsedMs, ...sumOf(baked) });
         const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict);
-        const isDue = elapsedMs - this.#lastLineMs >= bake_report_HEARTBEAT;
+        const isDue = elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT */.r;
         const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} of ${(0,duration/* formatDuration */.a3)(this.#bakeMs)})`;
         for (const server of isDue ? servers : moved) {
             this.#said.set(server.name, server.verdict);
@@ -5362,6 +5383,7 @@ var runner_escape = __nccwpck_require__(4099);
 
 
 
+
 const OUTCOMES = {
     observed: 'ℹ️ {}: seen',
     'dry run': 'ℹ️ {}: dry run',
@@ -5457,36 +5479,24 @@ function rest({ targets }) {
     const what = areUp ? ', all up' : `: ${countsOf(others)}`;
     return others.length > 0 ? `<p>and ${others.length} more${(0,runner_escape/* escapeForHtml */.U)(what)}</p>\n` : '';
 }
-const summary_POINTS = 40;
 function chart(samples) {
     const highest = Math.max(0, ...samples.map(({ sessions }) => sessions));
-    const end = samples.at(-1)?.elapsedMs ?? 0;
-    if (samples.length < 2 || highest === 0) {
+    const [first, ...others] = samples;
+    if (first === undefined || others.length === 0 || highest === 0) {
         return '';
     }
-    const points = Math.min(summary_POINTS, samples.length);
-    const times = Array.from({ length: points }, (_, index) => index === points - 1 ? end : (end * index) / (points - 1));
-    const sessions = times.map((time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0);
-    const seconds = (ms) => (ms / 1_000).toFixed(1);
-    const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`);
-    return [
-        '',
-        '```mermaid',
-        '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
-        'xychart-beta',
-        '  title "Sessions left"',
-        `  x-axis "seconds" 0 --> ${seconds(end)}`,
-        `  y-axis "sessions" 0 --> ${highest}`,
-        `  line [${sessions.join(', ')}]`,
-        '```',
-        '',
-        '<details><summary>The numbers</summary>',
-        '',
-        numbers.join(', '),
-        '',
-        '</details>',
-        ''
-    ].join('\n');
+    const shown = evenly([first, ...others]);
+    return drawChart({
+        title: 'Sessions left',
+        colours: ['#2f81f7'],
+        yLabel: 'sessions',
+        highest,
+        endMs: shown.at(-1)?.elapsedMs ?? 0,
+        lines: [shown.map(({ sessions }) => sessions)],
+        numbers: shown
+            .map(({ elapsedMs, sessions }) => `${inSeconds(elapsedMs)} s: ${sessions}`)
+            .join(', ')
+    });
 }
 
 ;// CONCATENATED MODULE: ./src/runner/way-back.ts
@@ -5545,7 +5555,7 @@ function mayBeReleased({ change, now }) {
 
 
 
-const report_HEARTBEAT = 30_000;
+
 class Report {
     bake;
     #inputs;
@@ -5590,7 +5600,7 @@ class Report {
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
-        else if (elapsedMs - this.#lastLineMs >= report_HEARTBEAT) {
+        else if (elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT */.r) {
             this.#lastLineMs = elapsedMs;
             log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
@@ -6576,6 +6586,7 @@ function judgedNow(routes) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  r: () => (/* binding */ HEARTBEAT),
   m: () => (/* binding */ systemClock)
 });
 
@@ -6589,6 +6600,7 @@ const systemClock = {
         signal.throwIfAborted();
     })
 };
+const HEARTBEAT = 30_000;
 
 
 /***/ }),
@@ -6711,7 +6723,8 @@ function formatDuration(ms) {
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
-/* harmony export */   x5: () => (/* binding */ refusal)
+/* harmony export */   x5: () => (/* binding */ refusal),
+/* harmony export */   zl: () => (/* binding */ notServingIn)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2030);
@@ -6752,11 +6765,15 @@ function whyNotSpared({ now, backend }, minUp) {
 function servingIn(backend) {
     return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
 }
+function notServingIn(backend) {
+    const serving = servingIn(backend);
+    return backend.others.filter((server) => !serving.includes(server));
+}
 function whyRefused(backend, minUp) {
     const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name);
     const serving = servingIn(backend);
     const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : '';
-    const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing);
+    const not = notServingIn(backend).map(whyNotServing);
     return (`Without ${leaving.join(', ')} the backend ${backend.fullName} would have ` +
         `${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(serving.length, 'serving server')}${counted}, and needs ${(0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .requirementOf */ .h2)(backend, minUp)}; ` +
         (not.length > 0

@@ -36,7 +36,7 @@ export interface ImitatedOptions {
   readonly tracks?: string
   readonly sessions?: number
   readonly queue?: number
-  /** Cells that are shown whatever the state. */
+  /** Cells that are shown in any state. */
   readonly cells?: Row
 }
 

@@ -203,7 +203,7 @@ class Run implements RunningAction {
     })
   }
 
-  /** No run of any test may show a secret, in whatever form. */
+  /** No run of any test may show a secret, in any form. */
   #refuseLeaks(files: readonly string[]): void {
     const leaks = leaksIn([this.#output, ...files].join('\n'), this.#secrets)
     if (leaks.length > 0)

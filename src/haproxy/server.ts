@@ -48,7 +48,7 @@ export interface Server {
 }
 
 /** An address of a server as haproxy.cfg resolves it. */
-export interface Address {
+interface Address {
   readonly host: string
   readonly port: number
 }

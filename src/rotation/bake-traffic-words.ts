@@ -31,7 +31,7 @@ export function trafficInWords({ traffic, neighbours }: Omit<BakedServer, 'name'
 }
 
 /** A share of failures in percent, with as many digits as tell something: `0.3 %`, `12 %`. */
-export function rateInWords(load: Load): string {
+function rateInWords(load: Load): string {
   const value = errorRate(load) * 100
   return `${Number(value.toPrecision(value < 1 ? 1 : 2))} %`
 }

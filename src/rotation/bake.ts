@@ -25,7 +25,7 @@ export class BakeFailure extends HaproxyError {
   }
 }
 
-/** Who is told how it goes. */
+/** What is called while the watch goes on. */
 export interface BakeWatchers {
   readonly onBakeLook: OnBakeLook
   /** Called after every look while servers that are bad are drained. */
@@ -47,7 +47,7 @@ export async function bake(
 ): Promise<Outcome> {
   const condition = new Baking(backends, order, context, onBakeLook)
   const { bakeMs, wait } = order
-  // Whatever interrupts the watch has as long to end as any other wait.
+  // An interruption of the watch has as long to end as any other wait.
   const timeoutMs = bakeMs + wait.timeoutMs
   const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true } as const
   const onLook = (): void => undefined

@@ -64,13 +64,15 @@ export class Baking implements Condition {
     targetsOf(seen)
       .filter(({ now }) => takesTraffic(now))
       .forEach((target) => this.#up.add(target))
-    if (this.bad.length === 0) {
+    const { baked } = this
+    const isBad = baked.servers.some(({ verdict }) => verdict === 'bad')
+    if (!isBad) {
       // A server that is bad is not forgotten for what others have done to another one.
       await this.#refuseOtherHands(targetsOf(seen).filter(({ now }) => isTakenOut(now)))
     }
     seen.forEach((backend) => this.#last.set(backend, backend.servers))
-    this.#onLook(this.baked)
-    const isDecided = this.#isOver || this.bad.length > 0 || this.down.length > 0
+    this.#onLook(baked)
+    const isDecided = this.#isOver || isBad || this.down.length > 0
     return isDecided ? 'met' : 'waiting'
   }
 

@@ -24,6 +24,9 @@ export interface Log {
   warning(text: string): void
 }
 
+/** While nothing changes, a wait says so this often, in milliseconds. */
+export const HEARTBEAT = 30_000
+
 /** What everything that takes time needs from outside. */
 export interface Context {
   readonly clock: Clock

@@ -56,11 +56,17 @@ export function servingIn(backend: Backend): Server[] {
   return backend.others.filter((server) => isUp(server) || isYetToBeChecked(server, backend))
 }
 
+/** The servers of a backend that stay where they are, and do not serve at their full weight. */
+export function notServingIn(backend: Backend): Server[] {
+  const serving = servingIn(backend)
+  return backend.others.filter((server) => !serving.includes(server))
+}
+
 function whyRefused(backend: Backend, minUp: MinUp): string {
   const leaving = [...backend.targets, ...backend.followers].map(({ before }) => before.name)
   const serving = servingIn(backend)
   const counted = serving.length > 0 ? ` (${serving.map(({ name }) => name).join(', ')})` : ''
-  const not = backend.others.filter((server) => !serving.includes(server)).map(whyNotServing)
+  const not = notServingIn(backend).map(whyNotServing)
   return (
     `Without ${leaving.join(', ')} the backend ${backend.fullName} would have ` +
     `${count(serving.length, 'serving server')}${counted}, and needs ${requirementOf(backend, minUp)}; ` +

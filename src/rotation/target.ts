@@ -3,7 +3,7 @@ import { type AdminState, type Server, shownAdminState } from '../haproxy/server
 import type { Backend } from './backend.ts'
 
 /** What this run has done to one server. */
-export interface Change {
+interface Change {
   /** The admin state that was asked for last, if one was: HAProxy has set it, or may have. */
   readonly state: AdminState | undefined
   /** When HAProxy answered to that, on the run's clock, in milliseconds. */

@@ -1,10 +1,10 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import { claim, targetsToClaim, WITHDRAWAL } from './claim.ts'
-import type { Context } from './context.ts'
+import { type Context, HEARTBEAT } from './context.ts'
 import { formatDuration } from './duration.ts'
 import type { Found } from './find.ts'
-import { backendsAtStake, refusal, servingIn, shortOf } from './guard.ts'
+import { backendsAtStake, notServingIn, refusal, shortOf } from './guard.ts'
 import { canBeMet, type MinUp } from './min-up.ts'
 import type { Target } from './target.ts'
 import { type Condition, type Verdict, waitUntil } from './wait.ts'
@@ -109,9 +109,6 @@ async function untilEnough(
   }
 }
 
-/** While nothing changes, a wait says so this often, in milliseconds. */
-const HEARTBEAT = 30_000
-
 /** The condition that enough others serve. */
 class EnoughServe implements Condition {
   readonly #backends: readonly Backend[]
@@ -144,11 +141,9 @@ class EnoughServe implements Condition {
   say(remainingMs: number, { clock, log }: Context): void {
     const { short } = this
     const missing = short
-      .flatMap((backend) => {
-        const serving = servingIn(backend)
-        const not = backend.others.filter((server) => !serving.includes(server))
-        return not.map(({ name, status }) => [backend.fullName, name, status])
-      })
+      .flatMap((backend) =>
+        notServingIn(backend).map(({ name, status }) => [backend.fullName, name, status])
+      )
       .join()
     const isNew = missing !== this.#said
     if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {

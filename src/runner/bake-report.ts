@@ -1,14 +1,12 @@
 import type { Baked, BakeVerdict } from '../rotation/bake-verdict.ts'
 import type { BakeWatchers } from '../rotation/bake.ts'
 import type { OnBakeLook } from '../rotation/baking.ts'
+import { HEARTBEAT } from '../rotation/context.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { bakeChart, type BakeSample } from './bake-chart.ts'
 import { standing } from './bake-words.ts'
 import { log } from './log.ts'
-
-/** While nothing changes, a watch says so this often, in milliseconds. */
-const HEARTBEAT = 30_000
 
 /** Reports how a watch of traffic goes: a line where a verdict moves, a heartbeat, and a chart at the end. */
 export class BakeReport implements BakeWatchers {

@@ -20,7 +20,7 @@ export const UNAVAILABLE =
 
 /**
  * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
- * all can be told at once. What it returns for a bad input is of the right type; `finish` throws before it is used.
+ * all can be said at once. What it returns for a bad input is of the right type; `finish` throws before it is used.
  */
 export class InputReader {
   readonly #problems: string[] = []

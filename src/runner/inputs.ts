@@ -22,7 +22,7 @@ export type Restore = (typeof RESTORE)[number]
 
 const SAME_ADDRESS = ['refuse', 'ignore'] as const
 /** What to do when a server that was not named can be reached at the same address. */
-export type SameAddress = (typeof SAME_ADDRESS)[number]
+type SameAddress = (typeof SAME_ADDRESS)[number]
 
 /** Everything that a user can say, checked and complete. */
 export interface Inputs {

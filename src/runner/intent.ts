@@ -21,7 +21,7 @@ export interface Intent {
 }
 
 /** One HAProxy as it was when the state was asked for. */
-export interface IntendedInstance {
+interface IntendedInstance {
   /** The stats URL, without credentials. */
   readonly url: string
   /** The process that answered, and how long it had been running, where the step had to know. */

@@ -15,7 +15,7 @@ export function readBackends(reader: InputReader): string[] | 'every' {
 /** The servers, or `every` of the backends. */
 export function readServers(reader: InputReader): string[] | 'every' {
   const list = reader.list('server')
-  // To change every server at once, or whatever comes to be there, is never what a deploy needs.
+  // No deploy needs to change every server at once, those included that are added later.
   if (!list.includes('*') || reader.text('action') !== 'status') {
     return checkNames(reader, 'server', list)
   }

@@ -1,5 +1,6 @@
 import { isOutOfRotation } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
+import { HEARTBEAT } from '../rotation/context.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { troubleFirst } from '../rotation/fleet.ts'
@@ -17,9 +18,6 @@ import { setOutputs } from './outputs.ts'
 import { phrase, takenAsFound } from './target-words.ts'
 import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 import { whoBringsThemBack } from './way-back.ts'
-
-/** While nothing changes, a wait says so this often, in milliseconds. */
-const HEARTBEAT = 30_000
 
 /** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
 export class Report {

@@ -1,5 +1,6 @@
 import { summary as jobSummary } from '@actions/core'
 import { isUnclear } from './bake-words.ts'
+import { drawChart, evenly, inSeconds } from './chart.ts'
 import { escapeForHtml } from './escape.ts'
 import { failureSentence } from './failure.ts'
 import { isOfFleet, NAMED } from './fleet.ts'
@@ -146,43 +147,24 @@ function rest({ targets }: Summary): string {
   return others.length > 0 ? `<p>and ${others.length} more${escapeForHtml(what)}</p>\n` : ''
 }
 
-/** More points than this would not be told apart on GitHub's page. */
-const POINTS = 40
-
 /** A chart of the sessions over time with its numbers, or nothing where there never was a session. */
 export function chart(samples: readonly Sample[]): string {
   const highest = Math.max(0, ...samples.map(({ sessions }) => sessions))
-  const end = samples.at(-1)?.elapsedMs ?? 0
-  if (samples.length < 2 || highest === 0) {
+  const [first, ...others] = samples
+  if (first === undefined || others.length === 0 || highest === 0) {
     return ''
   }
-  // The chart spaces its points evenly, so it needs the sessions at even times.
-  const points = Math.min(POINTS, samples.length)
-  const times = Array.from({ length: points }, (_, index) =>
-    index === points - 1 ? end : (end * index) / (points - 1)
-  )
-  const sessions = times.map(
-    (time) => (samples.findLast(({ elapsedMs }) => elapsedMs <= time) ?? samples[0])?.sessions ?? 0
-  )
-  const seconds = (ms: number): string => (ms / 1_000).toFixed(1)
-  const numbers = times.map((time, index) => `${seconds(time)} s: ${sessions[index] ?? 0}`)
-  return [
-    '',
-    '```mermaid',
-    // Mermaid's own light theme draws the line in a grey that cannot be seen; this blue can, on both.
-    '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%',
-    'xychart-beta',
-    '  title "Sessions left"',
-    `  x-axis "seconds" 0 --> ${seconds(end)}`,
-    `  y-axis "sessions" 0 --> ${highest}`,
-    `  line [${sessions.join(', ')}]`,
-    '```',
-    '',
-    '<details><summary>The numbers</summary>',
-    '',
-    numbers.join(', '),
-    '',
-    '</details>',
-    ''
-  ].join('\n')
+  const shown = evenly([first, ...others])
+  return drawChart({
+    title: 'Sessions left',
+    // Mermaid's own light theme draws the line in a grey that cannot be seen.
+    colours: ['#2f81f7'],
+    yLabel: 'sessions',
+    highest,
+    endMs: shown.at(-1)?.elapsedMs ?? 0,
+    lines: [shown.map(({ sessions }) => sessions)],
+    numbers: shown
+      .map(({ elapsedMs, sessions }) => `${inSeconds(elapsedMs)} s: ${sessions}`)
+      .join(', ')
+  })
 }
