@@ -2223,8 +2223,9 @@ function combine(one, other, how) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Q: () => (/* binding */ HaproxyError),
-/* harmony export */   u: () => (/* binding */ changedNothing)
+/* harmony export */   Q9: () => (/* binding */ HaproxyError),
+/* harmony export */   bD: () => (/* binding */ messageOf),
+/* harmony export */   u4: () => (/* binding */ changedNothing)
 /* harmony export */ });
 const ADVICE = {
     'host-not-found': 'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
@@ -2287,11 +2288,11 @@ class HaproxyError extends Error {
     problem;
     advice;
     transient;
-    constructor(problem, message, circumstances = {}) {
-        super(message, circumstances.cause === undefined ? {} : { cause: circumstances.cause });
+    constructor(problem, message, details = {}) {
+        super(message, details.cause === undefined ? {} : { cause: details.cause });
         this.problem = problem;
-        this.advice = circumstances.advice ?? ADVICE[problem];
-        this.transient = circumstances.transient ?? TRANSIENT.has(problem);
+        this.advice = details.advice ?? ADVICE[problem];
+        this.transient = details.transient ?? TRANSIENT.has(problem);
     }
 }
 const DECLINED = new Set([
@@ -2313,6 +2314,9 @@ const DECLINED = new Set([
 ]);
 function changedNothing(error) {
     return error instanceof HaproxyError && DECLINED.has(error.problem);
+}
+function messageOf(error) {
+    return error instanceof Error ? error.message : String(error);
 }
 
 
@@ -2452,10 +2456,10 @@ const NEEDED = [
 function parseStatsCsv(text, source) {
     const doing = `Could not read ${source}`;
     if (!text.startsWith(HEADER)) {
-        throw new haproxy_errors/* HaproxyError */.Q('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV.`);
     }
     if (!text.endsWith('\n')) {
-        throw new haproxy_errors/* HaproxyError */.Q('truncated', `${doing}: the CSV ends in the middle of a row.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${doing}: the CSV ends in the middle of a row.`);
     }
     const { data, errors } = papaparse_default().parse(text.slice('# '.length), {
         delimiter: ',',
@@ -2465,12 +2469,12 @@ function parseStatsCsv(text, source) {
     const [error] = errors;
     if (error !== undefined) {
         const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed';
-        throw new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${error.message}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${error.message}.`);
     }
     const header = data[0] ?? [];
     const missing = NEEDED.filter((column) => !header.includes(column));
     if (missing.length > 0) {
-        throw new haproxy_errors/* HaproxyError */.Q('malformed', `${doing}: the CSV has no column ${missing.join(', ')}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('malformed', `${doing}: the CSV has no column ${missing.join(', ')}.`);
     }
     const columns = new Map(header.map((column, index) => [column, index]));
     const proxies = new Map();
@@ -2479,7 +2483,7 @@ function parseStatsCsv(text, source) {
     for (const cells of data.slice(1)) {
         const cell = (column) => cells[columns.get(column) ?? -1] ?? '';
         const label = `${cell('pxname')}/${cell('svname')}`;
-        const malformed = (what) => new haproxy_errors/* HaproxyError */.Q('malformed', `${doing}: the row of ${label} ${what}.`);
+        const malformed = (what) => new haproxy_errors/* HaproxyError */.Q9('malformed', `${doing}: the row of ${label} ${what}.`);
         const count = (column) => {
             if (!/^\d+$/.test(cell(column))) {
                 throw malformed(`has "${cell(column)}" in its column ${column}`);
@@ -2580,7 +2584,7 @@ function parseProcess(html) {
 ;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
 
 function refusal({ status, location, body }, doing) {
-    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
+    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
         case 401:
             return fail('unauthorized', 'the user name or the password was not accepted');
@@ -2660,7 +2664,7 @@ const MEANINGS = [
 function explainFailure(error, failure) {
     const { doing, url, phase, timedOutMs } = failure;
     const { code = '', message = '' } = error;
-    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${what}.`, {
+    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${what}.`, {
         cause: error,
         ...(code === 'EAI_AGAIN' && { transient: true })
     });
@@ -2854,7 +2858,7 @@ async function exchange(request, settings) {
         return { status: message.statusCode ?? 0, location: message.headers.location, body };
     }
     catch (error) {
-        if (error instanceof haproxy_errors/* HaproxyError */.Q) {
+        if (error instanceof haproxy_errors/* HaproxyError */.Q9) {
             throw error;
         }
         signal.throwIfAborted();
@@ -2876,7 +2880,7 @@ async function read(message, doing) {
     for await (const chunk of message) {
         size += chunk.length;
         if (size > transport_MAX_BODY) {
-            throw new haproxy_errors/* HaproxyError */.Q('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
+            throw new haproxy_errors/* HaproxyError */.Q9('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
         }
         chunks.push(chunk);
     }
@@ -2895,7 +2899,7 @@ function verdictOf(answer, doing) {
     }
     if ([200, 303, 404, 405].includes(status)) {
         const seen = `the answer (HTTP ${status}) does not say what became of it`;
-        throw new haproxy_errors/* HaproxyError */.Q('not-haproxy', `${doing}: ${seen}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-haproxy', `${doing}: ${seen}.`);
     }
     throw refusal(answer, doing);
 }
@@ -2943,7 +2947,7 @@ class StatsPage {
         snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number));
         if (this.#processNumbers.size > 1) {
             const seen = [...this.#processNumbers].join(' and ');
-            throw new haproxy_errors/* HaproxyError */.Q('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
+            throw new haproxy_errors/* HaproxyError */.Q9('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
         }
         return snapshot;
     }
@@ -2976,7 +2980,7 @@ class StatsPage {
         const form = new URLSearchParams({ b: backend, action: flag, s: server });
         const code = await this.#post(form, doing, limits);
         if (code !== 'DONE' && code !== 'NONE') {
-            throw new haproxy_errors/* HaproxyError */.Q(code, `${doing}: HAProxy answered ${code}.`);
+            throw new haproxy_errors/* HaproxyError */.Q9(code, `${doing}: HAProxy answered ${code}.`);
         }
         return code === 'DONE';
     }
@@ -2988,7 +2992,7 @@ class StatsPage {
     async #postExpecting(expected, form, doing, limits) {
         const code = await this.#post(form, doing, limits);
         if (code !== expected) {
-            throw new haproxy_errors/* HaproxyError */.Q(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`);
+            throw new haproxy_errors/* HaproxyError */.Q9(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`);
         }
     }
     async #post(form, doing, limits) {
@@ -3012,8 +3016,8 @@ function basicAuthorization({ username, password }) {
     return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 function asPartial(error) {
-    return error instanceof haproxy_errors/* HaproxyError */.Q
-        ? new haproxy_errors/* HaproxyError */.Q('PART', error.message, {
+    return error instanceof haproxy_errors/* HaproxyError */.Q9
+        ? new haproxy_errors/* HaproxyError */.Q9('PART', error.message, {
             advice: error.advice,
             transient: error.transient,
             cause: error
@@ -3079,15 +3083,15 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5925);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2792);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
-/* harmony import */ var _runner_stage_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2664);
+/* harmony import */ var _runner_post_step_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6177);
 
 
 
 
-await ((0,_runner_stage_js__WEBPACK_IMPORTED_MODULE_3__/* .isPostStage */ .p)() ? (0,_post_js__WEBPACK_IMPORTED_MODULE_1__/* .post */ .b)() : (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)());
+await ((0,_runner_post_step_js__WEBPACK_IMPORTED_MODULE_3__/* .isPostStep */ .p)() ? (0,_post_js__WEBPACK_IMPORTED_MODULE_1__/* .post */ .b)() : (0,_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)());
 (0,_runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__/* .endIfHung */ .R)();
 
 __webpack_async_result__();
@@ -3095,7 +3099,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 5925:
+/***/ 2792:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3103,6 +3107,18 @@ __webpack_async_result__();
 __nccwpck_require__.d(__webpack_exports__, {
   i: () => (/* binding */ main)
 });
+
+// EXTERNAL MODULE: ./src/rotation/retry.ts
+var retry = __nccwpck_require__(168);
+// EXTERNAL MODULE: ./src/rotation/settle-all.ts
+var settle_all = __nccwpck_require__(909);
+;// CONCATENATED MODULE: ./src/rotation/admin-access.ts
+
+
+async function checkAdminAccess(backends, context) {
+    const limits = { signal: context.cancelled };
+    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
+}
 
 // EXTERNAL MODULE: ./src/rotation/backend.ts
 var backend = __nccwpck_require__(5870);
@@ -3121,7 +3137,7 @@ const FAILURES = (/* unused pure expression or super */ null && ([
     'redispatches',
     'unanswered'
 ]));
-const PATIENCE = 10_000;
+const PATIENCE_MS = 10_000;
 class Counting {
     #since = {};
     #moreInProgress = 0;
@@ -3133,7 +3149,7 @@ class Counting {
     }
     looked(at, inProgress) {
         this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
-        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE);
+        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE_MS);
         this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
     }
     get inProgressPerRequest() {
@@ -3179,7 +3195,7 @@ class Counting {
         if (first === undefined || last === undefined || answers === undefined) {
             return 0;
         }
-        const isOld = first.at <= last.at - PATIENCE;
+        const isOld = first.at <= last.at - PATIENCE_MS;
         const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis');
         return isOld ? Math.max(0, first.requests - ended) : 0;
     }
@@ -3189,7 +3205,7 @@ class Counting {
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/bake-verdict.ts
-const FEWEST = 20;
+const MIN_REQUESTS = 20;
 const SURPLUS = { meanwhile: 10, atTheEnd: 5 };
 const DEVIATIONS = 3;
 function errorRate({ requests, failed }) {
@@ -3197,7 +3213,7 @@ function errorRate({ requests, failed }) {
 }
 function judgeTraffic(target, neighbours, maxErrorRate, isOver) {
     const { requests, failed } = target;
-    if (requests < FEWEST) {
+    if (requests < MIN_REQUESTS) {
         return 'too few';
     }
     const rate = errorRate(neighbours);
@@ -3290,8 +3306,6 @@ var duration = __nccwpck_require__(3676);
 var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
 var seen_process = __nccwpck_require__(3419);
-// EXTERNAL MODULE: ./src/rotation/settle-all.ts
-var settle_all = __nccwpck_require__(909);
 ;// CONCATENATED MODULE: ./src/rotation/baking.ts
 
 
@@ -3303,24 +3317,22 @@ var settle_all = __nccwpck_require__(909);
 
 class Baking {
     #backends;
-    #order;
+    #options;
     #context;
-    #onLook;
     #window;
     #up = new Set();
     #last = new Map();
-    constructor(backends, order, context, onLook) {
+    constructor(backends, options, context) {
         this.#backends = backends;
-        this.#order = order;
+        this.#options = options;
         this.#context = context;
-        this.#onLook = onLook;
         this.#window = new BakeWindow(backends, context.clock.now());
     }
     get baked() {
         return {
             elapsedMs: this.#elapsedMs,
-            maxErrorRate: this.#order.maxErrorRate,
-            servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
+            maxErrorRate: this.#options.maxErrorRate,
+            servers: this.#window.judge(this.#options.maxErrorRate, this.#isOver)
         };
     }
     get down() {
@@ -3342,7 +3354,7 @@ class Baking {
             await this.#refuseOtherHands((0,backend/* targetsOf */.QR)(seen).filter(({ now }) => isTakenOut(now)));
         }
         seen.forEach((backend) => this.#last.set(backend, backend.servers));
-        this.#onLook(baked);
+        this.#context.observer.onBakeLook(baked);
         const isDecided = this.#isOver || isBad || this.down.length > 0;
         return isDecided ? 'met' : 'waiting';
     }
@@ -3360,7 +3372,7 @@ class Baking {
         return this.#context.clock.now() - this.#window.beganAt;
     }
     get #isOver() {
-        return this.#elapsedMs >= this.#order.bakeMs;
+        return this.#elapsedMs >= this.#options.bakeMs;
     }
     async #refuseOtherHands(lost) {
         const [first] = lost;
@@ -3393,7 +3405,7 @@ class Baking {
     }
     #beginAnew(why) {
         const { log, clock } = this.#context;
-        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#order.bakeMs)}.`);
+        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#options.bakeMs)}.`);
         this.#window = new BakeWindow(this.#backends, clock.now());
         this.#up.clear();
     }
@@ -3465,7 +3477,7 @@ function describeOthers(others) {
 }
 function refuseSharedAddresses({ same }) {
     if (same.length > 0) {
-        throw new errors/* HaproxyError */.Q('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
+        throw new errors/* HaproxyError */.Q9('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
     }
 }
 
@@ -3501,8 +3513,6 @@ function findFollowers(leaders, all) {
 var guard = __nccwpck_require__(7807);
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(9331);
-// EXTERNAL MODULE: ./src/rotation/retry.ts
-var retry = __nccwpck_require__(168);
 // EXTERNAL MODULE: ./src/rotation/min-up.ts
 var min_up = __nccwpck_require__(4610);
 // EXTERNAL MODULE: ./src/rotation/rollback.ts
@@ -3540,7 +3550,7 @@ async function claim(backends, minUp, context) {
         return isMine;
     }
     catch (error) {
-        throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
+        throw error instanceof errors/* HaproxyError */.Q9 ? await (0,rollback/* rollBackAfter */.hc)(error, targets, context) : error;
     }
 }
 function targetsToClaim(backends) {
@@ -3549,16 +3559,16 @@ function targetsToClaim(backends) {
 async function withdraw(targets, context) {
     await (0,settle_all/* settleAll */.j)(targets, async (target) => {
         await (0,retry/* retry */.L)(() => target.backend.undo('start', target, { signal: context.over }), context);
-        target.rolledBack();
+        target.recordRollBack();
     });
 }
 async function othersWithdraw(backends, minUp, context) {
     await areEnough(backends, minUp, context, { targets: [], mayWait: () => true });
 }
-const WITHDRAWAL = 3_000;
-const PAUSE = 100;
+const WITHDRAWAL_MS = 3_000;
+const PAUSE_MS = 100;
 const FEW_LOOKS = 4;
-const SHORTEST = 250;
+const MIN_WITHDRAWAL_MS = 250;
 async function areEnough(backends, minUp, context, { targets, mayWait }) {
     const { clock, cancelled } = context;
     const began = clock.now();
@@ -3577,11 +3587,13 @@ async function areEnough(backends, minUp, context, { targets, mayWait }) {
             return wouldServe >= (0,min_up/* requiredIn */.rY)(backend, minUp) && mayWait(claimed, backend);
         });
         const nobodyServes = short.some((backend) => (0,guard/* servingIn */.m8)(backend).length === 0);
-        const patience = nobodyServes ? Math.max(SHORTEST, FEW_LOOKS * lookMs) : WITHDRAWAL;
-        if (short.length === 0 || !isHopeful || clock.now() - began >= Math.min(patience, WITHDRAWAL)) {
+        const patience = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS;
+        if (short.length === 0 ||
+            !isHopeful ||
+            clock.now() - began >= Math.min(patience, WITHDRAWAL_MS)) {
             return short.length === 0;
         }
-        await clock.sleep(PAUSE, cancelled);
+        await clock.sleep(PAUSE_MS, cancelled);
     }
 }
 async function isLost(targets, context) {
@@ -3604,9 +3616,9 @@ function isFirst(claimed, { targets, followers }) {
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
-const EARLIER_START = 1_000;
-const RECENT = 2_000;
-const BETWEEN_ATTEMPTS = 1_000;
+const EARLIER_START_MS = 1_000;
+const RECENT_MS = 2_000;
+const BETWEEN_ATTEMPTS_MS = 1_000;
 class OldProcesses {
     instance;
     #hardStopAfterMs;
@@ -3634,13 +3646,13 @@ class OldProcesses {
         if (firstSeenAt !== this.#firstSeenAt[0]) {
             this.#firstSeenAt = [firstSeenAt, this.#firstSeenAt[0]];
         }
-        const start = startedAt - EARLIER_START;
+        const start = startedAt - EARLIER_START_MS;
         const from = this.#firstSeenAt[1];
         const to = this.#resetAt > from ? this.#resetAt : Infinity;
         const seen = this.#observations.filter(({ at }) => at >= from && at < to && at <= start);
         const last = seen.at(-1);
-        const isRecent = last !== undefined && (isKept || last.at >= start - RECENT);
-        const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS;
+        const isRecent = last !== undefined && (isKept || last.at >= start - RECENT_MS);
+        const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS_MS;
         if (!isIdle) {
             this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity));
         }
@@ -3670,7 +3682,7 @@ function idleFor(observations) {
 
 class Draining {
     #backends;
-    #order;
+    #options;
     #context;
     #old;
     #unclear = new Set();
@@ -3679,13 +3691,13 @@ class Draining {
     #heldAt = new Map();
     #judged = 0;
     #saidUntil = -Infinity;
-    constructor(backends, order, context) {
+    constructor(backends, options, context) {
         this.#backends = backends;
-        this.#order = order;
+        this.#options = options;
         this.#context = context;
         this.#old = new Map((0,backend/* instancesOf */.sG)(backends).map((instance) => [
             instance,
-            new OldProcesses(instance, order.hardStopAfterMs)
+            new OldProcesses(instance, options.hardStopAfterMs)
         ]));
     }
     get unclear() {
@@ -3701,7 +3713,7 @@ class Draining {
     async judge(seen) {
         this.#judged += 1;
         this.#remember(seen);
-        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, this.#order.state));
+        const lost = (0,backend/* targetsOf */.QR)(seen).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, this.#options.state));
         if (lost.length > 0) {
             const groups = Map.groupBy(lost, ({ backend }) => backend.instance);
             await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#onLost(instance, targets));
@@ -3738,7 +3750,7 @@ class Draining {
         return change;
     }
     async #onReload(instance, change) {
-        const { state, minUp } = this.#order;
+        const { state, minUp } = this.#options;
         const backends = this.#backends.filter((backend) => backend.instance === instance);
         await (0,request/* lookAgain */.IK)(backends, this.#context);
         const forgotten = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => !(0,haproxy_server/* isOut */.th)(now, state) || (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
@@ -3764,7 +3776,7 @@ class Draining {
     }
     #remember(seen) {
         (0,backend/* targetsOf */.QR)(seen)
-            .filter(({ now }) => (0,haproxy_server/* isOut */.th)(now, this.#order.state))
+            .filter(({ now }) => (0,haproxy_server/* isOut */.th)(now, this.#options.state))
             .forEach((target) => this.#heldAt.set(target, target.backend.seenAt));
         for (const [instance, old] of this.#old) {
             const backends = this.#backends.filter((backend) => backend.instance === instance);
@@ -3781,7 +3793,7 @@ class Draining {
         }
     }
     #hasDrained({ now, newSessions }) {
-        const { maxSessions } = this.#order;
+        const { maxSessions } = this.#options;
         return (0,haproxy_server/* isDrained */.wx)(now, maxSessions) && (maxSessions > 0 || newSessions === 0);
     }
     #areOldOnesGone() {
@@ -3796,7 +3808,7 @@ class Draining {
         return remainingMs <= 0;
     }
     #sayWhoVisits() {
-        if (this.#judged === 1 || this.#order.maxSessions > 0) {
+        if (this.#judged === 1 || this.#options.maxSessions > 0) {
             return;
         }
         for (const target of (0,backend/* targetsOf */.QR)(this.#backends)) {
@@ -3813,7 +3825,7 @@ class Draining {
 
 
 
-const LONG_AGO = 3_600_000;
+const LONG_AGO_MS = 3_600_000;
 function proofOf(backends, evidence) {
     const { shared, maxSessions, settledMs } = evidence;
     const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`;
@@ -3830,7 +3842,7 @@ function proofOf(backends, evidence) {
 function doubtsOf(backends, evidence) {
     const { shared, unclear, minUp, maxSessions } = evidence;
     const instances = (0,backend/* instancesOf */.sG)(backends);
-    const unknown = instances.filter(({ isShown }) => !isShown);
+    const unknown = instances.filter(({ showsProcess: isShown }) => !isShown);
     const atSame = atSameAddress(shared);
     const young = instances.filter((instance) => isYoung(instance, evidence));
     const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
@@ -3851,10 +3863,10 @@ function doubtsOf(backends, evidence) {
 function isYoung({ firstProcess }, { hardStopAfterMs }) {
     return (hardStopAfterMs === undefined &&
         firstProcess !== undefined &&
-        firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO);
+        firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO_MS);
 }
 function processFact(instance, evidence) {
-    const { process, isShown, name, clock } = instance;
+    const { process, showsProcess: isShown, name, clock } = instance;
     if (process === undefined || !isShown) {
         return undefined;
     }
@@ -3902,20 +3914,21 @@ var rotation_wait = __nccwpck_require__(6361);
 
 
 
-async function waitUntilDrained(backends, order, context, onLook) {
-    const condition = new Draining(backends, order, context);
-    const wait = { backends, options: order.wait, condition, onLook };
+async function waitUntilDrained(backends, options, context) {
+    const condition = new Draining(backends, options, context);
+    const { onLook } = context.observer;
+    const wait = { backends, options: options.wait, condition, onLook };
     const result = await (0,rollback/* allOrNothing */.G3)((0,backend/* targetsOf */.QR)(backends), context, () => (0,rotation_wait/* waitUntil */.a)(wait, context));
     if (result.met) {
-        return proven(backends, order, condition, result, context);
+        return proven(backends, options, condition, result, context);
     }
-    const failure = notDrained(condition, order, result);
-    const { onTimeout, state } = order;
+    const failure = notDrained(condition, options, result);
+    const { onTimeout, state } = options;
     if (onTimeout === 'restore') {
-        throw await (0,rollback/* rolledBack */.EN)(failure, (0,backend/* targetsOf */.QR)(backends), context);
+        throw await (0,rollback/* rollBackAfter */.hc)(failure, (0,backend/* targetsOf */.QR)(backends), context);
     }
     const areOut = (0,backend/* targetsOf */.QR)(backends).every(({ now, isKnown }) => isKnown && (0,haproxy_server/* isOut */.th)(now, state));
-    const busy = condition.left.filter(({ now }) => !(0,haproxy_server/* isDrained */.wx)(now, order.maxSessions));
+    const busy = condition.left.filter(({ now }) => !(0,haproxy_server/* isDrained */.wx)(now, options.maxSessions));
     if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
         throw failure;
     }
@@ -3923,15 +3936,15 @@ async function waitUntilDrained(backends, order, context, onLook) {
     if (onTimeout === 'continue') {
         return { kind: 'not drained' };
     }
-    return waitAfterKill(backends, busy, { order, condition, result }, context, onLook);
+    return waitAfterKill(backends, busy, { options, condition, result }, context);
 }
-async function proven(backends, order, condition, { settledMs }, context) {
+async function proven(backends, options, condition, { settledMs }, context) {
     const { unclear } = condition;
-    if (order.state === 'maint') {
-        await refuseIfLeftElsewhere(backends, order, context);
+    if (options.state === 'maint') {
+        await refuseIfLeftElsewhere(backends, options, context);
     }
-    const proof = proofOf(backends, { ...order, unclear, settledMs });
-    const isSafe = order.state === 'maint' && proof.doubts.length === 0;
+    const proof = proofOf(backends, { ...options, unclear, settledMs });
+    const isSafe = options.state === 'maint' && proof.doubts.length === 0;
     return { kind: isSafe ? 'safe to stop' : 'drained', proof };
 }
 async function refuseIfLeftElsewhere(backends, { maxSessions }, context) {
@@ -3940,26 +3953,26 @@ async function refuseIfLeftElsewhere(backends, { maxSessions }, context) {
     await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), isAlike, context, 'the end of the sessions');
     await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(backends), (instance) => (0,retry/* retry */.L)(() => instance.refuseIfOthersAnswer(limits), context));
 }
-const AFTER_KILL = 5_000;
-async function waitAfterKill(backends, busy, { order, condition, result: before }, context, onLook) {
+const AFTER_KILL_MS = 5_000;
+async function waitAfterKill(backends, busy, { options, condition, result: before }, context) {
     context.log.info(`Killing the sessions of ${(0,describe/* namesOf */.eZ)(busy)}.`);
     await (0,request/* forEachBackend */.XS)(busy, (backend, targets) => backend.command('shutdown', targets, { signal: context.over }));
-    const { settleMs, pollMs } = order.wait;
-    const options = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * pollMs };
+    const { settleMs, pollMs } = options.wait;
+    const again = { ...options.wait, timeoutMs: AFTER_KILL_MS + settleMs + 2 * pollMs };
     const wait = {
         backends,
-        options,
+        options: again,
         condition,
         onLook: (moreMs, remainingMs) => {
-            onLook(before.elapsedMs + moreMs, remainingMs);
+            context.observer.onLook(before.elapsedMs + moreMs, remainingMs);
         }
     };
     const result = await (0,rollback/* allOrNothing */.G3)((0,backend/* targetsOf */.QR)(backends), context, () => (0,rotation_wait/* waitUntil */.a)(wait, context));
     if (!result.met) {
-        const { problem, message, advice } = notDrained(condition, { ...order, wait: options }, result);
-        throw new errors/* HaproxyError */.Q(problem, `After the sessions were killed: ${message}`, { advice });
+        const { problem, message, advice } = notDrained(condition, { ...options, wait: again }, result);
+        throw new errors/* HaproxyError */.Q9(problem, `After the sessions were killed: ${message}`, { advice });
     }
-    return proven(backends, order, condition, result, context);
+    return proven(backends, options, condition, result, context);
 }
 function notDrained(condition, { wait, state }, result) {
     const { left, withOldProcess } = condition;
@@ -3976,8 +3989,8 @@ function notDrained(condition, { wait, state }, result) {
             : '';
     const message = `Not drained within ${(0,duration/* formatDuration */.a3)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
     return seen.length === 0 && old.length > 0
-        ? new errors/* HaproxyError */.Q('old-process', message)
-        : new errors/* HaproxyError */.Q('not-drained', message, {
+        ? new errors/* HaproxyError */.Q9('old-process', message)
+        : new errors/* HaproxyError */.Q9('not-drained', message, {
             advice: result.failure?.advice ?? pinned,
             cause: result.failure
         });
@@ -3992,9 +4005,9 @@ function notDrained(condition, { wait, state }, result) {
 
 
 
-async function takeOut(backends, order, context, onLook) {
+async function takeOut(backends, options, context) {
     context.cancelled.throwIfAborted();
-    const { state, minUp, wait } = order;
+    const { state, minUp } = options;
     const targets = targetsToTakeOut(backends, state);
     await (0,rollback/* allOrNothing */.G3)(targets, context, async () => {
         const asked = targets.filter(({ change }) => change.state !== state);
@@ -4004,14 +4017,12 @@ async function takeOut(backends, order, context, onLook) {
         }
         await (0,request/* refuseIfLost */.m0)(targets, context);
         await (0,request/* refuseIfOnlyHere */.U6)((0,backend/* targetsOf */.QR)(backends), (server) => (0,haproxy_server/* isOut */.th)(server, state), context);
-        if (order.isClaimed) {
+        if (options.isClaimed) {
             await othersWithdraw(backends, minUp, context);
         }
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     });
-    return wait === undefined
-        ? { kind: 'requested' }
-        : waitUntilDrained(backends, { ...order, wait }, context, onLook);
+    return options.isAwaited ? waitUntilDrained(backends, options, context) : { kind: 'requested' };
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/bake-out.ts
@@ -4028,24 +4039,24 @@ async function takeOut(backends, order, context, onLook) {
 
 
 
-async function takeBadOut(bad, order, context, onDrainLook) {
+async function takeBadOut(bad, options, context) {
     const troubles = [];
     let taken = [];
     try {
         const seen = await lookAtAll(bad, context);
         for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
-            const trouble = whyKept(leaving([...taken, ...group], seen), group, order);
+            const trouble = whyKept(leaving([...taken, ...group], seen), group, options);
             taken = trouble === undefined ? [...taken, ...group] : taken;
             troubles.push(...(trouble === undefined ? [] : [trouble]));
         }
         if (taken.length === 0) {
             return { taken, outcome: undefined, troubles };
         }
-        const outcome = await takeThemOut(taken, leaving(taken, seen), order, context, onDrainLook);
+        const outcome = await takeThemOut(taken, leaving(taken, seen), options, context);
         return { taken, outcome, troubles };
     }
     catch (error) {
-        if (!(error instanceof errors/* HaproxyError */.Q)) {
+        if (!(error instanceof errors/* HaproxyError */.Q9)) {
             throw error;
         }
         const advice = error.advice === '' ? '' : ` ${error.advice}`;
@@ -4062,18 +4073,21 @@ async function takeBadOut(bad, order, context, onDrainLook) {
         };
     }
 }
-async function takeThemOut(taken, { backends, shared }, order, context, onDrainLook) {
-    const { onTimeout } = order;
-    const takeOutOrder = {
-        ...order,
+async function takeThemOut(taken, { backends, shared }, options, context) {
+    const { onTimeout } = options;
+    const takeOutOptions = {
+        ...options,
         state: 'maint',
+        isAwaited: true,
         isClaimed: false,
         shared,
         onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
     };
     context.log.info(`Taking ${(0,describe/* namesOf */.eZ)(taken)} out of rotation again.`);
     try {
-        return await takeOut(backends, takeOutOrder, context, onDrainLook((0,backend/* targetsOf */.QR)(backends)));
+        const onLook = context.observer.onTakenOutAgain((0,backend/* targetsOf */.QR)(backends));
+        const observer = { ...context.observer, onLook };
+        return await takeOut(backends, takeOutOptions, { ...context, observer });
     }
     finally {
         await takeIn(taken, (0,backend/* targetsOf */.QR)(backends), context);
@@ -4082,8 +4096,8 @@ async function takeThemOut(taken, { backends, shared }, order, context, onDrainL
 async function takeIn(targets, asked, context) {
     for (const target of targets) {
         const change = asked.find(({ backend, name }) => backend.instance === target.backend.instance && name === target.name)?.change;
-        if (change?.state !== undefined && !change.rolledBack) {
-            target.requested(change.state, change.at, change.isUncertain);
+        if (change?.state !== undefined && !change.isRolledBack) {
+            target.recordRequest(change.state, change.at, change.isUncertain);
         }
     }
     await (0,request/* lookAgain */.IK)((0,backend/* backendsOf */.dc)(targets), { ...context, cancelled: context.over }).catch(() => undefined);
@@ -4121,7 +4135,7 @@ function whyKept({ backends }, group, { minUp }) {
         return undefined;
     }
     catch (error) {
-        if (error instanceof errors/* HaproxyError */.Q) {
+        if (error instanceof errors/* HaproxyError */.Q9) {
             const left = group.some(({ now }) => (0,haproxy_server/* takesTraffic */.CS)(now)) ? 'Left in rotation' : 'Left as it is';
             const isKept = error.problem === 'guard-refused';
             return `${isKept ? `${left}: ${(0,describe/* namesOf */.eZ)(group)}. ` : ''}${error.message}`;
@@ -4158,6 +4172,8 @@ function rateInWords(load) {
     return `${Number(value.toPrecision(value < 1 ? 1 : 2))} %`;
 }
 
+// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
+var rotation_context = __nccwpck_require__(5793);
 ;// CONCATENATED MODULE: ./src/rotation/bake.ts
 
 
@@ -4167,7 +4183,8 @@ function rateInWords(load) {
 
 
 
-class BakeFailure extends errors/* HaproxyError */.Q {
+
+class BakeFailure extends errors/* HaproxyError */.Q9 {
     bad;
     out;
     constructor(message, bad, out) {
@@ -4176,17 +4193,17 @@ class BakeFailure extends errors/* HaproxyError */.Q {
         this.out = out;
     }
 }
-async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
-    const condition = new Baking(backends, order, context, onBakeLook);
-    const { bakeMs, wait } = order;
+async function bake(backends, options, context) {
+    const condition = new Baking(backends, options, context);
+    const { bakeMs, wait } = options;
     const timeoutMs = bakeMs + wait.timeoutMs;
-    const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true };
-    const onLook = () => undefined;
-    const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options, condition, onLook }, context);
+    const watch = { ...wait, timeoutMs, settleMs: 0, isSteady: true };
+    const { onLook } = rotation_context/* NO_OBSERVER */.L1;
+    const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options: watch, condition, onLook }, context);
     const { baked, down, bad } = condition;
     if (!result.met && bad.length + down.length === 0) {
         const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
-        throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+        throw new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
     }
     const names = [...bad, ...down.map(({ name }) => name)];
     const failed = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => names.includes(name));
@@ -4194,7 +4211,7 @@ async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
         return { kind: 'up', baked };
     }
     const message = [...whyDown(down), ...whyBad(baked)].join(' ');
-    throw new BakeFailure(message, failed, await takeBadOut(failed, order, context, onDrainLook));
+    throw new BakeFailure(message, failed, await takeBadOut(failed, options, context));
 }
 function whyDown(down) {
     return down.map((target) => {
@@ -4221,12 +4238,8 @@ var bring_back = __nccwpck_require__(2353);
 async function command(name, backends, context) {
     context.cancelled.throwIfAborted();
     context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
-    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
+    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u4)(error))));
     await (0,request/* lookAgain */.IK)(backends, context);
-}
-async function checkAdminAccess(backends, context) {
-    const limits = { signal: context.cancelled };
-    await (0,settle_all/* settleAll */.j)(backends, ({ instance, name }) => (0,retry/* retry */.L)(() => instance.page.checkAdminAccess(name, limits), context));
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/fleet.ts
@@ -4300,7 +4313,7 @@ function statusOf(server) {
     const isExact = word === 'DOWN' || throttle !== undefined;
     return `${shown} for ${(0,duration/* formatAge */.nV)(secondsInState)}${isExact ? '' : ' at most'}`;
 }
-const COUNTED = 20;
+const MAX_BACKENDS = 20;
 function countsOf(targets) {
     const groups = Map.groupBy(targets, ({ backend }) => backend.instance);
     const counts = [...groups].map(([{ name }, on]) => {
@@ -4308,9 +4321,9 @@ function countsOf(targets) {
             .map(([backend, those]) => ({ backend, all: those.length, notUp: notUpIn(those) }))
             .toSorted((one, other) => Number(other.notUp > 0) - Number(one.notUp > 0));
         const each = backends
-            .slice(0, COUNTED)
+            .slice(0, MAX_BACKENDS)
             .map(({ backend, all, notUp }) => countIn(all, notUp, backend));
-        const rest = backends.slice(COUNTED);
+        const rest = backends.slice(MAX_BACKENDS);
         if (rest.length > 0) {
             const sum = (amounts) => amounts.reduce((all, one) => all + one, 0);
             const [all, notUp] = [sum(rest.map((one) => one.all)), sum(rest.map((one) => one.notUp))];
@@ -4326,9 +4339,9 @@ function countIn(all, notUp, where) {
 function notUpIn(targets) {
     return targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)).length;
 }
-const LINE = 2_000;
+const MAX_LINE_LENGTH = 2_000;
 function fitsInLine(sentences) {
-    return sentences.join('; ').length <= LINE;
+    return sentences.join('; ').length <= MAX_LINE_LENGTH;
 }
 function troubleInWords(targets) {
     const troubles = troublesOf(targets);
@@ -4337,7 +4350,7 @@ function troubleInWords(targets) {
 }
 function refuseIfNotAllUp(targets) {
     if (notUpIn(targets) > 0) {
-        throw new errors/* HaproxyError */.Q('not-all-up', `${troubleInWords(targets)}.`);
+        throw new errors/* HaproxyError */.Q9('not-all-up', `${troubleInWords(targets)}.`);
     }
 }
 
@@ -4347,21 +4360,21 @@ var route = __nccwpck_require__(7663);
 
 
 
-const LISTED = 20;
+const MAX_LISTED = 20;
 function refuseUnknownStatus(targets) {
     const unknown = targets.filter(({ before }) => before.word === undefined);
     if (unknown.length > 0) {
         const seen = unknown
-            .slice(0, LISTED)
+            .slice(0, MAX_LISTED)
             .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
-        const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
+        const more = unknown.length > MAX_LISTED ? ` and ${unknown.length - MAX_LISTED} more` : '';
+        throw new errors/* HaproxyError */.Q9('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
     }
 }
 function refuseIfNotReturnable(targets, canWait) {
     const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
     if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
+        throw new errors/* HaproxyError */.Q9('not-returnable', reasons.join(' '));
     }
 }
 function whyNotReturnable(target, all, canWait) {
@@ -4380,8 +4393,6 @@ function whyNotReturnable(target, all, canWait) {
 
 // EXTERNAL MODULE: ./src/rotation/target.ts
 var rotation_target = __nccwpck_require__(5921);
-// EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
-var rotation_context = __nccwpck_require__(5793);
 ;// CONCATENATED MODULE: ./src/rotation/turn.ts
 
 
@@ -4391,7 +4402,7 @@ var rotation_context = __nccwpck_require__(5793);
 
 
 
-const SPREAD = 1_000;
+const SPREAD_MS = 1_000;
 async function takeTurn(search, options, context) {
     const { minUp, timeoutMs, onClaim } = options;
     const { clock, cancelled } = context;
@@ -4400,13 +4411,13 @@ async function takeTurn(search, options, context) {
     for (;;) {
         const never = (0,guard/* backendsAtStake */.rj)(found.backends).filter((backend) => !(0,min_up/* canBeMet */.Mk)(backend, minUp));
         if (never.length > 0) {
-            throw (0,guard/* refusal */.x5)(never, minUp);
+            throw (0,guard/* tooFewServe */.yo)(never, minUp);
         }
         await untilEnough(found.backends, options, deadline, context);
-        await clock.sleep(Math.random() * SPREAD, cancelled);
+        await clock.sleep(Math.random() * SPREAD_MS, cancelled);
         found = await search();
         if ((0,backend/* targetsOf */.QR)(found.backends).some(({ before }) => before.word === 'DRAIN')) {
-            await clock.sleep(WITHDRAWAL, cancelled);
+            await clock.sleep(WITHDRAWAL_MS, cancelled);
             found = await search();
         }
         const atStake = (0,guard/* backendsAtStake */.rj)(found.backends);
@@ -4442,9 +4453,9 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     };
     const { met, failure } = await (0,rotation_wait/* waitUntil */.a)(wait, context);
     if (!met) {
-        const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
+        const { message, advice } = (0,guard/* tooFewServe */.yo)(condition.short, minUp);
         const why = failure?.message ?? (message || 'enough others serve again, but only at the end.');
-        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
+        throw new errors/* HaproxyError */.Q9('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
             advice: failure?.advice ?? advice,
             cause: failure
         });
@@ -4477,10 +4488,10 @@ class EnoughServe {
             .flatMap((backend) => (0,guard/* notServingIn */.zl)(backend).map(({ name, status }) => [backend.fullName, name, status]))
             .join();
         const isNew = missing !== this.#said;
-        if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= rotation_context/* HEARTBEAT */.r)) {
+        if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= rotation_context/* HEARTBEAT_MS */.m)) {
             this.#said = missing;
             this.#saidAt = clock.now();
-            log.info(`Waiting for a turn for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}. ${(0,guard/* refusal */.x5)(short, this.#minUp).message}`);
+            log.info(`Waiting for a turn for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}. ${(0,guard/* tooFewServe */.yo)(short, this.#minUp).message}`);
         }
     }
 }
@@ -4503,7 +4514,8 @@ var intent = __nccwpck_require__(4718);
 
 
 
-async function perform(inputs, search, context, onLook, bakeWatchers) {
+
+async function perform(inputs, search, context) {
     const { action } = inputs;
     const find = async () => {
         const found = await search();
@@ -4513,9 +4525,9 @@ async function perform(inputs, search, context, onLook, bakeWatchers) {
     switch (action) {
         case 'drain':
         case 'maint':
-            return performTakeOut({ ...inputs, action }, find, context, onLook);
+            return performTakeOut({ ...inputs, action }, find, context);
         case 'ready':
-            return performBringBack(inputs, await find(), context, onLook, bakeWatchers);
+            return performBringBack(inputs, await find(), context);
         case 'status':
             return observe(inputs, await find());
         default:
@@ -4536,7 +4548,7 @@ async function performCommand(action, { dryRun: isDryRun }, { backends }, contex
     await command(action, backends, context);
     return { kind: 'commanded' };
 }
-async function performTakeOut(inputs, search, context, onLook) {
+async function performTakeOut(inputs, search, context) {
     const { action, minUp, restore } = inputs;
     const { found, isClaimed } = await turnOf(inputs, search, context);
     const { backends, shared } = found;
@@ -4556,16 +4568,15 @@ async function performTakeOut(inputs, search, context, onLook) {
     }
     (0,intent/* saveIntent */.Cf)(restore, action, targets, isClaimed);
     try {
-        const wait = inputs.wait ? inputs.waitOptions : undefined;
-        const order = { ...inputs, state: action, isClaimed, wait, shared };
-        return await takeOut(backends, order, context, onLook);
+        const options = { ...inputs, state: action, isClaimed, shared };
+        return await takeOut(backends, options, context);
     }
     finally {
         const moved = targets.filter(rotation_target/* isMoved */.yu);
         (0,intent/* saveIntent */.Cf)(restore, action, moved, moved.some(({ change }) => change.orElse === 'drain'));
     }
 }
-async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }, search, context) {
+async function turnOf({ minUp, minUpTimeoutMs, wait, sameAddress, restore, dryRun: isDryRun }, search, context) {
     const find = async () => {
         const found = await search();
         if (sameAddress === 'refuse') {
@@ -4576,7 +4587,7 @@ async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore
     if (isDryRun || minUpTimeoutMs === 0) {
         return { found: await find(), isClaimed: false };
     }
-    const { pollMs } = waitOptions;
+    const { pollMs } = wait;
     let claimed = [];
     const onClaim = (targets) => {
         claimed = targets;
@@ -4590,19 +4601,16 @@ async function turnOf({ minUp, minUpTimeoutMs, waitOptions, sameAddress, restore
         throw error;
     }
 }
-async function performBringBack(inputs, { backends }, context, onLook, bakeWatchers) {
-    refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.wait);
-    const order = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait };
+async function performBringBack(inputs, { backends }, context) {
+    refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.isAwaited);
     if (inputs.dryRun) {
         const { bakeMs } = inputs;
         const watch = `, and then watch the traffic for ${(0,duration/* formatDuration */.a3)(bakeMs)}`;
-        const whole = returnPlan((0,bring_back/* routesOf */.e)(backends, order)) + (inputs.wait && bakeMs > 0 ? watch : '');
+        const whole = returnPlan((0,bring_back/* routesOf */.e)(backends, inputs)) + (inputs.isAwaited && bakeMs > 0 ? watch : '');
         return dryRun(backends, whole, context);
     }
-    const outcome = await (0,bring_back/* bringBack */.k)(backends, order, context, onLook);
-    return outcome.kind === 'up' && inputs.bakeMs > 0
-        ? bake(backends, { ...inputs, wait: inputs.waitOptions }, context, bakeWatchers)
-        : outcome;
+    const outcome = await (0,bring_back/* bringBack */.k)(backends, inputs, context);
+    return outcome.kind === 'up' && inputs.bakeMs > 0 ? bake(backends, inputs, context) : outcome;
 }
 async function dryRun(backends, whatItWouldDo, context) {
     await checkAdminAccess(backends, context);
@@ -4809,24 +4817,24 @@ function closestMatch(target, candidates, options) {
 function noBackend(instance, name, everything) {
     const what = `The statistics page ${instance.name} shows no backend ${name}`;
     if (everything.proxies.has(name)) {
-        return new errors/* HaproxyError */.Q('unknown-backend', `${what}: ${name} is a frontend.`, {
+        return new errors/* HaproxyError */.Q9('unknown-backend', `${what}: ${name} is a frontend.`, {
             advice: 'Name the backend that the frontend sends its traffic to.'
         });
     }
     const names = [...everything.proxies]
         .filter(([, kinds]) => kinds.has('backend'))
         .map(([proxy]) => proxy);
-    return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
+    return new errors/* HaproxyError */.Q9('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
-const unknown_names_LISTED = 20;
+const unknown_names_MAX_LISTED = 20;
 function listOf(kind, names, wanted) {
     if (names.length === 0) {
         return `it shows no ${kind} at all.`;
     }
     const nearest = closestTo(wanted, names);
     const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-    const listed = names.slice(0, unknown_names_LISTED).join(', ');
-    const more = names.length > unknown_names_LISTED ? ` and ${names.length - unknown_names_LISTED} more` : '';
+    const listed = names.slice(0, unknown_names_MAX_LISTED).join(', ');
+    const more = names.length > unknown_names_MAX_LISTED ? ` and ${names.length - unknown_names_MAX_LISTED} more` : '';
     return `there are the ${kind}s ${listed}${more}.${meant}`;
 }
 function closestTo(wanted, names) {
@@ -4874,7 +4882,7 @@ function findInBackend(instance, name, servers, snapshot) {
         .map((server) => {
         const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : '';
         const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`;
-        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', names, server)}`);
+        return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', names, server)}`);
     });
     return {
         backends: missing.length > 0 ? [] : [new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)],
@@ -4891,7 +4899,7 @@ function findInEvery(instance, servers, snapshot) {
         .filter((server) => !found.some(({ name }) => name === server))
         .map((server) => {
         const what = `No backend on ${instance.name} has a server ${server}`;
-        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', all, server)}`);
+        return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', all, server)}`);
     });
     return {
         backends: [...new Set(found.map(({ backend }) => backend))].map((name) => new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)),
@@ -4908,7 +4916,7 @@ function findAll(instance, snapshot) {
     return { backends, missing: backends.length > 0 ? [] : missing };
 }
 function noServer(what) {
-    return new errors/* HaproxyError */.Q('unknown-server', `${what} at all.`, {
+    return new errors/* HaproxyError */.Q9('unknown-server', `${what} at all.`, {
         advice: 'Is this the right page, and does no `stats scope` hide its backends?'
     });
 }
@@ -4934,7 +4942,7 @@ async function find(wanted, context) {
     const missing = found.flatMap((page) => page.missing);
     const [first] = missing;
     if (first !== undefined) {
-        throw new errors/* HaproxyError */.Q(first.problem, missing.map(({ message }) => message).join(' '), {
+        throw new errors/* HaproxyError */.Q9(first.problem, missing.map(({ message }) => message).join(' '), {
             advice: first.advice
         });
     }
@@ -4981,12 +4989,12 @@ async function findInSnapshot(instance, { backends: names, servers, withOthers }
 
 ;// CONCATENATED MODULE: ./src/rotation/last-look.ts
 
-const LOOK = 500;
+const LOOK_MS = 500;
 async function lastLook(backends, { over }) {
     const unknown = backends.filter(({ targets }) => targets.some(({ isKnown }) => !isKnown));
-    const looks = unknown.map((backend) => backend.look({ signal: over, timeoutMs: LOOK }));
+    const looks = unknown.map((backend) => backend.look({ signal: over, timeoutMs: LOOK_MS }));
     for (const look of await Promise.allSettled(looks)) {
-        if (look.status === 'rejected' && !(look.reason instanceof errors/* HaproxyError */.Q)) {
+        if (look.status === 'rejected' && !(look.reason instanceof errors/* HaproxyError */.Q9)) {
             throw look.reason;
         }
     }
@@ -4995,15 +5003,15 @@ async function lastLook(backends, { over }) {
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
 var cancellation = __nccwpck_require__(2323);
 // EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
-var runner_inputs = __nccwpck_require__(9250);
+var runner_inputs = __nccwpck_require__(911);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(7708);
 // EXTERNAL MODULE: ./src/runner/pages.ts
 var pages = __nccwpck_require__(2338);
 ;// CONCATENATED MODULE: ./src/runner/chart.ts
-const POINTS = 40;
+const MAX_POINTS = 40;
 function evenly(samples) {
-    const points = Math.min(POINTS, samples.length);
+    const points = Math.min(MAX_POINTS, samples.length);
     const end = samples.at(-1)?.elapsedMs ?? 0;
     return Array.from({ length: points }, (_, index) => {
         const time = index === points - 1 ? end : (end * index) / (points - 1);
@@ -5197,7 +5205,7 @@ class BakeReport {
         }
         this.#samples.push({ elapsedMs, ...sumOf(baked) });
         const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict);
-        const isDue = elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT */.r;
+        const isDue = elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT_MS */.m;
         const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} of ${(0,duration/* formatDuration */.a3)(this.#bakeMs)})`;
         for (const server of isDue ? servers : moved) {
             this.#said.set(server.name, server.verdict);
@@ -5205,7 +5213,7 @@ class BakeReport {
             this.#lastLineMs = elapsedMs;
         }
     };
-    onDrainLook = (targets) => {
+    onTakenOutAgain = (targets) => {
         let said = '';
         return (elapsedMs) => {
             const states = (0,describe/* statesOf */.kY)(targets);
@@ -5235,7 +5243,7 @@ var advice = __nccwpck_require__(4484);
 
 
 
-const NAMED = 50;
+const MAX_ROWS = 50;
 function statesInLine(inputs, targets) {
     if (!isLarge(inputs, targets)) {
         return (0,describe/* statesOf */.kY)(targets);
@@ -5251,7 +5259,7 @@ function foundInLines(inputs, targets) {
     return [`Found: ${found}.`, ...troubleLines(inputs, targets)];
 }
 function isOfFleet(error) {
-    return error instanceof errors/* HaproxyError */.Q && error.problem === 'not-all-up';
+    return error instanceof errors/* HaproxyError */.Q9 && error.problem === 'not-all-up';
 }
 function afterFailure(error, inputs, targets) {
     if (isOfFleet(error)) {
@@ -5265,7 +5273,7 @@ function hasStates(error, targets) {
     return targets.every((target) => [';', '.', ', and ', ', its '].some((end) => message.includes(`${(0,describe/* statesOf */.kY)([target])}${end}`)));
 }
 function isLarge({ action }, targets) {
-    return action === 'status' && targets.length > NAMED;
+    return action === 'status' && targets.length > MAX_ROWS;
 }
 function troubleLines(inputs, targets) {
     const troubles = troublesOf(targets);
@@ -5273,9 +5281,9 @@ function troubleLines(inputs, targets) {
     if (!areCounted || fitsInLine(troubles)) {
         return [];
     }
-    const more = troubles.length - NAMED;
+    const more = troubles.length - MAX_ROWS;
     return [
-        ...troubles.slice(0, NAMED).map((trouble) => `${trouble}.`),
+        ...troubles.slice(0, MAX_ROWS).map((trouble) => `${trouble}.`),
         ...(more > 0 ? [`And ${(0,describe/* count */.U9)(more, 'more server')} not up.`] : [])
     ];
 }
@@ -5318,7 +5326,7 @@ var core = __nccwpck_require__(8079);
 
 
 
-const MOST = 500_000;
+const MAX_LENGTH = 500_000;
 function setOutputs(targets, result) {
     const distinct = (texts) => [...new Set(texts)].join(', ');
     const outputs = {
@@ -5332,10 +5340,10 @@ function setOutputs(targets, result) {
     };
     for (const [name, value] of Object.entries(outputs)) {
         const size = String(value).length;
-        if (size > MOST) {
-            log/* log */.Rm.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`);
+        if (size > MAX_LENGTH) {
+            log/* log */.Rm.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`);
         }
-        (0,core/* setOutput */.uH)(name, size > MOST ? '' : value);
+        (0,core/* setOutput */.uH)(name, size > MAX_LENGTH ? '' : value);
     }
 }
 function resultOf(target) {
@@ -5416,7 +5424,7 @@ const summary_FAILURES = {
     cancelled: 'cancelled'
 };
 function titleOfFailure(error, targets) {
-    const what = error instanceof errors/* HaproxyError */.Q ? summary_FAILURES[error.problem] : undefined;
+    const what = error instanceof errors/* HaproxyError */.Q9 ? summary_FAILURES[error.problem] : undefined;
     return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
 }
 function blamed(error, targets) {
@@ -5425,10 +5433,10 @@ function blamed(error, targets) {
     }
     return isOfFleet(error) ? targets.filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now)) : targets;
 }
-const IN_TITLE = 3;
+const MAX_NAMES = 3;
 function fill(title, targets) {
     const names = [...new Set(targets.map(({ name }) => name))];
-    const all = names.length > IN_TITLE ? `${names.length} servers` : names.join(', ');
+    const all = names.length > MAX_NAMES ? `${names.length} servers` : names.join(', ');
     return title.replace('{}', () => all);
 }
 async function writeSummary(summary) {
@@ -5459,7 +5467,7 @@ function table({ targets, isLook, waitedMs }) {
         ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
         : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited'];
     const rows = targets
-        .slice(0, NAMED)
+        .slice(0, MAX_ROWS)
         .map(({ backend, before, now }) => [
         backend.instance.name,
         before.backend,
@@ -5474,7 +5482,7 @@ function table({ targets, isLook, waitedMs }) {
     ];
 }
 function rest({ targets }) {
-    const others = targets.slice(NAMED);
+    const others = targets.slice(MAX_ROWS);
     const areUp = others.every(({ now }) => (0,haproxy_server/* isUp */.ie)(now));
     const what = areUp ? ', all up' : `: ${countsOf(others)}`;
     return others.length > 0 ? `<p>and ${others.length} more${(0,runner_escape/* escapeForHtml */.U)(what)}</p>\n` : '';
@@ -5525,7 +5533,7 @@ function whoBringsThemBack(targets, { action, restore }) {
 function isInDrain(target) {
     const { change, isKnown, now } = target;
     return (isKnown &&
-        !change.rolledBack &&
+        !change.isRolledBack &&
         (0,haproxy_server/* isOutOfRotation */.W)(now) &&
         now.word !== 'MAINT' &&
         (change.state === 'drain' || (0,haproxy_server/* shownAdminState */.Yy)(now) === 'drain' || mayBeReleased(target)));
@@ -5557,7 +5565,8 @@ function mayBeReleased({ change, now }) {
 
 
 class Report {
-    bake;
+    observer;
+    #bake;
     #inputs;
     #said = new Map();
     #samples = [];
@@ -5566,7 +5575,9 @@ class Report {
     #lastLineMs = 0;
     constructor(inputs) {
         this.#inputs = inputs;
-        this.bake = new BakeReport(inputs.bakeMs);
+        this.#bake = new BakeReport(inputs.bakeMs);
+        const { onBakeLook, onTakenOutAgain } = this.#bake;
+        this.observer = { onLook: this.#onLook, onBakeLook, onTakenOutAgain };
     }
     get backends() {
         return this.#backends;
@@ -5583,7 +5594,7 @@ class Report {
             log/* log */.Rm.info(line);
         });
     }
-    onLook = (elapsedMs, remainingMs) => {
+    #onLook = (elapsedMs, remainingMs) => {
         this.#waitedMs = elapsedMs;
         const followers = (0,backend/* followersOf */.n$)(this.#backends);
         const watched = [...this.#targets, ...followers.filter(({ now }) => now.sessions > 0)];
@@ -5600,7 +5611,7 @@ class Report {
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
-        else if (elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT */.r) {
+        else if (elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT_MS */.m) {
             this.#lastLineMs = elapsedMs;
             log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
@@ -5645,7 +5656,7 @@ class Report {
     #summary(sentence) {
         const isLook = this.#inputs.action === 'status';
         const targets = isLook ? troubleFirst(this.#targets) : this.#targets;
-        const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.bake.chart];
+        const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.#bake.chart];
         return { sentence, isLook, targets, waitedMs, samples, bakeChart };
     }
     #achievement(outcome) {
@@ -5684,8 +5695,8 @@ class Report {
     }
 }
 
-// EXTERNAL MODULE: ./src/runner/stage.ts
-var stage = __nccwpck_require__(2664);
+// EXTERNAL MODULE: ./src/runner/post-step.ts
+var post_step = __nccwpck_require__(6177);
 ;// CONCATENATED MODULE: ./src/main.ts
 
 
@@ -5699,9 +5710,9 @@ var stage = __nccwpck_require__(2664);
 
 
 async function main() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.ml, log: log/* log */.Rm, observer: rotation_context/* NO_OBSERVER */.L1, ...(0,cancellation/* listenForCancel */.F)() };
     try {
-        (0,stage/* markMainStage */.r)();
+        (0,post_step/* markMainStep */.B)();
         await run((0,runner_inputs/* readInputs */.K)(), context);
     }
     catch (error) {
@@ -5717,7 +5728,7 @@ async function run(inputs, context) {
             report.found(found.backends);
             return found;
         };
-        await report.succeed(await perform(inputs, search, context, report.onLook, report.bake));
+        await report.succeed(await perform(inputs, search, { ...context, observer: report.observer }));
     }
     catch (error) {
         await lastLook(report.backends, context);
@@ -5756,13 +5767,13 @@ var request = __nccwpck_require__(9331);
 
 
 
-async function restore(state, backends, order, context) {
+async function restore(state, backends, options, context) {
     const targets = (0,rotation_backend/* targetsOf */.QR)(backends);
     if (targets.length === 0) {
         return;
     }
     if (state === 'ready') {
-        await (0,bring_back/* bringBack */.k)(backends, { ...order, isAwaited: false }, context, () => undefined);
+        await (0,bring_back/* bringBack */.k)(backends, { ...options, isAwaited: false }, context);
     }
     else {
         context.cancelled.throwIfAborted();
@@ -5784,7 +5795,7 @@ var cancellation = __nccwpck_require__(2323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(7844);
 // EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
-var runner_inputs = __nccwpck_require__(9250);
+var runner_inputs = __nccwpck_require__(911);
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var runner_intent = __nccwpck_require__(4718);
 // EXTERNAL MODULE: ./src/runner/log.ts
@@ -5808,7 +5819,7 @@ var pages = __nccwpck_require__(2338);
 
 
 async function post() {
-    const context = { clock: rotation_context/* systemClock */.m, log: log/* log */.Rm, ...(0,cancellation/* listenForCancel */.F)() };
+    const context = { clock: rotation_context/* systemClock */.ml, log: log/* log */.Rm, observer: rotation_context/* NO_OBSERVER */.L1, ...(0,cancellation/* listenForCancel */.F)() };
     let known = [];
     try {
         const intent = (0,runner_intent/* readIntent */.N3)();
@@ -5854,7 +5865,7 @@ async function restoreOn(url, intent, inputs, context) {
         const instance = new rotation_instance/* Instance */.cw((0,pages/* reopenPage */.X)(url, inputs), context.clock);
         const limits = { signal: context.cancelled };
         await (0,retry/* retry */.L)(() => instance.identify(limits, 2), context);
-        const elapsedMs = (0,runner_intent/* elapsedSince */.lP)(intent, instance);
+        const elapsedMs = (0,runner_intent/* ageOf */.hy)(intent, instance);
         const left = await (0,settle_all/* settleAll */.j)(intended, async ({ backend, previous, servers }) => {
             const seen = await (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
             const all = new rotation_backend/* Backend */.Zx(instance, backend, { targets: servers }, seen);
@@ -5864,15 +5875,15 @@ async function restoreOn(url, intent, inputs, context) {
         });
         for (const state of ['ready', 'drain', 'maint']) {
             const backends = left.filter(({ previous }) => previous === state);
-            await restore(state, backends.map(({ backend }) => backend), orderOf(inputs), context);
+            await restore(state, backends.map(({ backend }) => backend), optionsOf(inputs), context);
         }
     }
     catch (error) {
         (0,failure/* reportFailure */.x)(error, (0,advice/* adviceFor */.c)(error, inputs), byHand(intended));
     }
 }
-function orderOf({ freshCheck, waitOptions, minUp }) {
-    return { freshCheck, wait: waitOptions, isAwaited: false, minUp, onTimeout: 'fail' };
+function optionsOf(inputs) {
+    return { ...inputs, isAwaited: false, onTimeout: 'fail' };
 }
 function announceMissing(names, { targets, fullName }) {
     const gone = names.filter((name) => !targets.some(({ before }) => before.name === name));
@@ -5956,12 +5967,12 @@ class Backend {
     }
     async request(state, targets, limits) {
         await this.#send(state, targets, limits, (target, isUncertain) => {
-            target.requested(state, this.instance.clock.now(), isUncertain);
+            target.recordRequest(state, this.instance.clock.now(), isUncertain);
         });
     }
     async command(name, targets, limits) {
         await this.#send(name, targets, limits, (target) => {
-            target.commanded();
+            target.recordCommand();
         });
     }
     async putBack(state, targets, limits) {
@@ -5977,7 +5988,7 @@ class Backend {
     async release(target, limits) {
         const isAgain = target.change.state === 'ready';
         const record = (isUncertain) => {
-            target.requested('ready', this.instance.clock.now(), isUncertain);
+            target.recordRequest('ready', this.instance.clock.now(), isUncertain);
         };
         try {
             const isDone = (await this.#switch('start', target, limits)) || isAgain;
@@ -5987,7 +5998,7 @@ class Backend {
             return isDone;
         }
         catch (error) {
-            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
+            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u4)(error)) {
                 record(true);
             }
             throw error;
@@ -6018,7 +6029,7 @@ class Backend {
             });
         }
         catch (error) {
-            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
+            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u4)(error)) {
                 targets.forEach((target) => {
                     record(target, true);
                 });
@@ -6069,7 +6080,7 @@ var guard = __nccwpck_require__(7807);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(3676);
 // EXTERNAL MODULE: ./src/rotation/wait.ts
-var wait = __nccwpck_require__(6361);
+var rotation_wait = __nccwpck_require__(6361);
 ;// CONCATENATED MODULE: ./src/rotation/not-up.ts
 
 
@@ -6077,12 +6088,12 @@ var wait = __nccwpck_require__(6361);
 
 
 function notReleased(stages, timeoutMs) {
-    const seen = stages.held.map((target) => {
+    const seen = stages.pending.map((target) => {
         const checking = target.now.checking ? ', and a health check of it is running' : '';
         return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
     });
     const message = `Not released within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${seen.join('; ')}.`;
-    return new errors/* HaproxyError */.Q('not-up', message);
+    return new errors/* HaproxyError */.Q9('not-up', message);
 }
 function whyBlocked(target, { blocked }) {
     const why = blocked.get(target);
@@ -6104,7 +6115,7 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     const advice = released.length > 0 && onTimeout !== 'restore'
         ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
         : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
+    return new errors/* HaproxyError */.Q9('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
 }
 
 // EXTERNAL MODULE: ./src/rotation/request.ts
@@ -6193,7 +6204,7 @@ class ReturnStages {
         this.#routes = routes;
         this.#stages = new Map([...routes].map(([target, route]) => [target, firstStage(target, route)]));
     }
-    get held() {
+    get pending() {
         return this.targets.filter((target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target));
     }
     get blocked() {
@@ -6334,7 +6345,7 @@ class Returning {
         if (acted || this.#stages.at('forced down', visible).length > 0) {
             return 'acted';
         }
-        return this.#stages.held.length === 0 &&
+        return this.#stages.pending.length === 0 &&
             this.#stages.targets.every((target) => this.#stages.isBack(target))
             ? 'met'
             : 'waiting';
@@ -6379,7 +6390,7 @@ class Returning {
         return due.length > 0;
     }
     async #releaseElsewhere(visible) {
-        const isBack = (target) => !this.#stages.held.includes(target) && target.isKnown && this.#stages.isBack(target);
+        const isBack = (target) => !this.#stages.pending.includes(target) && target.isKnown && this.#stages.isBack(target);
         const ready = this.#stages
             .at('elsewhere', visible)
             .filter((target) => (0,route/* checkedElsewhere */.AU)(target, this.#stages.targets).every(isBack));
@@ -6464,13 +6475,13 @@ var rollback = __nccwpck_require__(8604);
 ;// CONCATENATED MODULE: ./src/rotation/until-released.ts
 
 
-const SHORT_PAUSE = 200;
+const PAUSE_MS = 200;
 async function untilReleased({ backends, returning, stages }, { pollMs, timeoutMs }, context) {
     const { clock, cancelled } = context;
     const deadline = clock.now() + timeoutMs;
     for (;;) {
         const verdict = await returning.judge(backends);
-        const isHeld = stages.held.length > 0;
+        const isHeld = stages.pending.length > 0;
         if (!isHeld && verdict !== 'acted') {
             return;
         }
@@ -6478,7 +6489,7 @@ async function untilReleased({ backends, returning, stages }, { pollMs, timeoutM
             throw notReleased(stages, timeoutMs);
         }
         if (isHeld) {
-            await clock.sleep(Math.min(pollMs, SHORT_PAUSE), cancelled);
+            await clock.sleep(Math.min(pollMs, PAUSE_MS), cancelled);
         }
         await (0,request/* lookAgain */.IK)(backends, context);
     }
@@ -6504,11 +6515,11 @@ function routesOf(backends, { freshCheck, isAwaited }) {
     const routing = { freshCheck, canWait: isAwaited };
     return new Map(targets.map((target) => [target, (0,route/* routeOf */.Lu)(target, targets, routing)]));
 }
-async function bringBack(backends, order, context, onLook) {
+async function bringBack(backends, options, context) {
     context.cancelled.throwIfAborted();
-    const routes = routesOf(backends, order);
+    const routes = routesOf(backends, options);
     const stages = new ReturnStages(routes);
-    const returning = new Returning(stages, order.minUp, context);
+    const returning = new Returning(stages, options.minUp, context);
     const isChanging = [...routes.values()].some((route) => route !== 'none');
     announceReleases(routes, context);
     if (isChanging) {
@@ -6519,15 +6530,17 @@ async function bringBack(backends, order, context, onLook) {
             await (0,request/* refuseIfOnlyHere */.U6)(requested(backends), (server) => (0,haproxy_server/* canBe */.gF)(server, 'ready') || (0,haproxy_server/* canBe */.gF)(server, 'drain'), context);
         });
     }
-    if (!order.isAwaited) {
-        await untilReleased({ backends, returning, stages }, order.wait, context);
+    if (!options.isAwaited) {
+        await untilReleased({ backends, returning, stages }, options.wait, context);
         return { kind: 'requested' };
     }
-    const result = await (0,wait/* waitUntil */.a)({ backends, options: order.wait, condition: returning, onLook }, context);
+    const { onLook } = context.observer;
+    const wait = { backends, options: options.wait, condition: returning, onLook };
+    const result = await (0,rotation_wait/* waitUntil */.a)(wait, context);
     if (!result.met) {
-        const failure = notUp(stages, order, result);
-        throw order.onTimeout === 'restore'
-            ? await outAgain(failure, backends, order, context)
+        const failure = notUp(stages, options, result);
+        throw options.onTimeout === 'restore'
+            ? await putBackSpared(failure, backends, options, context)
             : failure;
     }
     await (0,request/* refuseIfOnlyHere */.U6)(requested(backends), (server) => (0,haproxy_server/* canBe */.gF)(server, 'ready'), context);
@@ -6539,15 +6552,15 @@ async function unlessOthersActed(backends, context, work) {
         await work();
     }
     catch (error) {
-        if (!(error instanceof errors/* HaproxyError */.Q) ||
+        if (!(error instanceof errors/* HaproxyError */.Q9) ||
             error.problem === 'changed-meanwhile' ||
             context.cancelled.aborted) {
             throw error;
         }
-        throw await (0,rollback/* rolledBack */.EN)(error, requested(backends), context);
+        throw await (0,rollback/* rollBackAfter */.hc)(error, requested(backends), context);
     }
 }
-async function outAgain(failure, backends, { minUp }, context) {
+async function putBackSpared(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
     await (0,request/* lookAgain */.IK)(backends, { ...context, cancelled: context.over }).catch(() => undefined);
     const needed = targets.flatMap((target) => {
@@ -6555,14 +6568,14 @@ async function outAgain(failure, backends, { minUp }, context) {
         return why === undefined ? [] : [{ target, why }];
     });
     const spared = targets.filter((target) => !needed.some((one) => one.target === target));
-    const result = await (0,rollback/* rolledBack */.EN)(failure, spared, context);
+    const result = await (0,rollback/* rollBackAfter */.hc)(failure, spared, context);
     if (needed.length === 0) {
         return result;
     }
     const reasons = [...new Set(needed.map(({ why }) => why))].join(' ');
     const names = (0,describe/* namesOf */.eZ)(needed.map(({ target }) => target));
     const { problem, message, advice } = result;
-    return new errors/* HaproxyError */.Q(problem, `${message} Left in rotation: ${names}. ${reasons}`, {
+    return new errors/* HaproxyError */.Q9(problem, `${message} Left in rotation: ${names}. ${reasons}`, {
         advice,
         cause: result
     });
@@ -6586,8 +6599,9 @@ function judgedNow(routes) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  r: () => (/* binding */ HEARTBEAT),
-  m: () => (/* binding */ systemClock)
+  m: () => (/* binding */ HEARTBEAT_MS),
+  L1: () => (/* binding */ NO_OBSERVER),
+  ml: () => (/* binding */ systemClock)
 });
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -6600,7 +6614,13 @@ const systemClock = {
         signal.throwIfAborted();
     })
 };
-const HEARTBEAT = 30_000;
+const nothing = () => undefined;
+const NO_OBSERVER = {
+    onLook: nothing,
+    onBakeLook: nothing,
+    onTakenOutAgain: () => nothing
+};
+const HEARTBEAT_MS = 30_000;
 
 
 /***/ }),
@@ -6632,7 +6652,7 @@ function seenAs({ now }) {
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
         if (target.isKnown) {
-            return `${seenAs(target)}${hidden(target)}${target.change.rolledBack ? ' (rolled back)' : ''}`;
+            return `${seenAs(target)}${hidden(target)}${target.change.isRolledBack ? ' (rolled back)' : ''}`;
         }
         return `in an unknown state (${askedFor(target)}last seen ${seenAs(target)})`;
     });
@@ -6644,7 +6664,7 @@ function askedFor({ change }) {
     return change.state === undefined ? '' : `asked for ${change.state}, `;
 }
 function hidden({ change, now }) {
-    if (change.state === undefined || change.rolledBack || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) !== undefined) {
+    if (change.state === undefined || change.isRolledBack || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .shownAdminState */ .Yy)(now) !== undefined) {
         return '';
     }
     return `, ${change.isUncertain === true ? 'perhaps' : 'asked for'} ${change.state}`;
@@ -6723,7 +6743,7 @@ function formatDuration(ms) {
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
-/* harmony export */   x5: () => (/* binding */ refusal),
+/* harmony export */   yo: () => (/* binding */ tooFewServe),
 /* harmony export */   zl: () => (/* binding */ notServingIn)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
@@ -6747,12 +6767,12 @@ function shortOf(backends, minUp) {
 function guard(backends, minUp) {
     const short = shortOf(backends, minUp);
     if (short.length > 0) {
-        throw refusal(short, minUp);
+        throw tooFewServe(short, minUp);
     }
 }
-function refusal(short, minUp) {
+function tooFewServe(short, minUp) {
     const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ');
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons, {
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('guard-refused', reasons, {
         ...(!short.every((backend) => (0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .canBeMet */ .Mk)(backend, minUp)) && {
             advice: 'Add a server, or name fewer at a time.'
         })
@@ -6760,7 +6780,7 @@ function refusal(short, minUp) {
 }
 function whyNotSpared({ now, backend }, minUp) {
     const short = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(now) ? shortOf([backend], minUp) : [];
-    return short.length > 0 ? refusal(short, minUp).message : undefined;
+    return short.length > 0 ? tooFewServe(short, minUp).message : undefined;
 }
 function servingIn(backend) {
     return backend.others.filter((server) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .isUp */ .ie)(server) || isYetToBeChecked(server, backend));
@@ -6786,7 +6806,7 @@ function isYetToBeChecked(server, { instance, seenAt }) {
         return false;
     }
     const uptime = seenAt - instance.process.startedAt;
-    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_5__/* .ROUNDING */ .fR;
+    const isSinceStart = uptime - secondsInState * 1_000 <= _seen_process_js__WEBPACK_IMPORTED_MODULE_5__/* .ROUNDING_MS */ .SX;
     return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(server) && throttle === undefined && unchecked && isSinceStart;
 }
 function whyNotServing({ name, status, word, weight, throttle, secondsInState }) {
@@ -6803,7 +6823,7 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F5: () => (/* binding */ LOADING),
+/* harmony export */   IF: () => (/* binding */ LOADING_MS),
 /* harmony export */   RV: () => (/* binding */ areOne),
 /* harmony export */   cw: () => (/* binding */ Instance)
 /* harmony export */ });
@@ -6814,8 +6834,8 @@ function whyNotServing({ name, status, word, weight, throttle, secondsInState })
 
 
 const LOOKS = 3;
-const AFTER_HARD_STOP = 1_000;
-const LOADING = 30_000;
+const AFTER_HARD_STOP_MS = 1_000;
+const LOADING_MS = 30_000;
 class Instance {
     page;
     otherAddresses;
@@ -6836,7 +6856,7 @@ class Instance {
     get process() {
         return this.#process;
     }
-    get isShown() {
+    get showsProcess() {
         return this.#isShown;
     }
     get firstProcess() {
@@ -6866,7 +6886,7 @@ class Instance {
                 return 'same';
             }
             if ([before, ...this.#former].some((former) => (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(former, seen))) {
-                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
+                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
             }
             const isNewer = seen.startedAt >= before.lastSeenAt;
             if (isNewer || looks === LOOKS) {
@@ -6893,7 +6913,7 @@ class Instance {
             return here !== undefined && seen !== undefined && (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(here, seen) ? [] : [address];
         });
         if (there.flat().length > 0) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
                 `${this.page.address ?? ''} is not the one at ${there.flat().join(', ')}.`);
         }
     }
@@ -6901,7 +6921,7 @@ class Instance {
         return seenAt - at - Math.max(0, this.#lag);
     }
     oldProcessesGoneAt({ firstSeenAt, startedAt }, hardStopAfterMs) {
-        return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP, startedAt + LOADING);
+        return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP_MS, startedAt + LOADING_MS);
     }
     async #look(limits, page = this.page) {
         try {
@@ -6918,7 +6938,7 @@ class Instance {
             });
         }
         catch (error) {
-            if (error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && !error.transient) {
+            if (error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9 && !error.transient) {
                 this.#isShown &&= page !== this.page;
                 return undefined;
             }
@@ -6998,7 +7018,7 @@ function isAsLeft(server, state, elapsedMs) {
     return ((0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .canBe */ .gF)(server, state) &&
         (state !== 'maint' ||
             secondsInState === undefined ||
-            secondsInState * 1_000 >= elapsedMs - _seen_process_js__WEBPACK_IMPORTED_MODULE_3__/* .ROUNDING */ .fR));
+            secondsInState * 1_000 >= elapsedMs - _seen_process_js__WEBPACK_IMPORTED_MODULE_3__/* .ROUNDING_MS */ .SX));
 }
 const WHO = {
     same: 'HAProxy was not reloaded, so somebody else changed it',
@@ -7014,13 +7034,13 @@ function changedByOthers(lost, change) {
     const agent = lost.some(({ now }) => now.hasAgent) ? ' An agent check is enabled there.' : '';
     const leader = lost.find(({ now }) => now.tracked !== undefined)?.now.tracked;
     const follows = leader === undefined ? '' : ` It follows ${leader} (track).`;
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('changed-meanwhile', `${seen.join('; ')}. ${WHO[change]}.${agent}${follows}`);
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('changed-meanwhile', `${seen.join('; ')}. ${WHO[change]}.${agent}${follows}`);
 }
 function notLostByReload(lost, heldAt) {
     return lost.filter((target) => {
         const { process } = target.backend.instance;
         const held = heldAt.get(target);
-        return process !== undefined && held !== undefined && held > process.startedAt + _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .LOADING */ .F5;
+        return process !== undefined && held !== undefined && held > process.startedAt + _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .LOADING_MS */ .IF;
     });
 }
 function reloadedMessage(instanceName, change, lost, next) {
@@ -7078,7 +7098,7 @@ function refuseIfNotHeld(targets) {
     }
     const seen = broken.map((target) => `${target.fullName} was asked for ${target.change.state ?? 'nothing'} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`);
     const leader = broken.find(({ now }) => now.tracked !== undefined)?.now.tracked;
-    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `The admin state did not hold: ${seen.join('; ')}.`, {
+    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('did-not-hold', `The admin state did not hold: ${seen.join('; ')}.`, {
         ...(leader !== undefined && {
             advice: `It follows ${leader} (track): name that server instead.`
         })
@@ -7098,7 +7118,7 @@ async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') 
             return alike.length < mine.length ? [address] : [];
         });
         if (differing.flat().length > 0) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${instance.name} has several addresses, and they are several HAProxies: ${what} at ` +
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('several-haproxies', `The host of ${instance.name} has several addresses, and they are several HAProxies: ${what} at ` +
                 `${instance.page.address ?? ''} does not show at ${differing.flat().join(', ')}.`);
         }
     });
@@ -7125,14 +7145,14 @@ async function refuseIfLost(targets, context) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
-const PAUSES = [250, 1_000, 2_500];
+const PAUSES_MS = [250, 1_000, 2_500];
 async function retry(work, { clock, log, cancelled }, isRetryable = (error) => error.transient) {
-    for (const pause of PAUSES) {
+    for (const pause of PAUSES_MS) {
         try {
             return await work();
         }
         catch (error) {
-            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !isRetryable(error) || cancelled.aborted) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || !isRetryable(error) || cancelled.aborted) {
                 throw error;
             }
             log.info(`${error.message} Trying again in ${pause} ms.`);
@@ -7149,8 +7169,8 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   EN: () => (/* binding */ rolledBack),
-/* harmony export */   G3: () => (/* binding */ allOrNothing)
+/* harmony export */   G3: () => (/* binding */ allOrNothing),
+/* harmony export */   hc: () => (/* binding */ rollBackAfter)
 /* harmony export */ });
 /* unused harmony export rollBack */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
@@ -7196,7 +7216,7 @@ async function rollBack(targets, context, areSeveral = false) {
     const look = (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.look(limits), lasting);
     await attempt(look);
     targets.filter(wasNeverMade).forEach((target) => {
-        target.rolledBack();
+        target.recordRollBack();
     });
     const ours = targets.filter((target) => areSeveral || !target.isKnown || isStillOurs(target));
     await attempt((backend) => rollBackIn(backend, ours, areSeveral, lasting));
@@ -7205,12 +7225,12 @@ async function rollBack(targets, context, areSeveral = false) {
     ours
         .filter((target) => !broken.includes(target))
         .forEach((target) => {
-        target.rolledBack();
+        target.recordRollBack();
     });
     if (broken.length > 0) {
         const seen = broken.map((target) => `${target.fullName} is ${target.isKnown ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .seenAs */ .ke)(target)}`);
         const why = (0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(broken).flatMap((backend) => failures.get(backend)?.message ?? []);
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${seen.join('; ')}. ${[...new Set(why)].join(' ')}`.trim());
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('did-not-hold', `${seen.join('; ')}. ${[...new Set(why)].join(' ')}`.trim());
     }
 }
 async function rollBackIn(backend, targets, areSeveral, context) {
@@ -7224,14 +7244,14 @@ async function rollBackIn(backend, targets, areSeveral, context) {
             : (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.putBack(state, group, limits), context));
     });
 }
-const TURNS = 4;
+const ROUNDS = 4;
 async function backToReady(target, areSeveral, limits, context) {
     const { state, orElse } = target.change;
     const flags = [
         ...(state === 'maint' ? ['enable'] : []),
         ...(state !== 'maint' || orElse === 'drain' ? ['start'] : [])
     ];
-    for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
+    for (let turn = 0; turn < (areSeveral ? ROUNDS : 1); turn += 1) {
         for (const flag of flags) {
             await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
         }
@@ -7249,14 +7269,14 @@ async function allOrNothing(targets, context, work) {
         return await work();
     }
     catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || context.cancelled.aborted) {
+        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || context.cancelled.aborted) {
             throw error;
         }
-        throw await rolledBack(error, targets, context);
+        throw await rollBackAfter(error, targets, context);
     }
 }
-async function rolledBack(failure, targets, context) {
-    const changed = targets.filter(({ change }) => change.state !== undefined && !change.rolledBack);
+async function rollBackAfter(failure, targets, context) {
+    const changed = targets.filter(({ change }) => change.state !== undefined && !change.isRolledBack);
     if (changed.length === 0) {
         return failure;
     }
@@ -7265,13 +7285,13 @@ async function rolledBack(failure, targets, context) {
         await rollBack(changed, context, problem === 'several-haproxies');
     }
     catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
+        const why = (0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error);
+        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
     }
-    const kept = changed.filter(({ change }) => !change.rolledBack);
+    const kept = changed.filter(({ change }) => !change.isRolledBack);
     const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
     const done = kept.length < changed.length ? ' What had changed was rolled back.' : '';
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message}${done}${left}`, { advice, cause: failure });
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, `${message}${done}${left}`, { advice, cause: failure });
 }
 
 
@@ -7323,15 +7343,15 @@ function leaderOf(target, all) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Ft: () => (/* binding */ isSame),
-/* harmony export */   ag: () => (/* binding */ isReload),
-/* harmony export */   fR: () => (/* binding */ ROUNDING)
+/* harmony export */   SX: () => (/* binding */ ROUNDING_MS),
+/* harmony export */   ag: () => (/* binding */ isReload)
 /* harmony export */ });
 function isReload(change) {
     return change === 'newer' || change === 'unclear';
 }
-const ROUNDING = 2_000;
+const ROUNDING_MS = 2_000;
 function isSame(one, other) {
-    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING;
+    return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING_MS;
 }
 
 
@@ -7349,11 +7369,11 @@ async function settleAll(items, work) {
     const settled = await Promise.allSettled(items.map(work));
     const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
     const [first] = errors;
-    if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && errors.length > 1) {
-        const known = errors.filter((error) => error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q);
+    if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9 && errors.length > 1) {
+        const known = errors.filter((error) => error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9);
         const { problem, advice } = known.find(({ transient }) => !transient) ?? first;
         const messages = new Set(errors.map(({ message }) => message));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, [...messages].join(' '), {
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, [...messages].join(' '), {
             advice,
             cause: new AggregateError(errors),
             transient: known.length === errors.length && known.every(({ transient }) => transient)
@@ -7381,7 +7401,7 @@ async function settleAll(items, work) {
 /* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2030);
 
 
-const NONE = { state: undefined, at: 0, rolledBack: false, commanded: false };
+const NONE = { state: undefined, at: 0, isRolledBack: false, isCommanded: false };
 class Target {
     backend;
     before;
@@ -7414,14 +7434,14 @@ class Target {
     }
     update(server) {
         if (server === undefined) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${this.fullName} is no longer there.`, {
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('unknown-server', `${this.fullName} is no longer there.`, {
                 advice: 'Was it removed, or HAProxy reloaded without it?',
                 transient: true
             });
         }
         if (server.word === undefined) {
             const what = `${this.fullName} has the unknown status "${server.status}".`;
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('malformed', what);
         }
         this.#newSessions = server.total - this.#now.total;
         const isShort = server.checking && this.#now.check.startsWith(server.check);
@@ -7431,35 +7451,35 @@ class Target {
     invalidate() {
         this.#isKnown = false;
     }
-    requested(state, at, isUncertain) {
-        const orElse = isUncertain && this.#heldBefore;
-        this.#change = { ...this.#change, state, at, isUncertain, orElse, rolledBack: false };
+    recordRequest(state, at, isUncertain) {
+        const orElse = isUncertain && this.#stateBefore;
+        this.#change = { ...this.#change, state, at, isUncertain, orElse, isRolledBack: false };
         this.invalidate();
     }
-    get #heldBefore() {
-        const { state, isUncertain, orElse, rolledBack } = this.#change;
-        return rolledBack ? undefined : isUncertain ? orElse : state;
+    get #stateBefore() {
+        const { state, isUncertain, orElse, isRolledBack } = this.#change;
+        return isRolledBack ? undefined : isUncertain ? orElse : state;
     }
-    commanded() {
-        this.#change = { ...this.#change, commanded: true };
+    recordCommand() {
+        this.#change = { ...this.#change, isCommanded: true };
         this.invalidate();
     }
-    rolledBack() {
-        this.#change = { ...this.#change, rolledBack: true };
+    recordRollBack() {
+        this.#change = { ...this.#change, isRolledBack: true };
     }
 }
 function wasTouched({ change }) {
-    return change.state !== undefined || change.commanded;
+    return change.state !== undefined || change.isCommanded;
 }
 function isMoved({ change, before, now, isKnown }) {
     const [was, is] = [(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(before), (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .shownAdminState */ .Yy)(now)];
-    if (change.state === undefined || change.rolledBack) {
+    if (change.state === undefined || change.isRolledBack) {
         return false;
     }
     return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state;
 }
 function isChanged(target) {
-    return target.change.commanded || isMoved(target);
+    return target.change.isCommanded || isMoved(target);
 }
 
 
@@ -7482,9 +7502,9 @@ function whyNotMet(seen, { failure }) {
     }
     return `${seen.length > 0 ? seen.join('; ') : 'the condition held, but not for the whole settle time'}.`;
 }
-const FIRST_PAUSE = 100;
-const SHARE = 0.1;
-const LONGEST_PAUSE = 10_000;
+const FIRST_PAUSE_MS = 100;
+const PAUSE_SHARE = 0.1;
+const MAX_PAUSE_MS = 10_000;
 async function waitUntil(wait, context) {
     const { backends, options, condition, onLook } = wait;
     const { clock, cancelled } = context;
@@ -7526,10 +7546,10 @@ async function waitUntil(wait, context) {
     }
 }
 function pauseAfter(elapsedMs, { pollMs, isSteady }) {
-    return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
+    return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE_MS, elapsedMs * PAUSE_SHARE));
 }
 const FATAL = new Set(['several-processes', 'unauthorized', 'forbidden']);
-const SHORTEST_LOOK = 1_000;
+const MIN_LOOK_MS = 1_000;
 class Poller {
     get seen() {
         return this.#seen;
@@ -7553,11 +7573,11 @@ class Poller {
     backOff(pauseMs, { pollMs }) {
         return this.#failed === 0
             ? pauseMs
-            : Math.min(Math.max(pauseMs, FIRST_PAUSE) * 2 ** this.#failed, Math.max(pollMs, LONGEST_PAUSE));
+            : Math.min(Math.max(pauseMs, FIRST_PAUSE_MS) * 2 ** this.#failed, Math.max(pollMs, MAX_PAUSE_MS));
     }
     async look(deadline) {
         const { clock, cancelled } = this.#context;
-        const timeoutMs = Math.max(SHORTEST_LOOK, deadline - clock.now());
+        const timeoutMs = Math.max(MIN_LOOK_MS, deadline - clock.now());
         const order = this.#order;
         this.#order = order.toReversed();
         const looks = await Promise.allSettled(order.map((backend) => backend.look({ signal: cancelled, timeoutMs })));
@@ -7568,7 +7588,7 @@ class Poller {
             if (look.status === 'fulfilled') {
                 return [];
             }
-            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || FATAL.has(look.reason.problem)) {
+            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || FATAL.has(look.reason.problem)) {
                 throw look.reason;
             }
             return [look.reason];
@@ -7581,7 +7601,7 @@ class Poller {
             return answer;
         }
         catch (error) {
-            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !error.transient) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || !error.transient) {
                 throw error;
             }
             this.#note([error], deadline);
@@ -7626,7 +7646,7 @@ const INPUTS = {
     'old-process': 'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
 };
 function adviceFor(error, inputs) {
-    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q)) {
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9)) {
         return '';
     }
     const more = error.problem === 'not-drained' ? forDrain(inputs) : INPUTS[error.problem];
@@ -7650,24 +7670,24 @@ function forDrain({ onTimeout }) {
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
-const GRACE = 4_000;
+const GRACE_MS = 4_000;
 function listenForCancel() {
     const cancelled = new AbortController();
     const over = new AbortController();
     const onSignal = (signal) => {
-        cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}).`));
+        cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('cancelled', `Cancelled (${signal}).`));
         setTimeout(() => {
-            over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}) and out of time.`));
-        }, GRACE).unref();
+            over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('cancelled', `Cancelled (${signal}) and out of time.`));
+        }, GRACE_MS).unref();
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     return { cancelled: cancelled.signal, over: over.signal };
 }
-const LAST_BREATH = 250;
+const LAST_BREATH_MS = 250;
 function endIfHung() {
     if (process.exitCode === 1) {
-        setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH).unref();
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH_MS).unref();
     }
 }
 
@@ -7718,7 +7738,7 @@ function reportFailure(error, ...more) {
     if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
         error.problems.forEach(_log_js__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3);
     }
-    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) &&
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) &&
         !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) &&
         error instanceof Error) {
         (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .debug */ .Yz)(error.stack ?? '');
@@ -7733,7 +7753,7 @@ function problemOf(error) {
         const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
         return `Nothing was changed: please correct ${[...names].join(', ')}.`;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = (0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error);
     return /[.!?]$/.test(message) ? message : `${message}.`;
 }
 
@@ -7875,7 +7895,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 9250:
+/***/ 911:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -7893,9 +7913,12 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(1692);
+// EXTERNAL MODULE: ./src/haproxy/errors.ts
+var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
 var input_reader = __nccwpck_require__(1703);
 ;// CONCATENATED MODULE: ./src/runner/certificates.ts
+
 
 
 
@@ -7957,7 +7980,7 @@ function check(reader, name, use) {
         use();
     }
     catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = (0,errors/* messageOf */.bD)(error);
         reader.refuse(name, `it cannot be used (${reason}). It must be PEM, and a key must be without a passphrase.`);
     }
 }
@@ -7969,6 +7992,7 @@ var stats_url = __nccwpck_require__(8126);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(7708);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
+
 
 
 
@@ -8007,7 +8031,7 @@ function readInstances(reader, fallback) {
         }
         catch (error) {
             const which = list.length > 1 ? ` (number ${index + 1} of ${list.length})` : '';
-            const reason = error instanceof Error ? error.message : String(error);
+            const reason = (0,errors/* messageOf */.bD)(error);
             reader.refuse('stats-url', `the URL${which} cannot be used: ${reason}.`);
         }
     }
@@ -8099,7 +8123,7 @@ function readShare(reader, name) {
 
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(3676);
-;// CONCATENATED MODULE: ./src/rotation/order.ts
+;// CONCATENATED MODULE: ./src/rotation/options.ts
 const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'];
 
 ;// CONCATENATED MODULE: ./src/runner/inputs.ts
@@ -8124,8 +8148,8 @@ function readInputs() {
         servers: readServers(reader),
         action: readAction(reader),
         expect: readExpect(reader),
-        wait: reader.flag('wait'),
-        waitOptions: readWaitOptions(reader),
+        isAwaited: reader.flag('wait'),
+        wait: readWaitOptions(reader),
         maxSessions: reader.amount('max-sessions'),
         onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
         hardStopAfterMs: readHardStopAfter(reader),
@@ -8147,14 +8171,14 @@ function readInputs() {
     reader.finish();
     return inputs;
 }
-function wantedBy({ action, wait, dryRun, backends, servers }) {
+function wantedBy({ action, isAwaited, dryRun, backends, servers }) {
     const isTakeOut = action === 'drain' || action === 'maint';
     const isChanging = isTakeOut || action === 'ready';
     return {
         backends,
         servers,
         withOthers: isTakeOut,
-        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : wait ? 1 : 0,
+        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : isAwaited ? 1 : 0,
         oneInstance: isChanging
     };
 }
@@ -8225,7 +8249,7 @@ function readAction(reader) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Cf: () => (/* binding */ saveIntent),
 /* harmony export */   N3: () => (/* binding */ readIntent),
-/* harmony export */   lP: () => (/* binding */ elapsedSince)
+/* harmony export */   hy: () => (/* binding */ ageOf)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8202);
@@ -8238,7 +8262,7 @@ function readAction(reader) {
 
 
 const KEY = 'intent';
-const LONGEST = 128 * 1024 - 64;
+const MAX_LENGTH = 128 * 1024 - 64;
 function saveIntent(restore, state, targets, isClaimed = false) {
     if (restore === 'never') {
         return;
@@ -8248,7 +8272,7 @@ function saveIntent(restore, state, targets, isClaimed = false) {
         const [url, backend, previous] = JSON.parse(key);
         return { url, backend, previous, servers: group.map(({ before }) => before.name) };
     });
-    const ageMs = ageOf(targets);
+    const ageMs = ageOfRequests(targets);
     const instances = (0,_rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__/* .instancesOf */ .sG)((0,_rotation_backend_js__WEBPACK_IMPORTED_MODULE_2__/* .backendsOf */ .dc)(targets)).map(({ name, process, clock }) => ({
         url: name,
         process: process && {
@@ -8264,18 +8288,18 @@ function saveIntent(restore, state, targets, isClaimed = false) {
         instances,
         backends
     };
-    if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
+    if (Buffer.byteLength(JSON.stringify(intent)) > MAX_LENGTH) {
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q9('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
     }
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, intent);
 }
-function ageOf(targets) {
+function ageOfRequests(targets) {
     const ages = targets
         .filter(({ change }) => change.state !== undefined)
         .map(({ change, backend }) => backend.instance.clock.now() - change.at);
     return ages.length === 0 ? 0 : Math.min(...ages);
 }
-function elapsedSince({ at, instances }, { name, process, clock }) {
+function ageOf({ at, instances }, { name, process, clock }) {
     const before = instances.find(({ url }) => url === name)?.process;
     const uptimeMs = process === undefined ? undefined : clock.now() - process.startedAt;
     return before !== undefined &&
@@ -8365,25 +8389,27 @@ function warnOfUnverifiedTls({ transport, instances }) {
 
 /***/ }),
 
-/***/ 2664:
+/***/ 6177:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   p: () => (/* binding */ isPostStage),
-/* harmony export */   r: () => (/* binding */ markMainStage)
+/* harmony export */   B: () => (/* binding */ markMainStep),
+/* harmony export */   p: () => (/* binding */ isPostStep)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8079);
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8202);
+
 
 const KEY = 'isPost';
-function isPostStage() {
+function isPostStep() {
     return (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .getState */ .Gu)(KEY) !== '';
 }
-function markMainStage() {
+function markMainStep() {
     try {
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, 'true');
     }
     catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = (0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .messageOf */ .bD)(error);
         throw new Error(`The runner's state file cannot be written (${reason}). Nothing was changed.`, {
             cause: error
         });

@@ -1,5 +1,5 @@
 import { perform } from './perform.ts'
-import { type Context, systemClock } from './rotation/context.ts'
+import { type Context, NO_OBSERVER, systemClock } from './rotation/context.ts'
 import { find, type Found } from './rotation/find.ts'
 import { lastLook } from './rotation/last-look.ts'
 import { listenForCancel } from './runner/cancellation.ts'
@@ -7,14 +7,14 @@ import { type Inputs, readInputs, wantedBy } from './runner/inputs.ts'
 import { log } from './runner/log.ts'
 import { openPages } from './runner/pages.ts'
 import { Report } from './runner/report.ts'
-import { markMainStage } from './runner/stage.ts'
+import { markMainStep } from './runner/post-step.ts'
 import { reportFailure } from './runner/failure.ts'
 
 /** The main step: takes servers out of rotation or brings them back, and reports what became of it. */
 export async function main(): Promise<void> {
-  const context = { clock: systemClock, log, ...listenForCancel() }
+  const context = { clock: systemClock, log, observer: NO_OBSERVER, ...listenForCancel() }
   try {
-    markMainStage()
+    markMainStep()
     await run(readInputs(), context)
   } catch (error) {
     reportFailure(error)
@@ -30,7 +30,7 @@ async function run(inputs: Inputs, context: Context): Promise<void> {
       report.found(found.backends)
       return found
     }
-    await report.succeed(await perform(inputs, search, context, report.onLook, report.bake))
+    await report.succeed(await perform(inputs, search, { ...context, observer: report.observer }))
   } catch (error) {
     await lastLook(report.backends, context)
     await report.fail(error)

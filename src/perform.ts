@@ -1,15 +1,16 @@
 import type { Command } from './haproxy/commands.ts'
+import type { OutState } from './haproxy/server.ts'
+import { checkAdminAccess } from './rotation/admin-access.ts'
 import { type Backend, targetsOf } from './rotation/backend.ts'
-import { bake, type BakeWatchers } from './rotation/bake.ts'
+import { bake } from './rotation/bake.ts'
 import { bringBack, routesOf } from './rotation/bring-back.ts'
-import { checkAdminAccess, command } from './rotation/command.ts'
+import { command } from './rotation/command.ts'
 import type { Context } from './rotation/context.ts'
 import { namesOf } from './rotation/describe.ts'
 import { formatDuration } from './rotation/duration.ts'
 import type { Found } from './rotation/find.ts'
 import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
-import type { BringBack } from './rotation/order.ts'
 import type { Outcome } from './rotation/outcome.ts'
 import { refuseIfNotReturnable, refuseUnknownStatus } from './rotation/refuse.ts'
 import type { Route } from './rotation/route.ts'
@@ -18,7 +19,6 @@ import { takeOut } from './rotation/take-out.ts'
 import { targetsToTakeOut } from './rotation/targets-to-take-out.ts'
 import { isMoved, type Target } from './rotation/target.ts'
 import { mayWait, takeTurn, type Turn } from './rotation/turn.ts'
-import type { OnLook } from './rotation/wait.ts'
 import type { Inputs } from './runner/inputs.ts'
 import { saveIntent } from './runner/intent.ts'
 
@@ -30,9 +30,7 @@ import { saveIntent } from './runner/intent.ts'
 export async function perform(
   inputs: Inputs,
   search: () => Promise<Found>,
-  context: Context,
-  onLook: OnLook,
-  bakeWatchers: BakeWatchers
+  context: Context
 ): Promise<Outcome> {
   const { action } = inputs
   const find = async (): Promise<Found> => {
@@ -43,9 +41,9 @@ export async function perform(
   switch (action) {
     case 'drain':
     case 'maint':
-      return performTakeOut({ ...inputs, action }, find, context, onLook)
+      return performTakeOut({ ...inputs, action }, find, context)
     case 'ready':
-      return performBringBack(inputs, await find(), context, onLook, bakeWatchers)
+      return performBringBack(inputs, await find(), context)
     case 'status':
       return observe(inputs, await find())
     default:
@@ -74,13 +72,12 @@ async function performCommand(
   return { kind: 'commanded' }
 }
 
-type TakeOutInputs = Inputs & { readonly action: 'drain' | 'maint' }
+type TakeOutInputs = Inputs & { readonly action: OutState }
 
 async function performTakeOut(
   inputs: TakeOutInputs,
   search: () => Promise<Found>,
-  context: Context,
-  onLook: OnLook
+  context: Context
 ): Promise<Outcome> {
   const { action, minUp, restore } = inputs
   const { found, isClaimed } = await turnOf(inputs, search, context)
@@ -103,9 +100,8 @@ async function performTakeOut(
   }
   saveIntent(restore, action, targets, isClaimed)
   try {
-    const wait = inputs.wait ? inputs.waitOptions : undefined
-    const order = { ...inputs, state: action, isClaimed, wait, shared }
-    return await takeOut(backends, order, context, onLook)
+    const options = { ...inputs, state: action, isClaimed, shared }
+    return await takeOut(backends, options, context)
   } finally {
     const moved = targets.filter(isMoved)
     saveIntent(
@@ -119,7 +115,7 @@ async function performTakeOut(
 
 /** The targets, and whether they are claimed; a dry run claims none, and waits for no turn. */
 async function turnOf(
-  { minUp, minUpTimeoutMs, waitOptions, sameAddress, restore, dryRun: isDryRun }: Inputs,
+  { minUp, minUpTimeoutMs, wait, sameAddress, restore, dryRun: isDryRun }: Inputs,
   search: () => Promise<Found>,
   context: Context
 ): Promise<Turn> {
@@ -133,7 +129,7 @@ async function turnOf(
   if (isDryRun || minUpTimeoutMs === 0) {
     return { found: await find(), isClaimed: false }
   }
-  const { pollMs } = waitOptions
+  const { pollMs } = wait
   let claimed: readonly Target[] = []
   const onClaim = (targets: readonly Target[]): void => {
     claimed = targets
@@ -150,22 +146,18 @@ async function turnOf(
 async function performBringBack(
   inputs: Inputs,
   { backends }: Found,
-  context: Context,
-  onLook: OnLook,
-  bakeWatchers: BakeWatchers
+  context: Context
 ): Promise<Outcome> {
-  refuseIfNotReturnable(targetsOf(backends), inputs.wait)
-  const order: BringBack = { ...inputs, wait: inputs.waitOptions, isAwaited: inputs.wait }
+  refuseIfNotReturnable(targetsOf(backends), inputs.isAwaited)
   if (inputs.dryRun) {
     const { bakeMs } = inputs
     const watch = `, and then watch the traffic for ${formatDuration(bakeMs)}`
-    const whole = returnPlan(routesOf(backends, order)) + (inputs.wait && bakeMs > 0 ? watch : '')
+    const whole =
+      returnPlan(routesOf(backends, inputs)) + (inputs.isAwaited && bakeMs > 0 ? watch : '')
     return dryRun(backends, whole, context)
   }
-  const outcome = await bringBack(backends, order, context, onLook)
-  return outcome.kind === 'up' && inputs.bakeMs > 0
-    ? bake(backends, { ...inputs, wait: inputs.waitOptions }, context, bakeWatchers)
-    : outcome
+  const outcome = await bringBack(backends, inputs, context)
+  return outcome.kind === 'up' && inputs.bakeMs > 0 ? bake(backends, inputs, context) : outcome
 }
 
 async function dryRun(
@@ -177,7 +169,7 @@ async function dryRun(
   return { kind: 'dry run', plan: whatItWouldDo }
 }
 
-function plan(targets: readonly Target[], state: 'drain' | 'maint'): string {
+function plan(targets: readonly Target[], state: OutState): string {
   return targets.length === 0 ? 'change nothing' : `put ${namesOf(targets)} into ${state}`
 }
 

@@ -1,6 +1,6 @@
-import type { BringBack } from './rotation/order.ts'
+import type { BringBackOptions } from './rotation/options.ts'
 import { Backend, targetsOf } from './rotation/backend.ts'
-import { type Context, systemClock } from './rotation/context.ts'
+import { type Context, NO_OBSERVER, systemClock } from './rotation/context.ts'
 import { statesOf } from './rotation/describe.ts'
 import { Instance } from './rotation/instance.ts'
 import { isAsLeft } from './rotation/other-hands.ts'
@@ -11,13 +11,13 @@ import { adviceFor } from './runner/advice.ts'
 import { listenForCancel } from './runner/cancellation.ts'
 import { reportFailure } from './runner/failure.ts'
 import { type Inputs, readInputs } from './runner/inputs.ts'
-import { elapsedSince, type Intent, type IntendedBackend, readIntent } from './runner/intent.ts'
+import { ageOf, type Intent, type IntendedBackend, readIntent } from './runner/intent.ts'
 import { log } from './runner/log.ts'
 import { reopenPage } from './runner/pages.ts'
 
 /** The post step: restores what the main step took out, if it was asked to and nobody else has changed it. */
 export async function post(): Promise<void> {
-  const context = { clock: systemClock, log, ...listenForCancel() }
+  const context = { clock: systemClock, log, observer: NO_OBSERVER, ...listenForCancel() }
   let known: readonly IntendedBackend[] = []
   try {
     const intent = readIntent()
@@ -75,7 +75,7 @@ async function restoreOn(
     const instance = new Instance(reopenPage(url, inputs), context.clock)
     const limits = { signal: context.cancelled }
     await retry(() => instance.identify(limits, 2), context)
-    const elapsedMs = elapsedSince(intent, instance)
+    const elapsedMs = ageOf(intent, instance)
     const left = await settleAll(intended, async ({ backend, previous, servers }) => {
       const seen = await retry(() => instance.page.look(limits, backend), context)
       const all = new Backend(instance, backend, { targets: servers }, seen)
@@ -88,7 +88,7 @@ async function restoreOn(
       await restore(
         state,
         backends.map(({ backend }) => backend),
-        orderOf(inputs),
+        optionsOf(inputs),
         context
       )
     }
@@ -97,8 +97,8 @@ async function restoreOn(
   }
 }
 
-function orderOf({ freshCheck, waitOptions, minUp }: Inputs): BringBack {
-  return { freshCheck, wait: waitOptions, isAwaited: false, minUp, onTimeout: 'fail' }
+function optionsOf(inputs: Inputs): BringBackOptions {
+  return { ...inputs, isAwaited: false, onTimeout: 'fail' }
 }
 
 function announceMissing(names: readonly string[], { targets, fullName }: Backend): void {

@@ -308,7 +308,7 @@ describe('inputs', () => {
             if ('value' in result) {
               expect(result.value.instances.length).toBeGreaterThan(0)
               expect(result.value.servers.length).toBeGreaterThan(0)
-              expect(result.value.waitOptions.timeoutMs).toBeGreaterThanOrEqual(1_000)
+              expect(result.value.wait.timeoutMs).toBeGreaterThanOrEqual(1_000)
               return
             }
             expect(result.error).toBeInstanceOf(InputError)

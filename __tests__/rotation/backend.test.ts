@@ -139,26 +139,26 @@ const REQUESTS: readonly (readonly [string, () => Promise<void>, string, object,
     'an admin state',
     () => backend.request('drain', only(), limits()),
     'b=web&action=drain&s=a',
-    { state: 'drain', at: FIRST_LOOK + 1_000, commanded: false },
+    { state: 'drain', at: FIRST_LOOK + 1_000, isCommanded: false },
     true
   ],
   [
     'a command',
     () => backend.command('shutdown', only(), limits()),
     'b=web&action=shutdown&s=a',
-    { state: undefined, commanded: true }
+    { state: undefined, isCommanded: true }
   ],
   [
     'the admin state of before',
     () => backend.putBack('drain', only(), limits()),
     'b=web&action=drain&s=a',
-    { state: undefined, commanded: false }
+    { state: undefined, isCommanded: false }
   ],
   [
     'its health to begin at 0',
     () => backend.forceDown(only(), limits()),
     'b=web&action=hdown&s=a',
-    { state: undefined, commanded: false }
+    { state: undefined, isCommanded: false }
   ]
 ]
 
@@ -187,7 +187,7 @@ describe.each(REQUESTS)('a request for %s', (_, request, body, change, isUncerta
   test.each(['DENY', 'ERRP', 'NONE'])('that is answered %s has changed nothing', async (code) => {
     page.before = () => ({ code })
     expect((await failureIn(request())).problem).toBe(code)
-    expect(targetIn(backend).change).toMatchObject({ state: undefined, commanded: false })
+    expect(targetIn(backend).change).toMatchObject({ state: undefined, isCommanded: false })
     expect(known()).toEqual([true, true, true])
   })
 })

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 import type { Backend } from '../../src/rotation/backend.ts'
 import { bringBack } from '../../src/rotation/bring-back.ts'
-import type { BringBack } from '../../src/rotation/order.ts'
+import type { BringBackOptions } from '../../src/rotation/options.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import {
@@ -24,7 +24,6 @@ const UP = { kind: 'up' }
 let stage: Stage
 let first: ImitatedPage
 let second: ImitatedPage
-let waited: number
 
 beforeEach(async () => {
   stage = set()
@@ -37,8 +36,11 @@ function show(...servers: readonly ImitatedServer[]): void {
   first.servers.splice(0, Infinity, ...servers)
 }
 
-function bring(backends: readonly Backend[], order: Partial<BringBack> = {}): Promise<Outcome> {
-  return bringBack(backends, { ...BRING_BACK, ...order }, stage, (elapsed) => (waited = elapsed))
+function bring(
+  backends: readonly Backend[],
+  order: Partial<BringBackOptions> = {}
+): Promise<Outcome> {
+  return bringBack(backends, { ...BRING_BACK, ...order }, stage)
 }
 
 const one = (finding?: Finding): Promise<Backend[]> => find(stage, first, finding)
@@ -71,7 +73,7 @@ describe('a server in maint', () => {
       'info: Ending the drain: web/a on P1.'
     ])
     expect(statuses(backends)).toEqual(['UP'])
-    expect(firstOf(backends).change).toMatchObject({ state: 'ready', rolledBack: false })
+    expect(firstOf(backends).change).toMatchObject({ state: 'ready', isRolledBack: false })
   })
 
   test('does so on every HAProxy', async () => {
@@ -160,14 +162,14 @@ describe('a server that', () => {
     show(server('a', { cells: { status: 'UP 1/3' } }), server('b'))
     stage.at(2_000, () => (first.server('a').cells = {}))
     expect(await bring(await one())).toEqual(UP)
-    expect([first.changes, waited >= 2_000]).toEqual([[], true])
+    expect([first.changes, stage.waitedMs >= 2_000]).toEqual([[], true])
   })
 
   test('is down is asked to be ready and comes up by its checks', async () => {
     show(server('a', { down: true }), server('b'))
     stage.at(2_000, () => (first.server('a').well = true))
     expect(await bring(await one())).toEqual(UP)
-    expect([first.changes, waited >= 2_000]).toEqual([['ready web/a'], true])
+    expect([first.changes, stage.waitedMs >= 2_000]).toEqual([['ready web/a'], true])
   })
 
   test('is up waits for the others', async () => {
@@ -175,13 +177,13 @@ describe('a server that', () => {
     first.server('a').well = false
     stage.at(4_000, () => (first.server('a').well = true))
     expect(await bring(await both())).toEqual(UP)
-    expect([second.changes, waited >= 4_000]).toEqual([[], true])
+    expect([second.changes, stage.waitedMs >= 4_000]).toEqual([[], true])
   })
 
   test('is up must be so for the settle time', async () => {
     show(server('a'), server('b'))
     await bring(await one(), { wait: { ...BRING_BACK.wait, settleMs: 3_000 } })
-    expect(waited).toBe(3_000)
+    expect(stage.waitedMs).toBe(3_000)
   })
 
   test.each<[string, ImitatedOptions['cells'], string]>([

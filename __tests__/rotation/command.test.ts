@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Backend, targetsOf } from '../../src/rotation/backend.ts'
-import { checkAdminAccess, command } from '../../src/rotation/command.ts'
+import { command } from '../../src/rotation/command.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import { type ImitatedPage, type ImitatedServer, server } from '../support/imitated-page.ts'
 import { find, firstOf } from './found.ts'
@@ -29,7 +29,7 @@ async function onBoth(): Promise<Backend[]> {
 }
 
 const commanded = (backends: readonly Backend[]): boolean[] =>
-  targetsOf(backends).map(({ change }) => change.commanded)
+  targetsOf(backends).map(({ change }) => change.isCommanded)
 
 describe('a command', () => {
   test('is carried out on every backend, and what came of it is seen', async () => {
@@ -123,39 +123,5 @@ describe('a shutdown of sessions', () => {
     const { problem } = await failureIn(command('shutdown', backends, stage))
     expect([problem, stage.clock.sleeps]).toEqual(['refused', [250, 1_000, 2_500]])
     expect(commanded(backends)).toEqual([false])
-  })
-})
-
-describe('a check of the right to change', () => {
-  test('is one request for each backend that names no server, and is not said', async () => {
-    await checkAdminAccess(await onBoth(), stage)
-    expect(first.requests).toEqual(['POST b=web&action=ready', 'POST b=api&action=ready'])
-    expect(second.requests).toEqual(['POST b=web&action=ready'])
-    expect(stage.lines).toEqual([])
-  })
-
-  test('fails where a change would be refused', async () => {
-    second.admin = false
-    const { problem, message } = await failureIn(checkAdminAccess(await onBoth(), stage))
-    expect([problem, stage.short(message)]).toEqual([
-      'DENY',
-      'Could not check the right to change web on P2: HAProxy answered DENY.'
-    ])
-  })
-
-  test('is tried again where a page is away for a moment', async () => {
-    const backends = await find(stage, first)
-    first.before = (_, number) => (number === 1 ? 'reset' : undefined)
-    await checkAdminAccess(backends, stage)
-    expect(first.requests).toHaveLength(2)
-  })
-
-  test('ends when the run is cancelled', async () => {
-    const backends = await find(stage, first)
-    const reason = new Error('cancelled')
-    first.at(1, () => {
-      stage.cancel.abort(reason)
-    })
-    await expect(checkAdminAccess(backends, stage)).rejects.toBe(reason)
   })
 })

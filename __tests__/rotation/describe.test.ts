@@ -90,7 +90,7 @@ describe('states', () => {
 
   test('that are not known are said to be not known', async () => {
     const one = await target({ scur: '4' })
-    one.requested('drain', 0)
+    one.recordRequest('drain', 0)
     expect(states([one])).toBe(
       'web/a on P1 is in an unknown state (asked for drain, last seen UP with 4 sessions)'
     )
@@ -113,16 +113,16 @@ describe('states', () => {
     'of which %s was asked and %s is shown say what that hides (rolled back: %s)',
     async (state, status, rolledBack, expected) => {
       const one = await target({ status })
-      one.requested(state, 0)
+      one.recordRequest(state, 0)
       one.update(one.before)
-      if (rolledBack) one.rolledBack()
+      if (rolledBack) one.recordRollBack()
       expect(states([one])).toBe(expected)
     }
   )
 
   test('of which nobody knows whether a request arrived say so where the status hides it', async () => {
     const one = await target({ status: 'DOWN' })
-    one.requested('drain', 0, true)
+    one.recordRequest('drain', 0, true)
     one.update(one.before)
     expect(states([one])).toBe('web/a on P1 is DOWN, perhaps drain')
   })
@@ -137,8 +137,8 @@ describe('states', () => {
 
   test('that were rolled back but are not known are only said to be not known', async () => {
     const one = await target()
-    one.requested('ready', 0)
-    one.rolledBack()
+    one.recordRequest('ready', 0)
+    one.recordRollBack()
     expect(states([one])).toBe('web/a on P1 is in an unknown state (asked for ready, last seen UP)')
   })
 })

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { HaproxyError } from '../../src/haproxy/errors.ts'
 import { type Backend, targetsOf } from '../../src/rotation/backend.ts'
-import type { TakeOut } from '../../src/rotation/order.ts'
+import type { TakeOutOptions } from '../../src/rotation/options.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
 import { takeOut } from '../../src/rotation/take-out.ts'
 import { failureIn } from '../haproxy/failure.ts'
@@ -16,7 +16,6 @@ const HOUR = 3_600_000
 let stage: Stage
 let first: ImitatedPage
 let second: ImitatedPage
-let waited: number
 
 beforeEach(async () => {
   stage = set()
@@ -29,8 +28,8 @@ function show(...servers: readonly ImitatedServer[]): void {
   first.servers.splice(0, Infinity, ...servers)
 }
 
-function take(backends: readonly Backend[], order: Partial<TakeOut> = {}): Promise<Outcome> {
-  return takeOut(backends, { ...TAKE_OUT, ...order }, stage, (elapsed) => (waited = elapsed))
+function take(backends: readonly Backend[], order: Partial<TakeOutOptions> = {}): Promise<Outcome> {
+  return takeOut(backends, { ...TAKE_OUT, ...order }, stage)
 }
 
 const one = (finding?: Finding): Promise<Backend[]> => find(stage, first, finding)
@@ -80,7 +79,7 @@ describe('a state that others have changed', () => {
     expect(advice).toContain('Find out who did it')
     expect(first.changes).toEqual(['drain web/a, web/b', 'start web/b'])
     expect(second.changes).toEqual(['drain web/a', 'start web/a'])
-    expect([said('warning'), waited]).toEqual([[], 1_000])
+    expect([said('warning'), stage.waitedMs]).toEqual([[], 1_000])
   })
 
   test.each<['drain' | 'maint', string, { readonly maint: boolean; readonly drain: boolean }]>([
@@ -146,7 +145,7 @@ describe('a state that a reload has lost', () => {
     expect(first.changes).toEqual(Array(6).fill('drain web/a'))
     expect(said('warning')).toEqual(Array(5).fill(reloaded('web/a', MAY_HOLD)))
     expect(statuses(backends)).toEqual(['DRAIN'])
-    expect(waited).toBeGreaterThanOrEqual(7_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(7_000)
   })
 
   test('is asked for again of the servers that lost it alone', async () => {
@@ -308,7 +307,7 @@ describe('a reload', () => {
     expect(await doubts(await one(), { ...MAINT, ...SETTLE })).toEqual(['safe to stop'])
     expect(first.changes).toEqual(Array(keep ? 1 : 2).fill('maint web/a'))
     expect(said('warning')).toEqual([reloaded(keep ? '' : 'web/a', NO_REST)])
-    expect(waited).toBeGreaterThanOrEqual(13_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(13_000)
   })
 
   test.each([
@@ -386,7 +385,7 @@ describe('a reload', () => {
     const order = { ...MAINT, hardStopAfterMs: 20_000 }
     const wait = { timeoutMs: 60_000, pollMs: 1_000, settleMs: 2_000 }
     expect(await doubts(await one(), { ...order, wait })).toEqual(['safe to stop'])
-    expect(waited).toBeGreaterThanOrEqual(22_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(22_000)
     const waiting = said('info').filter((line) => line.includes('shows no more sessions'))
     expect(waiting).toEqual([
       expect.stringMatching(
@@ -468,7 +467,7 @@ describe('a reload', () => {
     expect(await doubts(await one(), { ...MAINT, hardStopAfterMs: 5_000 })).toEqual([
       'safe to stop'
     ])
-    expect(waited).toBeGreaterThanOrEqual(6_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(6_000)
     expect(said('info')[1]).toBe(
       'info: HAProxy shows no more sessions. Waiting for 6s: a process from before a reload may still hold some.'
     )
@@ -478,7 +477,7 @@ describe('a reload', () => {
     show(server('a'), server('b'))
     first.process = { pid: 1, startedAt: stage.clock.now() - 3_000 }
     expect(await doubts(await one(), MAINT)).toEqual(['drained', 'young process'])
-    expect(waited).toBe(2_000)
+    expect(stage.waitedMs).toBe(2_000)
   })
 })
 
@@ -498,7 +497,7 @@ describe('a process that may only seem to be another', () => {
     expect(await doubts(await one(), SETTLE)).toEqual(['drained', 'process unclear'])
     expect(said('warning')).toEqual([reloaded('', UNCLEAR)])
     expect(first.changes).toEqual(['maint web/a'])
-    expect(waited).toBeGreaterThanOrEqual(10_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(10_000)
   })
 
   test('does not excuse a state that is lost, for it had it before', async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 import { followersOf, targetsOf } from '../../src/rotation/backend.ts'
-import { find, type Found, type Wanted } from '../../src/rotation/find.ts'
+import { find, type Found, type FindOptions } from '../../src/rotation/find.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import { type ImitatedServer, type ImitatedPage, server } from '../support/imitated-page.ts'
 import { type Stage, stageSetter } from './stage.ts'
@@ -43,7 +43,7 @@ function show(...servers: readonly ImitatedServer[]): void {
   first.servers.splice(0, Infinity, ...servers)
 }
 
-function look(wanted: Partial<Wanted>): Promise<Found> {
+function look(wanted: Partial<FindOptions>): Promise<Found> {
   return find(
     {
       pages: [first.page],
@@ -58,12 +58,12 @@ function look(wanted: Partial<Wanted>): Promise<Found> {
   )
 }
 
-async function found(wanted: Partial<Wanted>): Promise<string[]> {
+async function found(wanted: Partial<FindOptions>): Promise<string[]> {
   const { backends } = await look(wanted)
   return targetsOf(backends).map(({ fullName }) => stage.short(fullName))
 }
 
-async function missed(wanted: Partial<Wanted>): Promise<readonly [string, string]> {
+async function missed(wanted: Partial<FindOptions>): Promise<readonly [string, string]> {
   const { problem, message } = await failureIn(look(wanted))
   return [problem, stage.short(message)]
 }
@@ -166,7 +166,7 @@ describe('every server', () => {
     ])
   })
 
-  test.each<[string, Partial<Wanted>, string, string]>([
+  test.each<[string, Partial<FindOptions>, string, string]>([
     [
       'a backend without a server',
       { backends: ['web', 'empty'] },
@@ -545,7 +545,7 @@ describe('others at the address of a target', () => {
     ])
   })
 
-  test.each<Wanted['backends']>(['every', ['web']])(
+  test.each<FindOptions['backends']>(['every', ['web']])(
     'are not looked for where they do not matter: %j',
     async (backends) => {
       expect(shown(await look({ backends }))).toEqual([[], [], [], [], false])

@@ -1,17 +1,18 @@
 import type { StatsPage } from '../../src/haproxy/stats-page.ts'
 import { Backend, targetsOf } from '../../src/rotation/backend.ts'
 import { Instance } from '../../src/rotation/instance.ts'
-import type { BringBack, TakeOut } from '../../src/rotation/order.ts'
+import type { BringBackOptions, TakeOutOptions } from '../../src/rotation/options.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import type { ImitatedPage } from '../support/imitated-page.ts'
 import type { Stage } from './stage.ts'
 
 /** A drain that is waited for, with two seconds to settle. */
-export const TAKE_OUT: TakeOut = {
+export const TAKE_OUT: TakeOutOptions = {
   state: 'drain',
   isClaimed: false,
   minUp: 1,
   wait: { timeoutMs: 10_000, pollMs: 1_000, settleMs: 2_000 },
+  isAwaited: true,
   maxSessions: 0,
   onTimeout: 'fail',
   hardStopAfterMs: undefined,
@@ -19,7 +20,7 @@ export const TAKE_OUT: TakeOut = {
 }
 
 /** A return with a fresh check that is waited for, without time to settle. */
-export const BRING_BACK: BringBack = {
+export const BRING_BACK: BringBackOptions = {
   freshCheck: true,
   wait: { timeoutMs: 20_000, pollMs: 1_000, settleMs: 0 },
   isAwaited: true,

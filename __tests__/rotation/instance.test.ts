@@ -57,14 +57,14 @@ test('an instance goes by its stats URL, and knows the other addresses of its ho
 describe('the process', () => {
   test('is not known before it was asked for', () => {
     expect([instance.process, instance.firstProcess]).toEqual([undefined, undefined])
-    expect(instance.isShown).toBe(false)
+    expect(instance.showsProcess).toBe(false)
   })
 
   test('is known by its pid and its start, with one request', async () => {
     await instance.identify(limits())
     const seen = { ...PROCESS, firstSeenAt: START, lastSeenAt: START }
     expect([instance.process, instance.firstProcess]).toEqual([seen, seen])
-    expect(instance.isShown).toBe(true)
+    expect(instance.showsProcess).toBe(true)
     expect(page.requests).toEqual(['GET process'])
   })
 
@@ -78,7 +78,7 @@ describe('the process', () => {
     page.before = () => trouble
     await instance.identify(limits())
     expect([instance.process, instance.firstProcess]).toEqual([undefined, undefined])
-    expect(instance.isShown).toBe(false)
+    expect(instance.showsProcess).toBe(false)
   })
 
   test('may be known a moment later where the page could not be read', async () => {
@@ -181,7 +181,7 @@ describe('asked for again, the process', () => {
   test.each(NOT_SHOWN)('is unknown where the page suddenly %s', async (_, trouble) => {
     page.before = () => trouble
     expect(await recheck()).toBe('unknown')
-    expect([instance.process, instance.isShown]).toEqual([undefined, false])
+    expect([instance.process, instance.showsProcess]).toEqual([undefined, false])
     expect(instance.firstProcess).toMatchObject(PROCESS)
     page.before = () => undefined
     expect(await recheck()).toBe('unknown')

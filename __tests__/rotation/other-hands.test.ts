@@ -58,7 +58,7 @@ describe('an admin state that others have changed', () => {
 
   async function saying(cells: Row, change: ProcessChange, state?: AdminState): Promise<string> {
     const one = await target(cells)
-    if (state !== undefined) one.requested(state, 0)
+    if (state !== undefined) one.recordRequest(state, 0)
     const { problem, message } = changedByOthers([one], change)
     expect(problem).toBe('changed-meanwhile')
     return stage.short(message)

@@ -140,7 +140,7 @@ describe('a state that was asked for', () => {
   async function asked(state: AdminState | undefined, cells: Row, more: Row = {}) {
     const backends = await find(stage, first, { targets: ['web/a', 'web/b'] })
     const [a] = targetsOf(backends)
-    if (state !== undefined) a?.requested(state, 0)
+    if (state !== undefined) a?.recordRequest(state, 0)
     first.server('a').cells = cells
     first.server('b').cells = more
     await lookAgain(backends, stage)
@@ -185,7 +185,7 @@ describe('a state that was asked for', () => {
 
   test('of several servers does not hold for each of them', async () => {
     const targets = await asked('drain', {}, {})
-    targets[1]?.requested('maint', 0)
+    targets[1]?.recordRequest('maint', 0)
     const { message } = failureOf(() => {
       refuseIfNotHeld(targets)
     })
@@ -196,7 +196,7 @@ describe('a state that was asked for', () => {
 
   test('does not hold because the server follows another, which is the one to name', async () => {
     const targets = await asked('ready', { status: 'DRAIN' }, { status: 'UP', tracked: 'api/ok' })
-    targets[1]?.requested('ready', 0)
+    targets[1]?.recordRequest('ready', 0)
     expect(
       failureOf(() => {
         refuseIfNotHeld(targets)

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { AdminState } from '../../src/haproxy/server.ts'
-import type { BringBack } from '../../src/rotation/order.ts'
+import type { BringBackOptions } from '../../src/rotation/options.ts'
 import { restore } from '../../src/rotation/restore.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import { type ImitatedOptions, type ImitatedPage, server } from '../support/imitated-page.ts'
@@ -19,7 +19,7 @@ beforeEach(() => {
 async function restored(
   state: AdminState,
   a: ImitatedOptions,
-  order: Partial<BringBack> = {}
+  order: Partial<BringBackOptions> = {}
 ): Promise<void> {
   page = await stage.page(server('a', a), server('b'))
   return restore(state, await find(stage, page), { ...BRING_BACK, ...order }, stage)

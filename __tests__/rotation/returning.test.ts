@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { HaproxyError } from '../../src/haproxy/errors.ts'
 import type { Backend } from '../../src/rotation/backend.ts'
 import { bringBack } from '../../src/rotation/bring-back.ts'
-import type { BringBack } from '../../src/rotation/order.ts'
+import type { BringBackOptions } from '../../src/rotation/options.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import {
@@ -44,8 +44,11 @@ function show(...servers: readonly ImitatedServer[]): void {
   a = first.server('a')
 }
 
-function bring(backends: readonly Backend[], order: Partial<BringBack> = {}): Promise<Outcome> {
-  return bringBack(backends, { ...BRING_BACK, ...order }, stage, () => undefined)
+function bring(
+  backends: readonly Backend[],
+  order: Partial<BringBackOptions> = {}
+): Promise<Outcome> {
+  return bringBack(backends, { ...BRING_BACK, ...order }, stage)
 }
 
 const one = (finding?: Finding): Promise<Backend[]> => find(stage, first, finding)

@@ -3,7 +3,7 @@ import { HaproxyError } from '../../src/haproxy/errors.ts'
 import type { AdminState } from '../../src/haproxy/server.ts'
 import { type Backend, targetsOf } from '../../src/rotation/backend.ts'
 import { lookAgain, request } from '../../src/rotation/request.ts'
-import { allOrNothing, rollBack, rolledBack } from '../../src/rotation/rollback.ts'
+import { allOrNothing, rollBack, rollBackAfter } from '../../src/rotation/rollback.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import {
@@ -46,7 +46,7 @@ function trouble(words: string, what: Trouble, where = page): void {
 }
 
 const seen = (targets: readonly Target[]): unknown =>
-  targets.map(({ now, isKnown, change }) => [now.status, isKnown, change.rolledBack])
+  targets.map(({ now, isKnown, change }) => [now.status, isKnown, change.isRolledBack])
 
 async function failureOfRollBack(targets: readonly Target[]): Promise<readonly [string, string]> {
   const { problem, message } = await failureIn(rollBack(targets, stage))
@@ -88,14 +88,14 @@ describe('a roll-back', () => {
       'enable web/c'
     ])
     expect(page.changes).toEqual(['enable web/a'])
-    expect(targets.every(({ change }) => change.rolledBack)).toBe(true)
+    expect(targets.every(({ change }) => change.isRolledBack)).toBe(true)
   })
 
   test('leaves alone what it was not given', async () => {
     const targets = await changed('drain', [server('a'), server('b')])
     await rollBack(targets.slice(0, 1), stage)
     expect(page.changes).toEqual(['start web/a'])
-    expect(targets.map(({ change }) => change.rolledBack)).toEqual([true, false])
+    expect(targets.map(({ change }) => change.isRolledBack)).toEqual([true, false])
   })
 
   test('of a server and of one that follows it judges both when both were asked', async () => {
@@ -104,7 +104,7 @@ describe('a roll-back', () => {
     expect(targets.map(({ now }) => now.status)).toEqual(['MAINT (via web/a)', 'MAINT'])
     await rollBack(targets, stage)
     expect(page.changes.sort()).toEqual(['enable web/a', 'enable web/x'])
-    expect(targets.every(({ change }) => change.rolledBack)).toBe(true)
+    expect(targets.every(({ change }) => change.isRolledBack)).toBe(true)
   })
 
   test.each<[AdminState, AdminState, string]>([
@@ -117,7 +117,7 @@ describe('a roll-back', () => {
       const targets = await changed(asked, [leader, server('a', { tracks: 'web/l' })], ['web/a'])
       await rollBack(targets, stage)
       expect(page.changes).toEqual([`${word} web/a`])
-      expect(targets.map(({ change }) => change.rolledBack)).toEqual([true])
+      expect(targets.map(({ change }) => change.isRolledBack)).toEqual([true])
     }
   )
 
@@ -153,7 +153,7 @@ describe('what others have changed meanwhile', () => {
     stage.clock.pass(10_000)
     work(page.server('a'))
     await rollBack(targets, stage)
-    expect(targets.map(({ change }) => change.rolledBack)).toEqual([false, true])
+    expect(targets.map(({ change }) => change.isRolledBack)).toEqual([false, true])
     return page.changes
   }
 
@@ -242,7 +242,7 @@ describe('a change of which nobody knows whether it was made', () => {
     const targets = await asked('maint', 'reset')
     page.before = (request) => (request.startsWith('GET') ? { status: 403 } : undefined)
     expect((await failureOfRollBack(targets))[1]).toMatch(/^web\/a on P1 is perhaps UP\./)
-    expect(targets[0]?.change.rolledBack).toBe(false)
+    expect(targets[0]?.change.isRolledBack).toBe(false)
   })
 })
 
@@ -294,7 +294,7 @@ describe('a roll-back that fails', () => {
       'did-not-hold',
       'web/a on P1 is DRAIN with 2 sessions; web/c on P1 is MAINT.'
     ])
-    expect(targets.map(({ change }) => change.rolledBack)).toEqual([false, true, false])
+    expect(targets.map(({ change }) => change.isRolledBack)).toEqual([false, true, false])
   })
 
   test('to be read back is not known to be done', async () => {
@@ -389,7 +389,7 @@ describe('a failure', () => {
   test('before anything was changed stays as it is', async () => {
     page = await stage.page(server('a'))
     const targets = targetsOf(await find(stage, page))
-    expect(await rolledBack(failure, targets, stage)).toBe(failure)
+    expect(await rollBackAfter(failure, targets, stage)).toBe(failure)
     expect([page.requests, stage.lines]).toEqual([[], []])
   })
 
@@ -397,20 +397,20 @@ describe('a failure', () => {
     const untouched = await stage.page(server('a'))
     const others = targetsOf(await find(stage, untouched))
     const targets = await changed('drain', [server('a')])
-    const { message } = await rolledBack(failure, [...others, ...targets], stage)
+    const { message } = await rollBackAfter(failure, [...others, ...targets], stage)
     expect(message).toBe('It took too long. What had changed was rolled back.')
     expect([page.changes, untouched.requests]).toEqual([['start web/a'], []])
-    expect(await rolledBack(failure, targets, stage)).toBe(failure)
+    expect(await rollBackAfter(failure, targets, stage)).toBe(failure)
   })
 
   test('names what is left alone, and says that the rest is rolled back only where there is a rest', async () => {
     const targets = await changed('drain', [server('a'), server('b')])
     page.server('a').set({ drain: false }, 0)
-    const some = await rolledBack(failure, targets, stage)
+    const some = await rollBackAfter(failure, targets, stage)
     expect(stage.short(some.message)).toBe(
       'It took too long. What had changed was rolled back. Changed meanwhile, and left alone: web/a on P1.'
     )
-    const one = await rolledBack(failure, targets, stage)
+    const one = await rollBackAfter(failure, targets, stage)
     expect(stage.short(one.message)).toBe(
       'It took too long. Changed meanwhile, and left alone: web/a on P1.'
     )
@@ -421,7 +421,7 @@ describe('a failure', () => {
     const targets = await changed('drain', [server('a')])
     page.server('a').set({ drain: false }, 0)
     const several = new HaproxyError('several-haproxies', 'Two of them.')
-    expect((await rolledBack(several, targets, stage)).message).toBe(
+    expect((await rollBackAfter(several, targets, stage)).message).toBe(
       'Two of them. What had changed was rolled back.'
     )
     expect(page.changes).toHaveLength(4)
@@ -430,7 +430,7 @@ describe('a failure', () => {
   test('says what could not be rolled back, and what to do about both', async () => {
     const targets = await changed('drain', [server('a')])
     trouble('POST', { code: 'DENY' })
-    const { problem, message, advice, cause } = await rolledBack(failure, targets, stage)
+    const { problem, message, advice, cause } = await rollBackAfter(failure, targets, stage)
     expect([problem, stage.short(message), advice]).toEqual([
       'not-drained',
       'Not everything could be rolled back: web/a on P1 is DRAIN. Could not ask P1 for start of web/a: HAProxy answered DENY. The first failure: It took too long.',

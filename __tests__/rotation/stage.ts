@@ -1,5 +1,5 @@
 import { afterEach } from '@jest/globals'
-import type { Context } from '../../src/rotation/context.ts'
+import { type Context, NO_OBSERVER, type Observer } from '../../src/rotation/context.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { ImitatedPage, type ImitatedServer } from '../support/imitated-page.ts'
 
@@ -19,6 +19,18 @@ export class Stage implements Context {
     info: (text: string): void => void this.lines.push(`info: ${text}`),
     notice: (text: string): void => void this.lines.push(`notice: ${text}`),
     warning: (text: string): void => void this.lines.push(`warning: ${text}`)
+  }
+
+  /** What was observed after every look: elapsed and remaining time, in milliseconds. */
+  readonly looks: (readonly [number, number])[] = []
+  readonly observer: Observer = {
+    ...NO_OBSERVER,
+    onLook: (elapsedMs, remainingMs) => void this.looks.push([elapsedMs, remainingMs])
+  }
+
+  /** How long the last wait had lasted by its last look, in milliseconds. */
+  get waitedMs(): number {
+    return this.looks.at(-1)?.[0] ?? 0
   }
 
   /** Starts a page on this stage's clock. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { HaproxyError } from '../../src/haproxy/errors.ts'
 import { type Backend, followersOf } from '../../src/rotation/backend.ts'
-import type { TakeOut } from '../../src/rotation/order.ts'
+import type { TakeOutOptions } from '../../src/rotation/options.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
 import { takeOut } from '../../src/rotation/take-out.ts'
 import { targetsToTakeOut } from '../../src/rotation/targets-to-take-out.ts'
@@ -21,14 +21,11 @@ const BUSY = { sessions: 2 }
 let stage: Stage
 let first: ImitatedPage
 let second: ImitatedPage
-/** What was said after every look: elapsed and remaining time. */
-let looks: (readonly [number, number])[]
 
 beforeEach(async () => {
   stage = set()
   first = await stage.page(server('a', BUSY), server('b'))
   second = await stage.page(server('a', BUSY), server('b'))
-  looks = []
 })
 
 /** Has the first page show these servers instead. */
@@ -36,10 +33,8 @@ function show(...servers: readonly ImitatedServer[]): void {
   first.servers.splice(0, Infinity, ...servers)
 }
 
-function take(backends: readonly Backend[], order: Partial<TakeOut> = {}): Promise<Outcome> {
-  return takeOut(backends, { ...TAKE_OUT, ...order }, stage, (elapsed, remaining) => {
-    looks.push([elapsed, remaining])
-  })
+function take(backends: readonly Backend[], order: Partial<TakeOutOptions> = {}): Promise<Outcome> {
+  return takeOut(backends, { ...TAKE_OUT, ...order }, stage)
 }
 
 const one = (finding?: Finding): Promise<Backend[]> => find(stage, first, finding)
@@ -54,8 +49,6 @@ const said = (level: string): string[] =>
 async function failure(...wanted: Parameters<typeof take>): Promise<HaproxyError> {
   return failureIn(take(...wanted))
 }
-
-const waited = (): number | undefined => looks.at(-1)?.[0]
 
 /** Lets the sessions of server a end. */
 const end = (page = first): void => {
@@ -97,11 +90,11 @@ describe('servers', () => {
     expect(outcome).toMatchObject({ kind: 'safe to stop', proof: { doubts: [] } })
     expect([first.changes, second.changes]).toEqual([['maint web/a'], ['maint web/a']])
     expect(said('info')).toEqual(['info: Asking for maint: web/a on P1 and web/a on P2.'])
-    expect(looks.slice(0, 2)).toEqual([
+    expect(stage.looks.slice(0, 2)).toEqual([
       [0, 10_000],
       [100, 9_900]
     ])
-    expect(waited()).toBeGreaterThanOrEqual(5_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(5_000)
   })
 
   test('in drain are drained, but no more, even if nothing is in doubt', async () => {
@@ -131,13 +124,13 @@ describe('servers', () => {
       kind: 'drained',
       proof: { doubts: [{ kind: 'max sessions' }] }
     })
-    expect(waited()).toBe(2_000)
+    expect(stage.waitedMs).toBe(2_000)
   })
 
   test('are only taken out where there is no waiting', async () => {
-    expect(await take(await one(), { wait: undefined })).toEqual({ kind: 'requested' })
+    expect(await take(await one(), { isAwaited: false })).toEqual({ kind: 'requested' })
     expect(first.requests).toEqual(['POST b=web&action=drain&s=a', 'GET /admin;csv;scope=web'])
-    expect(looks).toEqual([])
+    expect(stage.looks).toEqual([])
   })
 
   test('that are out already are only waited for, whoever else is up', async () => {
@@ -149,7 +142,7 @@ describe('servers', () => {
 
   test('that are out already cost nothing where there is no waiting', async () => {
     show(server('a', { admin: 'maint' }))
-    await take(await one(), { wait: undefined })
+    await take(await one(), { isAwaited: false })
     expect(first.requests).toEqual([])
   })
 
@@ -285,7 +278,7 @@ describe('the guard after the change', () => {
     ])
   })
 
-  test.each<[string, ImitatedOptions, Partial<TakeOut>]>([
+  test.each<[string, ImitatedOptions, Partial<TakeOutOptions>]>([
     ['the guard is off', {}, { minUp: 0 }],
     ['the server took no traffic before', { down: true }, {}]
   ])('lets it be where %s', async (_, options, order) => {
@@ -329,7 +322,7 @@ describe('servers that follow a target', () => {
     const backends = await one({ followers: ['api/f'] })
     expect(await take(backends, { state: 'maint' })).toMatchObject({ kind: 'safe to stop' })
     expect(first.changes).toEqual(['maint web/a'])
-    expect(waited()).toBeGreaterThanOrEqual(5_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(5_000)
     expect(followersOf(backends).map(({ now }) => now.status)).toEqual(['MAINT (via web/a)'])
   })
 
@@ -368,7 +361,7 @@ describe('a server to which short requests keep coming', () => {
   test('is drained only when none has come for the settle time, which is said once', async () => {
     visits(4)
     await take(await one())
-    expect(waited()).toBeGreaterThanOrEqual(5_950)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(5_950)
     expect(keepComing()).toEqual([
       'info: New sessions keep coming to web/a on P1, so it is not drained, even though none is open right now.'
     ])
@@ -409,14 +402,14 @@ describe('a server to which short requests keep coming', () => {
     await take(await one())
     expect(keepComing()).toEqual([])
     // What came between the last look and that cannot be known.
-    expect(waited()).toBeGreaterThanOrEqual(3_000)
-    expect(waited()).toBeLessThan(4_000)
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(3_000)
+    expect(stage.waitedMs).toBeLessThan(4_000)
   })
 
   test('is drained all the same where sessions may remain', async () => {
     visits(12)
     await take(await one(), { maxSessions: 1 })
-    expect([waited(), keepComing()]).toEqual([2_000, []])
+    expect([stage.waitedMs, keepComing()]).toEqual([2_000, []])
   })
 
   test('is not said to have new ones for what came before it was out', async () => {
@@ -565,10 +558,10 @@ describe('sessions that are left when the time is up', () => {
 
   test('are seen to be gone for the whole settle time, on the same account of time', async () => {
     expect(await take(await one(), SHUTDOWN)).toMatchObject({ kind: 'drained' })
-    const again = looks.findIndex(([, remaining]) => remaining === 0) + 1
-    expect(looks[again - 1]).toEqual([10_000, 0])
-    expect(looks[again]).toEqual([10_000, 9_000])
-    expect(waited()).toBeGreaterThanOrEqual(12_000)
+    const again = stage.looks.findIndex(([, remaining]) => remaining === 0) + 1
+    expect(stage.looks[again - 1]).toEqual([10_000, 0])
+    expect(stage.looks[again]).toEqual([10_000, 9_000])
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(12_000)
   })
 
   test('and do not end make the run fail', async () => {
@@ -588,7 +581,7 @@ describe('sessions that are left when the time is up', () => {
     first.before = (request) => (request.includes('shutdown') ? 'done-reset' : undefined)
     expect((await failure(backends, SHUTDOWN)).problem).toBe('reset')
     expect(first.changes).toEqual(['drain web/a', 'shutdown web/a'])
-    expect(firstOf(backends).change.commanded).toBe(true)
+    expect(firstOf(backends).change.isCommanded).toBe(true)
   })
 
   test('are not killed where the right to is refused', async () => {

@@ -103,7 +103,7 @@ describe('a target', () => {
 })
 
 describe('what was done to a target', () => {
-  const NOTHING = { state: undefined, at: 0, rolledBack: false, commanded: false }
+  const NOTHING = { state: undefined, at: 0, isRolledBack: false, isCommanded: false }
   const record = (): unknown => [target.change, target.isKnown, wasTouched(target)]
 
   beforeEach(() => begin())
@@ -113,39 +113,39 @@ describe('what was done to a target', () => {
   })
 
   test('may be the request for an admin state, after which it must be seen again', async () => {
-    target.requested('drain', 7_000)
+    target.recordRequest('drain', 7_000)
     expect(record()).toEqual([{ ...NOTHING, state: 'drain', at: 7_000 }, false, true])
     await look({ status: 'DRAIN' })
     expect(target.isKnown).toBe(true)
   })
 
   test('may be a request of unknown fate, until the next one', () => {
-    target.requested('drain', 7_000, true)
+    target.recordRequest('drain', 7_000, true)
     expect(target.change).toEqual({ ...NOTHING, state: 'drain', at: 7_000, isUncertain: true })
-    target.requested('drain', 8_000)
+    target.recordRequest('drain', 8_000)
     expect(target.change.isUncertain).toBeUndefined()
   })
 
   test('may be a command, after which it must be seen again', () => {
-    target.commanded()
-    expect(record()).toEqual([{ ...NOTHING, commanded: true }, false, true])
+    target.recordCommand()
+    expect(record()).toEqual([{ ...NOTHING, isCommanded: true }, false, true])
   })
 
   test('may have been rolled back', () => {
-    target.requested('drain', 7_000)
-    target.rolledBack()
-    const change = { ...NOTHING, state: 'drain', at: 7_000, rolledBack: true }
+    target.recordRequest('drain', 7_000)
+    target.recordRollBack()
+    const change = { ...NOTHING, state: 'drain', at: 7_000, isRolledBack: true }
     expect(record()).toEqual([change, false, true])
   })
 
   test('adds up', () => {
-    target.commanded()
-    target.requested('drain', 7_000)
-    target.rolledBack()
-    target.requested('maint', 8_000)
-    const change = { state: 'maint', at: 8_000, rolledBack: false, commanded: true }
+    target.recordCommand()
+    target.recordRequest('drain', 7_000)
+    target.recordRollBack()
+    target.recordRequest('maint', 8_000)
+    const change = { state: 'maint', at: 8_000, isRolledBack: false, isCommanded: true }
     expect(target.change).toEqual(change)
-    target.commanded()
+    target.recordCommand()
     expect(target.change).toEqual(change)
   })
 })
@@ -155,7 +155,7 @@ interface Past {
   readonly state?: AdminState
   /** What a look showed afterwards; without it nothing was seen since. */
   readonly now?: string
-  readonly rolledBack?: boolean
+  readonly isRolledBack?: boolean
 }
 
 describe('a target', () => {
@@ -166,8 +166,8 @@ describe('a target', () => {
     [{ before: 'UP', state: 'drain', now: 'UP' }, false],
     [{ before: 'UP', state: 'drain', now: 'UP 1/3' }, false],
     [{ before: 'UP', state: 'drain' }, true],
-    [{ before: 'UP', state: 'drain', now: 'DRAIN', rolledBack: true }, false],
-    [{ before: 'UP', state: 'drain', rolledBack: true }, false],
+    [{ before: 'UP', state: 'drain', now: 'DRAIN', isRolledBack: true }, false],
+    [{ before: 'UP', state: 'drain', isRolledBack: true }, false],
     [{ before: 'UP', state: 'drain', now: 'DOWN' }, true],
     [{ before: 'UP', state: 'ready', now: 'DOWN' }, false],
     [{ before: 'UP', state: 'ready', now: 'DRAIN' }, true],
@@ -179,17 +179,17 @@ describe('a target', () => {
     [{ before: 'DRAIN', state: 'drain' }, false],
     [{ before: 'MAINT', state: 'ready', now: 'MAINT' }, false],
     [{ before: 'MAINT', state: 'drain', now: 'DRAIN 1/3' }, true]
-  ])('with the past %j is moved: %s', async ({ before, state, now, rolledBack }, expected) => {
+  ])('with the past %j is moved: %s', async ({ before, state, now, isRolledBack }, expected) => {
     await begin({ status: before })
-    if (state !== undefined) target.requested(state, 1)
+    if (state !== undefined) target.recordRequest(state, 1)
     if (now !== undefined) await look({ status: now })
-    if (rolledBack === true) target.rolledBack()
+    if (isRolledBack === true) target.recordRollBack()
     expect([isMoved(target), isChanged(target)]).toEqual([expected, expected])
   })
 
   test('that a command was carried out for is changed, but not moved', async () => {
     await begin()
-    target.commanded()
+    target.recordCommand()
     expect([isMoved(target), isChanged(target)]).toEqual([false, true])
   })
 })

@@ -156,14 +156,7 @@ describe('of two runs that claim at the same moment', () => {
     stage.at(1_500, withdrawB)
     const mine = await turn()
     expect([mine.isClaimed, asked]).toEqual([true, ['drain a']])
-    await takeOut(
-      mine.found.backends,
-      { ...TAKE_OUT, state: 'maint', isClaimed: true },
-      stage,
-      () => {
-        // Nobody watches.
-      }
-    )
+    await takeOut(mine.found.backends, { ...TAKE_OUT, state: 'maint', isClaimed: true }, stage)
     expect(asked).toEqual(['drain a', 'maint a'])
   })
 
@@ -207,9 +200,7 @@ describe('of two runs that claim at the same moment', () => {
     claimB()
     stage.at(1_500, withdrawB)
     const order = { ...TAKE_OUT, state: 'maint', isClaimed: true, minUp: 'all' } as const
-    expect((await takeOut(mine.found.backends, order, stage, () => undefined)).kind).toBe(
-      'safe to stop'
-    )
+    expect((await takeOut(mine.found.backends, order, stage)).kind).toBe('safe to stop')
     expect(asked).toEqual(['drain a', 'maint a'])
   })
 
@@ -217,7 +208,7 @@ describe('of two runs that claim at the same moment', () => {
     const mine = await turn()
     claimB()
     const order = { ...TAKE_OUT, state: 'maint', isClaimed: true, minUp: 'all' } as const
-    const { problem } = await failureIn(takeOut(mine.found.backends, order, stage, () => undefined))
+    const { problem } = await failureIn(takeOut(mine.found.backends, order, stage))
     expect([problem, asked]).toEqual(['guard-refused', ['drain a', 'maint a', 'enable a']])
   })
 })
@@ -245,7 +236,7 @@ describe('a claim', () => {
     const { found, isClaimed } = await turn()
     const backends: readonly Backend[] = found.backends
     const order = { ...TAKE_OUT, isClaimed, minUp: 'all' } as const
-    expect((await takeOut(backends, order, stage, () => undefined)).kind).toBe('drained')
+    expect((await takeOut(backends, order, stage)).kind).toBe('drained')
     expect(asked).toEqual(['drain a'])
   })
 
@@ -283,7 +274,7 @@ describe('a claim', () => {
       return request.includes('action=maint') ? 'reset' : undefined
     }
     const order = { ...TAKE_OUT, state: 'maint', isClaimed, minUp: 'all' } as const
-    await failureIn(takeOut(found.backends, order, stage, () => undefined))
+    await failureIn(takeOut(found.backends, order, stage))
     expect(asked.slice(-2)).toEqual(['enable', 'start'])
     expect(page.server('a')).toMatchObject({ maint: false, drain: false })
   })

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 import type { Backend } from '../../src/rotation/backend.ts'
 import {
-  type Verdict,
+  type Progress,
   type WaitOptions,
   type WaitResult,
   waitUntil,
@@ -52,7 +52,7 @@ function slow(ms: number): void {
   }
 }
 
-type Judge = (seen: readonly Backend[]) => Verdict | boolean
+type Judge = (seen: readonly Backend[]) => Progress | boolean
 
 interface More {
   readonly backends?: readonly Backend[]
@@ -66,7 +66,7 @@ function wait(
 ): Promise<WaitResult> {
   const { backends = [backend], confirm = () => true } = more
   const condition = {
-    judge: (seen: readonly Backend[]): Promise<Verdict> =>
+    judge: (seen: readonly Backend[]): Promise<Progress> =>
       attempt(() => {
         const verdict = judge(seen)
         return typeof verdict === 'string' ? verdict : verdict ? 'met' : 'waiting'
@@ -293,7 +293,7 @@ describe('the rhythm', () => {
 
   test('has a look soon after something was done, which interrupts what was settling', async () => {
     let number = -1
-    const judge = (): Verdict => ((number += 1) === 12 ? 'acted' : 'met')
+    const judge = (): Progress => ((number += 1) === 12 ? 'acted' : 'met')
     const options = { timeoutMs: 1_500, pollMs: 10_000, settleMs: 1_300 }
     expect(await wait(judge, options)).toMatchObject({ ...UNMET, settledMs: 190 })
     expect(looks.slice(10)).toEqual([1_100, 1_210, 1_310, 1_441, 1_500])

@@ -77,8 +77,8 @@ describe('inputs', () => {
       servers: ['node1'],
       action: 'drain',
       expect: undefined,
-      wait: true,
-      waitOptions: { timeoutMs: 300_000, pollMs: 1_000, settleMs: 1_000 },
+      isAwaited: true,
+      wait: { timeoutMs: 300_000, pollMs: 1_000, settleMs: 1_000 },
       maxSessions: 0,
       onTimeout: 'fail',
       hardStopAfterMs: undefined,
@@ -143,8 +143,8 @@ describe('inputs', () => {
       backends: ['web', 'api'],
       servers: ['a', 'b'],
       action: 'ready',
-      wait: false,
-      waitOptions: { timeoutMs: 90_000, pollMs: 250, settleMs: 5_000 },
+      isAwaited: false,
+      wait: { timeoutMs: 90_000, pollMs: 250, settleMs: 5_000 },
       maxSessions: 3,
       onTimeout: 'shutdown',
       hardStopAfterMs: 1_800_000,
@@ -401,7 +401,7 @@ describe('the action', () => {
 })
 
 describe.each([
-  ['wait', (inputs: Inputs) => inputs.wait],
+  ['wait', (inputs: Inputs) => inputs.isAwaited],
   ['fresh-check', (inputs: Inputs) => inputs.freshCheck],
   ['dry-run', (inputs: Inputs) => inputs.dryRun],
   ['tls-verify', (inputs: Inputs) => inputs.transport.verifyTls]
@@ -552,23 +552,9 @@ describe.each<[string, readonly string[]]>([
 })
 
 describe.each([
-  [
-    'wait-timeout',
-    (inputs: Inputs) => inputs.waitOptions.timeoutMs,
-    '1s',
-    '24h',
-    '999ms',
-    '86400001ms'
-  ],
-  [
-    'poll-interval',
-    (inputs: Inputs) => inputs.waitOptions.pollMs,
-    '100ms',
-    '1m',
-    '99ms',
-    '60001ms'
-  ],
-  ['settle-time', (inputs: Inputs) => inputs.waitOptions.settleMs, '0s', '1h', '', '3600001ms'],
+  ['wait-timeout', (inputs: Inputs) => inputs.wait.timeoutMs, '1s', '24h', '999ms', '86400001ms'],
+  ['poll-interval', (inputs: Inputs) => inputs.wait.pollMs, '100ms', '1m', '99ms', '60001ms'],
+  ['settle-time', (inputs: Inputs) => inputs.wait.settleMs, '0s', '1h', '', '3600001ms'],
   ['hard-stop-after', (inputs: Inputs) => inputs.hardStopAfterMs, '0s', '24h', '', '86400001ms'],
   ['bake-time', (inputs: Inputs) => inputs.bakeMs, '0s', '24h', '', '86400001ms'],
   [
@@ -620,7 +606,7 @@ describe.each([
 
 describe('the settle time', () => {
   test('may be as long as the wait', () => {
-    expect(read({ 'settle-time': '10s', 'wait-timeout': '10s' }).waitOptions.settleMs).toBe(10_000)
+    expect(read({ 'settle-time': '10s', 'wait-timeout': '10s' }).wait.settleMs).toBe(10_000)
   })
 
   test('cannot be longer than the wait', () => {

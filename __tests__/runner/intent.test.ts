@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Instance } from '../../src/rotation/instance.ts'
 import type { Target } from '../../src/rotation/target.ts'
-import { elapsedSince, type Intent, readIntent, saveIntent } from '../../src/runner/intent.ts'
+import { ageOf, type Intent, readIntent, saveIntent } from '../../src/runner/intent.ts'
 import { failureOf } from '../haproxy/failure.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { server } from '../support/imitated-page.ts'
@@ -137,9 +137,9 @@ describe('what a step is about to take out', () => {
     // Before any request: now.
     const before = { pid: 100, uptimeMs: TWO_HOURS + 6_000 }
     expect(await said()).toEqual([1_000_000, [{ url: instance.name, process: before }]])
-    a?.requested('maint', clock.now())
+    a?.recordRequest('maint', clock.now())
     clock.pass(2_000.4)
-    b?.requested('maint', clock.now() - 500)
+    b?.recordRequest('maint', clock.now() - 500)
     expect(await said()).toEqual([
       999_500,
       [{ url: instance.name, process: { pid: 100, uptimeMs: TWO_HOURS + 7_500 } }]
@@ -217,9 +217,9 @@ describe('the time since a step asked for its state', () => {
     const instance = await identified(clock)
     clock.pass(30_000)
     const asked = { pid: 100, uptimeMs: TWO_HOURS + 3_000 }
-    expect(elapsedSince(intentOf(instance.name, asked), instance)).toBe(32_000)
+    expect(ageOf(intentOf(instance.name, asked), instance)).toBe(32_000)
     const now = { pid: 100, uptimeMs: TWO_HOURS + 35_000 }
-    expect(elapsedSince(intentOf(instance.name, now), instance)).toBe(0)
+    expect(ageOf(intentOf(instance.name, now), instance)).toBe(0)
   })
 
   test.each([
@@ -228,17 +228,17 @@ describe('the time since a step asked for its state', () => {
     ['the step did not know the process', undefined]
   ])('is that of the clock where %s', async (_, process) => {
     const instance = await identified(new FakeClock())
-    expect(elapsedSince(intentOf(instance.name, process), instance)).toBe(100_000)
+    expect(ageOf(intentOf(instance.name, process), instance)).toBe(100_000)
   })
 
   test('is that of the clock where the process is not known now', () => {
     const asked = { pid: 100, uptimeMs: 0 }
-    expect(elapsedSince(intentOf('http://lb/admin', asked), instanceAt())).toBe(100_000)
+    expect(ageOf(intentOf('http://lb/admin', asked), instanceAt())).toBe(100_000)
   })
 
   test('is that of the clock where the step did not know the HAProxy', async () => {
     const instance = await identified(new FakeClock())
     const asked = { pid: 100, uptimeMs: 0 }
-    expect(elapsedSince(intentOf('http://lb/admin', asked), instance)).toBe(100_000)
+    expect(ageOf(intentOf('http://lb/admin', asked), instance)).toBe(100_000)
   })
 })

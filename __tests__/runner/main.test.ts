@@ -259,7 +259,7 @@ test('a step whose state cannot be saved ends before it asks for anything', asyn
     "The runner's state file cannot be written (Missing file at path: /nowhere/state). Nothing was changed."
   )
   expect(result.log.at(-2)).toMatch(
-    /^##\[debug\]Error: The runner's state file cannot be written .* +at markMainStage/
+    /^##\[debug\]Error: The runner's state file cannot be written .* +at markMainStep/
   )
   expect(result).toMatchObject({ exitCode: 1, outputs: {}, summary: '' })
   expect(lb.requests).toEqual([])

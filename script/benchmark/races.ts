@@ -6,7 +6,7 @@ import { startTraffic } from '../../__tests__/support/traffic.ts'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
 import { StatsPage } from '../../src/haproxy/stats-page.ts'
 import { parseStatsUrl } from '../../src/haproxy/stats-url.ts'
-import { type Context, systemClock } from '../../src/rotation/context.ts'
+import { type Context, NO_OBSERVER, systemClock } from '../../src/rotation/context.ts'
 import { find, type Found } from '../../src/rotation/find.ts'
 import { takeOut } from '../../src/rotation/take-out.ts'
 import { takeTurn } from '../../src/rotation/turn.ts'
@@ -90,6 +90,7 @@ async function run(name: string, url: string, cancelled: AbortSignal): Promise<v
   const context: Context = {
     clock: systemClock,
     log,
+    observer: NO_OBSERVER,
     cancelled,
     over: new AbortController().signal
   }
@@ -118,14 +119,14 @@ async function run(name: string, url: string, cancelled: AbortSignal): Promise<v
       state: 'maint',
       isClaimed,
       minUp: 'all',
-      wait: undefined,
+      wait: { timeoutMs: 60_000, pollMs: 1_000, settleMs: 0 },
+      isAwaited: false,
       maxSessions: 0,
       onTimeout: 'fail',
       hardStopAfterMs: undefined,
       shared: found.shared
     },
-    context,
-    quiet
+    context
   )
 }
 

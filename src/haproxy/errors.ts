@@ -88,7 +88,7 @@ const TRANSIENT: ReadonlySet<Problem> = new Set([
 ])
 
 /** More about an error than its problem. */
-interface Circumstances {
+interface ErrorDetails {
   /** What to do about it, where the problem's own advice does not fit. */
   readonly advice?: string
   readonly cause?: unknown
@@ -105,11 +105,11 @@ export class HaproxyError extends Error {
   /** Whether the same request may succeed a moment later. */
   readonly transient: boolean
 
-  constructor(problem: Problem, message: string, circumstances: Circumstances = {}) {
-    super(message, circumstances.cause === undefined ? {} : { cause: circumstances.cause })
+  constructor(problem: Problem, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause })
     this.problem = problem
-    this.advice = circumstances.advice ?? ADVICE[problem]
-    this.transient = circumstances.transient ?? TRANSIENT.has(problem)
+    this.advice = details.advice ?? ADVICE[problem]
+    this.transient = details.transient ?? TRANSIENT.has(problem)
   }
 }
 
@@ -135,4 +135,9 @@ const DECLINED: ReadonlySet<Problem> = new Set([
 /** Whether a change that failed with this error surely changed nothing. */
 export function changedNothing(error: unknown): boolean {
   return error instanceof HaproxyError && DECLINED.has(error.problem)
+}
+
+/** The message of something that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,7 +1,10 @@
 import type { Counters } from './counters.ts'
 
 /** What we ask of a server. */
-export type AdminState = 'ready' | 'drain' | 'maint'
+export type AdminState = 'ready' | OutState
+
+/** The admin states that take a server out of rotation. */
+export type OutState = 'drain' | 'maint'
 
 /** The first word of a status, which says what a server does; `no check` is one word here. */
 export type StatusWord = 'UP' | 'DOWN' | 'NOLB' | 'DRAIN' | 'MAINT' | 'no check'
@@ -153,7 +156,7 @@ export function isOutOfRotation(server: Server): boolean {
 }
 
 /** Whether a server is as far out of rotation as was asked for; maint is further out than drain. */
-export function isOut(server: Server, state: 'drain' | 'maint'): boolean {
+export function isOut(server: Server, state: OutState): boolean {
   return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'))
 }
 

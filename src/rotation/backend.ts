@@ -7,7 +7,7 @@ import type { Instance } from './instance.ts'
 import { Target } from './target.ts'
 
 /** The names of servers of one backend that a run is about. */
-export interface Names {
+export interface ServerNames {
   /** Those that are to be changed. */
   readonly targets: readonly string[]
   /** Those that follow a target (`track`) without being one. */
@@ -25,7 +25,7 @@ export class Backend {
   #seenAt: number
 
   /** @param names of servers that are in the snapshot */
-  constructor(instance: Instance, name: string, names: Names, seen: Snapshot) {
+  constructor(instance: Instance, name: string, names: ServerNames, seen: Snapshot) {
     const { targets, followers = [] } = names
     this.instance = instance
     this.name = name
@@ -76,14 +76,14 @@ export class Backend {
   /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
   async request(state: AdminState, targets: readonly Target[], limits: Limits): Promise<void> {
     await this.#send(state, targets, limits, (target, isUncertain) => {
-      target.requested(state, this.instance.clock.now(), isUncertain)
+      target.recordRequest(state, this.instance.clock.now(), isUncertain)
     })
   }
 
   /** Asks for a command for some of the targets; look afterwards to see what came of it. */
   async command(name: Command, targets: readonly Target[], limits: Limits): Promise<void> {
     await this.#send(name, targets, limits, (target) => {
-      target.commanded()
+      target.recordCommand()
     })
   }
 
@@ -110,7 +110,7 @@ export class Backend {
     // After an attempt of unknown fate, that there is nothing left to do is a success.
     const isAgain = target.change.state === 'ready'
     const record = (isUncertain?: true): void => {
-      target.requested('ready', this.instance.clock.now(), isUncertain)
+      target.recordRequest('ready', this.instance.clock.now(), isUncertain)
     }
     try {
       const isDone = (await this.#switch('start', target, limits)) || isAgain

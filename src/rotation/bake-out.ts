@@ -2,14 +2,13 @@ import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
 import { takesTraffic } from '../haproxy/server.ts'
 import { Backend, backendsOf, instancesOf, targetsOf } from './backend.ts'
-import type { BakeWatchers } from './bake.ts'
 import { isTakenOut } from './baking.ts'
 import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'
 import { withFollowers } from './followers.ts'
 import { guard } from './guard.ts'
 import type { Instance } from './instance.ts'
-import type { Bake } from './order.ts'
+import type { BakeOptions } from './options.ts'
 import { changedByOthers } from './other-hands.ts'
 import type { Outcome } from './outcome.ts'
 import { lookAgain } from './request.ts'
@@ -41,23 +40,22 @@ interface Leaving {
  */
 export async function takeBadOut(
   bad: readonly Target[],
-  order: Bake,
-  context: Context,
-  onDrainLook: BakeWatchers['onDrainLook']
+  options: BakeOptions,
+  context: Context
 ): Promise<BadOut> {
   const troubles: string[] = []
   let taken: readonly Target[] = []
   try {
     const seen = await lookAtAll(bad, context)
     for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
-      const trouble = whyKept(leaving([...taken, ...group], seen), group, order)
+      const trouble = whyKept(leaving([...taken, ...group], seen), group, options)
       taken = trouble === undefined ? [...taken, ...group] : taken
       troubles.push(...(trouble === undefined ? [] : [trouble]))
     }
     if (taken.length === 0) {
       return { taken, outcome: undefined, troubles }
     }
-    const outcome = await takeThemOut(taken, leaving(taken, seen), order, context, onDrainLook)
+    const outcome = await takeThemOut(taken, leaving(taken, seen), options, context)
     return { taken, outcome, troubles }
   } catch (error) {
     if (!(error instanceof HaproxyError)) {
@@ -81,14 +79,14 @@ export async function takeBadOut(
 async function takeThemOut(
   taken: readonly Target[],
   { backends, shared }: Leaving,
-  order: Bake,
-  context: Context,
-  onDrainLook: BakeWatchers['onDrainLook']
+  options: BakeOptions,
+  context: Context
 ): Promise<Outcome> {
-  const { onTimeout } = order
-  const takeOutOrder = {
-    ...order,
+  const { onTimeout } = options
+  const takeOutOptions = {
+    ...options,
     state: 'maint',
+    isAwaited: true,
     isClaimed: false,
     shared,
     // What is bad is not put back because its sessions take long.
@@ -96,7 +94,9 @@ async function takeThemOut(
   } as const
   context.log.info(`Taking ${namesOf(taken)} out of rotation again.`)
   try {
-    return await takeOut(backends, takeOutOrder, context, onDrainLook(targetsOf(backends)))
+    const onLook = context.observer.onTakenOutAgain(targetsOf(backends))
+    const observer = { ...context.observer, onLook }
+    return await takeOut(backends, takeOutOptions, { ...context, observer })
   } finally {
     await takeIn(taken, targetsOf(backends), context)
   }
@@ -112,8 +112,8 @@ async function takeIn(
     const change = asked.find(
       ({ backend, name }) => backend.instance === target.backend.instance && name === target.name
     )?.change
-    if (change?.state !== undefined && !change.rolledBack) {
-      target.requested(change.state, change.at, change.isUncertain)
+    if (change?.state !== undefined && !change.isRolledBack) {
+      target.recordRequest(change.state, change.at, change.isUncertain)
     }
   }
   // What cannot be seen now is not known, and is said to be so.
@@ -160,7 +160,7 @@ function leaving(targets: readonly Target[], seen: ReadonlyMap<Instance, Snapsho
 function whyKept(
   { backends }: Leaving,
   group: readonly Target[],
-  { minUp }: Bake
+  { minUp }: BakeOptions
 ): string | undefined {
   const mine = targetsOf(backends).filter(({ name }) =>
     group.some((target) => target.name === name)

@@ -20,7 +20,7 @@ export interface Traffic {
 }
 
 /** A request that has no answer after so long has failed, for its user has left. Milliseconds. */
-const PATIENCE = 10_000
+const PATIENCE_MS = 10_000
 
 /** Adds up what is counted on servers from one look to the next. */
 export class Counting {
@@ -46,7 +46,7 @@ export class Counting {
    */
   looked(at: number, inProgress: number): void {
     this.#mostInProgress = Math.max(this.#mostInProgress, inProgress)
-    const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE)
+    const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE_MS)
     this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }]
   }
 
@@ -117,7 +117,7 @@ export class Counting {
     if (first === undefined || last === undefined || answers === undefined) {
       return 0
     }
-    const isOld = first.at <= last.at - PATIENCE
+    const isOld = first.at <= last.at - PATIENCE_MS
     const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis')
     return isOld ? Math.max(0, first.requests - ended) : 0
   }

@@ -31,7 +31,7 @@ export interface Baked {
 }
 
 /** Fewer requests than this prove nothing. */
-const FEWEST = 20
+const MIN_REQUESTS = 20
 /** So many failures more than allowed are no chance, if that is asked again and again; and if it is asked once. */
 const SURPLUS = { meanwhile: 10, atTheEnd: 5 }
 /** The neighbours' rate is itself a matter of chance: so many standard deviations of it are allowed. */
@@ -56,7 +56,7 @@ export function judgeTraffic(
   isOver: boolean
 ): BakeVerdict {
   const { requests, failed } = target
-  if (requests < FEWEST) {
+  if (requests < MIN_REQUESTS) {
     return 'too few'
   }
   const rate = errorRate(neighbours)

@@ -3,14 +3,14 @@ import { type Backend, targetsOf } from './backend.ts'
 import { type BadOut, takeBadOut } from './bake-out.ts'
 import { trafficInWords } from './bake-traffic-words.ts'
 import type { Baked } from './bake-verdict.ts'
-import { Baking, type OnBakeLook } from './baking.ts'
-import type { Context } from './context.ts'
+import { Baking } from './baking.ts'
+import { type Context, NO_OBSERVER } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
-import type { Bake } from './order.ts'
+import type { BakeOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Target } from './target.ts'
-import { type OnLook, waitUntil, whyNotMet } from './wait.ts'
+import { waitUntil, whyNotMet } from './wait.ts'
 
 /** The error of servers that are not well, with what became of them. */
 export class BakeFailure extends HaproxyError {
@@ -25,13 +25,6 @@ export class BakeFailure extends HaproxyError {
   }
 }
 
-/** What is called while the watch goes on. */
-export interface BakeWatchers {
-  readonly onBakeLook: OnBakeLook
-  /** Called after every look while servers that are bad are drained. */
-  readonly onDrainLook: (targets: readonly Target[]) => OnLook
-}
-
 /**
  * Watches the traffic of servers that are back. Those on which too much fails go back to maint where enough others
  * serve; those that are well stay.
@@ -41,17 +34,16 @@ export interface BakeWatchers {
  */
 export async function bake(
   backends: readonly Backend[],
-  order: Bake,
-  context: Context,
-  { onBakeLook, onDrainLook }: BakeWatchers
+  options: BakeOptions,
+  context: Context
 ): Promise<Outcome> {
-  const condition = new Baking(backends, order, context, onBakeLook)
-  const { bakeMs, wait } = order
+  const condition = new Baking(backends, options, context)
+  const { bakeMs, wait } = options
   // An interruption of the watch has as long to end as any other wait.
   const timeoutMs = bakeMs + wait.timeoutMs
-  const options = { ...wait, timeoutMs, settleMs: 0, isSteady: true } as const
-  const onLook = (): void => undefined
-  const result = await waitUntil({ backends, options, condition, onLook }, context)
+  const watch = { ...wait, timeoutMs, settleMs: 0, isSteady: true } as const
+  const { onLook } = NO_OBSERVER
+  const result = await waitUntil({ backends, options: watch, condition, onLook }, context)
   const { baked, down, bad } = condition
   if (!result.met && bad.length + down.length === 0) {
     const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result)
@@ -68,7 +60,7 @@ export async function bake(
     return { kind: 'up', baked }
   }
   const message = [...whyDown(down), ...whyBad(baked)].join(' ')
-  throw new BakeFailure(message, failed, await takeBadOut(failed, order, context, onDrainLook))
+  throw new BakeFailure(message, failed, await takeBadOut(failed, options, context))
 }
 
 function whyDown(down: readonly Target[]): string[] {

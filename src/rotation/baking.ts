@@ -6,33 +6,28 @@ import type { Baked } from './bake-verdict.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
 import type { Instance } from './instance.ts'
-import type { Bake } from './order.ts'
+import type { BakeOptions } from './options.ts'
 import { changedByOthers, reloadedMessage } from './other-hands.ts'
 import { isReload, type ProcessChange } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
-import type { Condition, Verdict } from './wait.ts'
-
-/** Called after every look of a watch. */
-export type OnBakeLook = (baked: Baked) => void
+import type { Condition, Progress } from './wait.ts'
 
 /** The condition that the traffic of servers that are back has been watched for long enough to judge them. */
 export class Baking implements Condition {
   readonly #backends: readonly Backend[]
-  readonly #order: Bake
+  readonly #options: BakeOptions
   readonly #context: Context
-  readonly #onLook: OnBakeLook
   #window: BakeWindow
   /** Targets that this window has seen up: after a reload some are not until their first check. */
   readonly #up = new Set<Target>()
   /** What the last look showed of every server, for what a reload leaves behind. */
   #last = new Map<Backend, readonly Server[]>()
 
-  constructor(backends: readonly Backend[], order: Bake, context: Context, onLook: OnBakeLook) {
+  constructor(backends: readonly Backend[], options: BakeOptions, context: Context) {
     this.#backends = backends
-    this.#order = order
+    this.#options = options
     this.#context = context
-    this.#onLook = onLook
     this.#window = new BakeWindow(backends, context.clock.now())
   }
 
@@ -40,8 +35,8 @@ export class Baking implements Condition {
   get baked(): Baked {
     return {
       elapsedMs: this.#elapsedMs,
-      maxErrorRate: this.#order.maxErrorRate,
-      servers: this.#window.judge(this.#order.maxErrorRate, this.#isOver)
+      maxErrorRate: this.#options.maxErrorRate,
+      servers: this.#window.judge(this.#options.maxErrorRate, this.#isOver)
     }
   }
 
@@ -57,7 +52,7 @@ export class Baking implements Condition {
     return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name)
   }
 
-  async judge(seen: readonly Backend[]): Promise<Verdict> {
+  async judge(seen: readonly Backend[]): Promise<Progress> {
     if (seen.length > 0 && !(await this.#hasBegunAnew(seen))) {
       this.#window.add(seen)
     }
@@ -71,7 +66,7 @@ export class Baking implements Condition {
       await this.#refuseOtherHands(targetsOf(seen).filter(({ now }) => isTakenOut(now)))
     }
     seen.forEach((backend) => this.#last.set(backend, backend.servers))
-    this.#onLook(baked)
+    this.#context.observer.onBakeLook(baked)
     const isDecided = this.#isOver || isBad || this.down.length > 0
     return isDecided ? 'met' : 'waiting'
   }
@@ -93,7 +88,7 @@ export class Baking implements Condition {
   }
 
   get #isOver(): boolean {
-    return this.#elapsedMs >= this.#order.bakeMs
+    return this.#elapsedMs >= this.#options.bakeMs
   }
 
   async #refuseOtherHands(lost: readonly Target[]): Promise<void> {
@@ -129,7 +124,7 @@ export class Baking implements Condition {
 
   #beginAnew(why: string): void {
     const { log, clock } = this.#context
-    log.warning(`${why} It lasts ${formatDuration(this.#order.bakeMs)}.`)
+    log.warning(`${why} It lasts ${formatDuration(this.#options.bakeMs)}.`)
     this.#window = new BakeWindow(this.#backends, clock.now())
     this.#up.clear()
   }

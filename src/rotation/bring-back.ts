@@ -5,22 +5,22 @@ import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'
 import { whyNotSpared } from './guard.ts'
 import { notUp } from './not-up.ts'
-import type { BringBack } from './order.ts'
+import type { BringBackOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { lookAgain, refuseIfNotHeld, refuseIfOnlyHere } from './request.ts'
 import { announceGaps, announceReleases } from './return-notices.ts'
 import { ReturnStages } from './return-stages.ts'
 import { Returning } from './returning.ts'
-import { rolledBack } from './rollback.ts'
+import { rollBackAfter } from './rollback.ts'
 import { leaderOf, type Route, routeOf } from './route.ts'
 import type { Target } from './target.ts'
 import { untilReleased } from './until-released.ts'
-import { type OnLook, waitUntil } from './wait.ts'
+import { waitUntil } from './wait.ts'
 
 /** The route of every target. */
 export function routesOf(
   backends: readonly Backend[],
-  { freshCheck, isAwaited }: Pick<BringBack, 'freshCheck' | 'isAwaited'>
+  { freshCheck, isAwaited }: Pick<BringBackOptions, 'freshCheck' | 'isAwaited'>
 ): ReadonlyMap<Target, Route> {
   const targets = targetsOf(backends)
   const routing = { freshCheck, canWait: isAwaited }
@@ -35,14 +35,13 @@ export function routesOf(
  */
 export async function bringBack(
   backends: readonly Backend[],
-  order: BringBack,
-  context: Context,
-  onLook: OnLook
+  options: BringBackOptions,
+  context: Context
 ): Promise<Outcome> {
   context.cancelled.throwIfAborted()
-  const routes = routesOf(backends, order)
+  const routes = routesOf(backends, options)
   const stages = new ReturnStages(routes)
-  const returning = new Returning(stages, order.minUp, context)
+  const returning = new Returning(stages, options.minUp, context)
   const isChanging = [...routes.values()].some((route) => route !== 'none')
   announceReleases(routes, context)
   if (isChanging) {
@@ -57,18 +56,17 @@ export async function bringBack(
       )
     })
   }
-  if (!order.isAwaited) {
-    await untilReleased({ backends, returning, stages }, order.wait, context)
+  if (!options.isAwaited) {
+    await untilReleased({ backends, returning, stages }, options.wait, context)
     return { kind: 'requested' }
   }
-  const result = await waitUntil(
-    { backends, options: order.wait, condition: returning, onLook },
-    context
-  )
+  const { onLook } = context.observer
+  const wait = { backends, options: options.wait, condition: returning, onLook }
+  const result = await waitUntil(wait, context)
   if (!result.met) {
-    const failure = notUp(stages, order, result)
-    throw order.onTimeout === 'restore'
-      ? await outAgain(failure, backends, order, context)
+    const failure = notUp(stages, options, result)
+    throw options.onTimeout === 'restore'
+      ? await putBackSpared(failure, backends, options, context)
       : failure
   }
   // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
@@ -93,15 +91,15 @@ async function unlessOthersActed(
     ) {
       throw error
     }
-    throw await rolledBack(error, requested(backends), context)
+    throw await rollBackAfter(error, requested(backends), context)
   }
 }
 
 /** Puts back what others can do without: a server that is up by now may be one that they need. */
-async function outAgain(
+async function putBackSpared(
   failure: HaproxyError,
   backends: readonly Backend[],
-  { minUp }: BringBack,
+  { minUp }: BringBackOptions,
   context: Context
 ): Promise<HaproxyError> {
   const targets = targetsOf(backends)
@@ -112,7 +110,7 @@ async function outAgain(
     return why === undefined ? [] : [{ target, why }]
   })
   const spared = targets.filter((target) => !needed.some((one) => one.target === target))
-  const result = await rolledBack(failure, spared, context)
+  const result = await rollBackAfter(failure, spared, context)
   if (needed.length === 0) {
     return result
   }

@@ -7,7 +7,7 @@ import { type MinUp, requiredIn } from './min-up.ts'
 import { changedByOthers } from './other-hands.ts'
 import { lookAgain, request } from './request.ts'
 import { retry } from './retry.ts'
-import { rolledBack } from './rollback.ts'
+import { rollBackAfter } from './rollback.ts'
 import { isReload } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
@@ -35,7 +35,7 @@ export async function claim(
     }
     return isMine
   } catch (error) {
-    throw error instanceof HaproxyError ? await rolledBack(error, targets, context) : error
+    throw error instanceof HaproxyError ? await rollBackAfter(error, targets, context) : error
   }
 }
 
@@ -48,7 +48,7 @@ export function targetsToClaim(backends: readonly Backend[]): Target[] {
 async function withdraw(targets: readonly Target[], context: Context): Promise<void> {
   await settleAll(targets, async (target) => {
     await retry(() => target.backend.undo('start', target, { signal: context.over }), context)
-    target.rolledBack()
+    target.recordRollBack()
   })
 }
 
@@ -62,11 +62,11 @@ export async function othersWithdraw(
 }
 
 /** How long others may take to withdraw, and the pause between two looks until they have. Milliseconds. */
-export const WITHDRAWAL = 3_000
-const PAUSE = 100
+export const WITHDRAWAL_MS = 3_000
+const PAUSE_MS = 100
 /** Where nobody serves, they get as long as so many looks take, but no less than the second. Milliseconds. */
 const FEW_LOOKS = 4
-const SHORTEST = 250
+const MIN_WITHDRAWAL_MS = 250
 
 /** What is claimed, and what is to be waited for. */
 interface Claim {
@@ -99,11 +99,15 @@ async function areEnough(
       return wouldServe >= requiredIn(backend, minUp) && mayWait(claimed, backend)
     })
     const nobodyServes = short.some((backend) => servingIn(backend).length === 0)
-    const patience = nobodyServes ? Math.max(SHORTEST, FEW_LOOKS * lookMs) : WITHDRAWAL
-    if (short.length === 0 || !isHopeful || clock.now() - began >= Math.min(patience, WITHDRAWAL)) {
+    const patience = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS
+    if (
+      short.length === 0 ||
+      !isHopeful ||
+      clock.now() - began >= Math.min(patience, WITHDRAWAL_MS)
+    ) {
       return short.length === 0
     }
-    await clock.sleep(PAUSE, cancelled)
+    await clock.sleep(PAUSE_MS, cancelled)
   }
 }
 

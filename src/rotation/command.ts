@@ -28,14 +28,3 @@ export async function command(
   )
   await lookAgain(backends, context)
 }
-
-/** Checks on every backend, without changing anything, that a change would be accepted. */
-export async function checkAdminAccess(
-  backends: readonly Backend[],
-  context: Context
-): Promise<void> {
-  const limits = { signal: context.cancelled }
-  await settleAll(backends, ({ instance, name }) =>
-    retry(() => instance.page.checkAdminAccess(name, limits), context)
-  )
-}

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Baked } from './bake-verdict.ts'
+import type { Target } from './target.ts'
 
 /** Time, in milliseconds. */
 export interface Clock {
@@ -24,13 +26,35 @@ export interface Log {
   warning(text: string): void
 }
 
+/** Called after every look of a wait, with times in milliseconds. */
+export type OnLook = (elapsedMs: number, remainingMs: number) => void
+
+/** Who follows what is waited for and watched. */
+export interface Observer {
+  readonly onLook: OnLook
+  /** Called after every look of a watch of traffic. */
+  readonly onBakeLook: (baked: Baked) => void
+  /** Called once servers that did not bake well are out again, for what follows how they are drained. */
+  readonly onTakenOutAgain: (targets: readonly Target[]) => OnLook
+}
+
+const nothing = (): void => undefined
+
+/** Follows nothing. */
+export const NO_OBSERVER: Observer = {
+  onLook: nothing,
+  onBakeLook: nothing,
+  onTakenOutAgain: () => nothing
+}
+
 /** While nothing changes, a wait says so this often, in milliseconds. */
-export const HEARTBEAT = 30_000
+export const HEARTBEAT_MS = 30_000
 
 /** What everything that takes time needs from outside. */
 export interface Context {
   readonly clock: Clock
   readonly log: Log
+  readonly observer: Observer
   /** Fires when the run is cancelled: nothing new is begun, no wait goes on. */
   readonly cancelled: AbortSignal
   /** Fires when a cancelled run must be over: what was begun (a change, a roll-back) ends too. */

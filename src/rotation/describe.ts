@@ -25,7 +25,7 @@ export function seenAs({ now }: Target): string {
 export function statesOf(targets: readonly Target[]): string {
   const states = Map.groupBy(targets, (target) => {
     if (target.isKnown) {
-      return `${seenAs(target)}${hidden(target)}${target.change.rolledBack ? ' (rolled back)' : ''}`
+      return `${seenAs(target)}${hidden(target)}${target.change.isRolledBack ? ' (rolled back)' : ''}`
     }
     return `in an unknown state (${askedFor(target)}last seen ${seenAs(target)})`
   })
@@ -40,7 +40,7 @@ function askedFor({ change }: Target): string {
 
 /** The admin state that this run asked for, where a status such as `DOWN` hides it. */
 function hidden({ change, now }: Target): string {
-  if (change.state === undefined || change.rolledBack || shownAdminState(now) !== undefined) {
+  if (change.state === undefined || change.isRolledBack || shownAdminState(now) !== undefined) {
     return ''
   }
   return `, ${change.isUncertain === true ? 'perhaps' : 'asked for'} ${change.state}`

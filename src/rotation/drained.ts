@@ -5,18 +5,15 @@ import type { Context } from './context.ts'
 import { count, namesOf, seenAs } from './describe.ts'
 import { Draining } from './draining.ts'
 import { formatDuration } from './duration.ts'
-import type { TakeOut } from './order.ts'
+import type { TakeOutOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { proofOf } from './proof.ts'
 import { forEachBackend, refuseIfOnlyHere } from './request.ts'
 import { retry } from './retry.ts'
-import { allOrNothing, rolledBack } from './rollback.ts'
+import { allOrNothing, rollBackAfter } from './rollback.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
-import { type OnLook, type WaitOptions, type WaitResult, waitUntil, whyNotMet } from './wait.ts'
-
-/** A take-out that is to be waited for. */
-type Waiting = TakeOut & { readonly wait: WaitOptions }
+import { type WaitResult, waitUntil, whyNotMet } from './wait.ts'
 
 /**
  * Waits until servers are drained. When their admin state does not hold on one instance, all get back what they
@@ -26,24 +23,24 @@ type Waiting = TakeOut & { readonly wait: WaitOptions }
  */
 export async function waitUntilDrained(
   backends: readonly Backend[],
-  order: Waiting,
-  context: Context,
-  onLook: OnLook
+  options: TakeOutOptions,
+  context: Context
 ): Promise<Outcome> {
-  const condition = new Draining(backends, order, context)
-  const wait = { backends, options: order.wait, condition, onLook }
+  const condition = new Draining(backends, options, context)
+  const { onLook } = context.observer
+  const wait = { backends, options: options.wait, condition, onLook }
   const result = await allOrNothing(targetsOf(backends), context, () => waitUntil(wait, context))
   if (result.met) {
-    return proven(backends, order, condition, result, context)
+    return proven(backends, options, condition, result, context)
   }
-  const failure = notDrained(condition, order, result)
-  const { onTimeout, state } = order
+  const failure = notDrained(condition, options, result)
+  const { onTimeout, state } = options
   if (onTimeout === 'restore') {
-    throw await rolledBack(failure, targetsOf(backends), context)
+    throw await rollBackAfter(failure, targetsOf(backends), context)
   }
   // To go on, or to kill, takes certainty that the servers are out of rotation.
   const areOut = targetsOf(backends).every(({ now, isKnown }) => isKnown && isOut(now, state))
-  const busy = condition.left.filter(({ now }) => !isDrained(now, order.maxSessions))
+  const busy = condition.left.filter(({ now }) => !isDrained(now, options.maxSessions))
   if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
     throw failure
   }
@@ -51,29 +48,29 @@ export async function waitUntilDrained(
   if (onTimeout === 'continue') {
     return { kind: 'not drained' }
   }
-  return waitAfterKill(backends, busy, { order, condition, result }, context, onLook)
+  return waitAfterKill(backends, busy, { options, condition, result }, context)
 }
 
 async function proven(
   backends: readonly Backend[],
-  order: TakeOut,
+  options: TakeOutOptions,
   condition: Draining,
   { settledMs }: WaitResult,
   context: Context
 ): Promise<Outcome> {
   const { unclear } = condition
-  if (order.state === 'maint') {
-    await refuseIfLeftElsewhere(backends, order, context)
+  if (options.state === 'maint') {
+    await refuseIfLeftElsewhere(backends, options, context)
   }
-  const proof = proofOf(backends, { ...order, unclear, settledMs })
-  const isSafe = order.state === 'maint' && proof.doubts.length === 0
+  const proof = proofOf(backends, { ...options, unclear, settledMs })
+  const isSafe = options.state === 'maint' && proof.doubts.length === 0
   return { kind: isSafe ? 'safe to stop' : 'drained', proof }
 }
 
 /** A server that was in maint already showed so at every address, whoever answers there. */
 async function refuseIfLeftElsewhere(
   backends: readonly Backend[],
-  { maxSessions }: TakeOut,
+  { maxSessions }: TakeOutOptions,
   context: Context
 ): Promise<void> {
   const limits = { signal: context.cancelled }
@@ -85,11 +82,11 @@ async function refuseIfLeftElsewhere(
 }
 
 /** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
-const AFTER_KILL = 5_000
+const AFTER_KILL_MS = 5_000
 
 /** The wait that was not enough. */
 interface FirstWait {
-  readonly order: Waiting
+  readonly options: TakeOutOptions
   readonly condition: Draining
   readonly result: WaitResult
 }
@@ -98,36 +95,35 @@ interface FirstWait {
 async function waitAfterKill(
   backends: readonly Backend[],
   busy: readonly Target[],
-  { order, condition, result: before }: FirstWait,
-  context: Context,
-  onLook: OnLook
+  { options, condition, result: before }: FirstWait,
+  context: Context
 ): Promise<Outcome> {
   context.log.info(`Killing the sessions of ${namesOf(busy)}.`)
   // Sessions that came since an attempt of unknown fate would be killed too, so there is no second one.
   await forEachBackend(busy, (backend, targets) =>
     backend.command('shutdown', targets, { signal: context.over })
   )
-  const { settleMs, pollMs } = order.wait
-  const options = { ...order.wait, timeoutMs: AFTER_KILL + settleMs + 2 * pollMs }
+  const { settleMs, pollMs } = options.wait
+  const again = { ...options.wait, timeoutMs: AFTER_KILL_MS + settleMs + 2 * pollMs }
   const wait = {
     backends,
-    options,
+    options: again,
     condition,
     onLook: (moreMs: number, remainingMs: number): void => {
-      onLook(before.elapsedMs + moreMs, remainingMs)
+      context.observer.onLook(before.elapsedMs + moreMs, remainingMs)
     }
   }
   const result = await allOrNothing(targetsOf(backends), context, () => waitUntil(wait, context))
   if (!result.met) {
-    const { problem, message, advice } = notDrained(condition, { ...order, wait: options }, result)
+    const { problem, message, advice } = notDrained(condition, { ...options, wait: again }, result)
     throw new HaproxyError(problem, `After the sessions were killed: ${message}`, { advice })
   }
-  return proven(backends, order, condition, result, context)
+  return proven(backends, options, condition, result, context)
 }
 
 function notDrained(
   condition: Draining,
-  { wait, state }: Waiting,
+  { wait, state }: TakeOutOptions,
   result: WaitResult
 ): HaproxyError {
   const { left, withOldProcess } = condition

@@ -8,10 +8,10 @@ import { OldProcesses } from './old-processes.ts'
 import { changedByOthers, notLostByReload, reloadedMessage } from './other-hands.ts'
 import { lookAgain, request } from './request.ts'
 import { settleAll } from './settle-all.ts'
-import type { TakeOut } from './order.ts'
+import type { TakeOutOptions } from './options.ts'
 import { isReload, type ProcessChange } from './seen-process.ts'
 import type { Target } from './target.ts'
-import type { Condition, Verdict } from './wait.ts'
+import type { Condition, Progress } from './wait.ts'
 
 /**
  * The condition that servers are drained: out of rotation, no more sessions left than may remain on them and on
@@ -19,7 +19,7 @@ import type { Condition, Verdict } from './wait.ts'
  */
 export class Draining implements Condition {
   readonly #backends: readonly Backend[]
-  readonly #order: TakeOut
+  readonly #options: TakeOutOptions
   readonly #context: Context
   readonly #old: ReadonlyMap<Instance, OldProcesses>
   readonly #unclear = new Set<Instance>()
@@ -31,14 +31,14 @@ export class Draining implements Condition {
   #judged = 0
   #saidUntil = -Infinity
 
-  constructor(backends: readonly Backend[], order: TakeOut, context: Context) {
+  constructor(backends: readonly Backend[], options: TakeOutOptions, context: Context) {
     this.#backends = backends
-    this.#order = order
+    this.#options = options
     this.#context = context
     this.#old = new Map(
       instancesOf(backends).map((instance) => [
         instance,
-        new OldProcesses(instance, order.hardStopAfterMs)
+        new OldProcesses(instance, options.hardStopAfterMs)
       ])
     )
   }
@@ -61,10 +61,10 @@ export class Draining implements Condition {
     )
   }
 
-  async judge(seen: readonly Backend[]): Promise<Verdict> {
+  async judge(seen: readonly Backend[]): Promise<Progress> {
     this.#judged += 1
     this.#remember(seen)
-    const lost = targetsOf(seen).filter(({ now }) => !isOut(now, this.#order.state))
+    const lost = targetsOf(seen).filter(({ now }) => !isOut(now, this.#options.state))
     if (lost.length > 0) {
       const groups = Map.groupBy(lost, ({ backend }) => backend.instance)
       await settleAll([...groups], ([instance, targets]) => this.#onLost(instance, targets))
@@ -107,7 +107,7 @@ export class Draining implements Condition {
 
   /** Asks again for what the reload made HAProxy forget, or may have where the status hides it. */
   async #onReload(instance: Instance, change: ProcessChange): Promise<void> {
-    const { state, minUp } = this.#order
+    const { state, minUp } = this.#options
     const backends = this.#backends.filter((backend) => backend.instance === instance)
     await lookAgain(backends, this.#context)
     const forgotten = targetsOf(backends).filter(
@@ -141,7 +141,7 @@ export class Draining implements Condition {
 
   #remember(seen: readonly Backend[]): void {
     targetsOf(seen)
-      .filter(({ now }) => isOut(now, this.#order.state))
+      .filter(({ now }) => isOut(now, this.#options.state))
       .forEach((target) => this.#heldAt.set(target, target.backend.seenAt))
     for (const [instance, old] of this.#old) {
       const backends = this.#backends.filter((backend) => backend.instance === instance)
@@ -164,7 +164,7 @@ export class Draining implements Condition {
 
   /** In drain the short requests of pinned clients go on, and would fall between two looks. */
   #hasDrained({ now, newSessions }: Target): boolean {
-    const { maxSessions } = this.#order
+    const { maxSessions } = this.#options
     return isDrained(now, maxSessions) && (maxSessions > 0 || newSessions === 0)
   }
 
@@ -184,7 +184,7 @@ export class Draining implements Condition {
 
   #sayWhoVisits(): void {
     // What came before the first look came when the servers were in rotation.
-    if (this.#judged === 1 || this.#order.maxSessions > 0) {
+    if (this.#judged === 1 || this.#options.maxSessions > 0) {
       return
     }
     for (const target of targetsOf(this.#backends)) {

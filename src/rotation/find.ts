@@ -11,7 +11,7 @@ import { onAllPages, type SharedAddresses } from './same-address.ts'
 import { settleAll } from './settle-all.ts'
 
 /** Which servers of which backends on which HAProxies, and what must be known of them. */
-export interface Wanted {
+export interface FindOptions {
   readonly pages: readonly StatsPage[]
   /** Names, or `every` for every backend that has one of the servers. */
   readonly backends: readonly string[] | 'every'
@@ -38,7 +38,7 @@ export interface Found {
  * @throws HaproxyError `unknown-backend`, `unknown-server` that name everything that is missing and what
  *   there is instead; or the first page that could not be read, in the order of the pages
  */
-export async function find(wanted: Wanted, context: Context): Promise<Found> {
+export async function find(wanted: FindOptions, context: Context): Promise<Found> {
   const found = await settleAll(wanted.pages, (page) => findOnPage(page, wanted, context))
   const missing = found.flatMap((page) => page.missing)
   const [first] = missing
@@ -57,7 +57,11 @@ interface FoundOnPage extends FoundTargets {
   readonly shared?: SharedAddresses
 }
 
-async function findOnPage(page: StatsPage, wanted: Wanted, context: Context): Promise<FoundOnPage> {
+async function findOnPage(
+  page: StatsPage,
+  wanted: FindOptions,
+  context: Context
+): Promise<FoundOnPage> {
   const instance = await openInstance(page, wanted, context)
   const limits = { signal: context.cancelled }
   const look = (backend?: string): Promise<Snapshot> =>
@@ -78,7 +82,7 @@ async function findOnPage(page: StatsPage, wanted: Wanted, context: Context): Pr
 /** A host with several addresses of one family is read at one of them, so that the others can be compared. */
 async function openInstance(
   page: StatsPage,
-  { oneInstance }: Wanted,
+  { oneInstance }: FindOptions,
   context: Context
 ): Promise<Instance> {
   const { clock, cancelled } = context
@@ -99,7 +103,7 @@ function familyOf(address: string): string {
 
 async function findInSnapshot(
   instance: Instance,
-  { backends: names, servers, withOthers }: Wanted,
+  { backends: names, servers, withOthers }: FindOptions,
   snapshot: Snapshot
 ): Promise<FoundOnPage> {
   const found =

@@ -87,7 +87,7 @@ function statusOf(server: Server): string {
 }
 
 /** At most this many backends of one HAProxy are counted one by one. */
-const COUNTED = 20
+const MAX_BACKENDS = 20
 
 /** How many targets there are in each backend, and how many of them are not up: `8 in web (2 not up), 4 in api`. */
 export function countsOf(targets: readonly Target[]): string {
@@ -97,9 +97,9 @@ export function countsOf(targets: readonly Target[]): string {
       .map(([backend, those]) => ({ backend, all: those.length, notUp: notUpIn(those) }))
       .toSorted((one, other) => Number(other.notUp > 0) - Number(one.notUp > 0))
     const each = backends
-      .slice(0, COUNTED)
+      .slice(0, MAX_BACKENDS)
       .map(({ backend, all, notUp }) => countIn(all, notUp, backend))
-    const rest = backends.slice(COUNTED)
+    const rest = backends.slice(MAX_BACKENDS)
     if (rest.length > 0) {
       const sum = (amounts: readonly number[]): number => amounts.reduce((all, one) => all + one, 0)
       const [all, notUp] = [sum(rest.map((one) => one.all)), sum(rest.map((one) => one.notUp))]
@@ -119,11 +119,11 @@ function notUpIn(targets: readonly Target[]): number {
 }
 
 /** GitHub cuts an annotation at 4096 characters; so many of them may name servers. */
-const LINE = 2_000
+const MAX_LINE_LENGTH = 2_000
 
 /** Whether so many sentences still make one line. */
 export function fitsInLine(sentences: readonly string[]): boolean {
-  return sentences.join('; ').length <= LINE
+  return sentences.join('; ').length <= MAX_LINE_LENGTH
 }
 
 /** What is wrong with a fleet: every server that is not up where a line can hold them, else how many in which backends. */

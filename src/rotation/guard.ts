@@ -4,7 +4,7 @@ import type { Backend } from './backend.ts'
 import { count } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { canBeMet, type MinUp, requiredIn, requirementOf } from './min-up.ts'
-import { ROUNDING } from './seen-process.ts'
+import { ROUNDING_MS } from './seen-process.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -31,12 +31,12 @@ export function shortOf(backends: readonly Backend[], minUp: MinUp): Backend[] {
 export function guard(backends: readonly Backend[], minUp: MinUp): void {
   const short = shortOf(backends, minUp)
   if (short.length > 0) {
-    throw refusal(short, minUp)
+    throw tooFewServe(short, minUp)
   }
 }
 
 /** The error of backends in which too few others serve. */
-export function refusal(short: readonly Backend[], minUp: MinUp): HaproxyError {
+export function tooFewServe(short: readonly Backend[], minUp: MinUp): HaproxyError {
   const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ')
   return new HaproxyError('guard-refused', reasons, {
     ...(!short.every((backend) => canBeMet(backend, minUp)) && {
@@ -48,7 +48,7 @@ export function refusal(short: readonly Backend[], minUp: MinUp): HaproxyError {
 /** Why a target that takes traffic cannot be taken out; undefined where enough others serve. */
 export function whyNotSpared({ now, backend }: Target, minUp: MinUp): string | undefined {
   const short = takesTraffic(now) ? shortOf([backend], minUp) : []
-  return short.length > 0 ? refusal(short, minUp).message : undefined
+  return short.length > 0 ? tooFewServe(short, minUp).message : undefined
 }
 
 /** The servers of a backend that serve at their full weight and stay where they are. */
@@ -87,7 +87,7 @@ function isYetToBeChecked(server: Server, { instance, seenAt }: Backend): boolea
     return false
   }
   const uptime = seenAt - instance.process.startedAt
-  const isSinceStart = uptime - secondsInState * 1_000 <= ROUNDING
+  const isSinceStart = uptime - secondsInState * 1_000 <= ROUNDING_MS
   return takesTraffic(server) && throttle === undefined && unchecked && isSinceStart
 }
 

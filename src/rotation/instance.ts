@@ -7,9 +7,9 @@ import { settleAll } from './settle-all.ts'
 /** So many looks tell an instance that was replaced from two that answer in turn. */
 const LOOKS = 3
 /** How long after its `hard-stop-after` an old process may still be seen to end, in milliseconds. */
-const AFTER_HARD_STOP = 1_000
+const AFTER_HARD_STOP_MS = 1_000
 /** How long before an old process gets its signal the uptime of the new one may begin, in milliseconds. */
-export const LOADING = 30_000
+export const LOADING_MS = 30_000
 
 /** One HAProxy, named by its stats URL, and what is known of its process. */
 export class Instance {
@@ -41,7 +41,7 @@ export class Instance {
   }
 
   /** Whether the page showed its process when it was last asked for. */
-  get isShown(): boolean {
+  get showsProcess(): boolean {
     return this.#isShown
   }
 
@@ -161,7 +161,7 @@ export class Instance {
    * has read its configuration (docs/haproxy-facts.md, "Reloads").
    */
   oldProcessesGoneAt({ firstSeenAt, startedAt }: SeenProcess, hardStopAfterMs: number): number {
-    return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP, startedAt + LOADING)
+    return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP_MS, startedAt + LOADING_MS)
   }
 
   /** A page that refuses to show the process, or shows none, leaves it unknown. */

@@ -2,14 +2,14 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { shownAdminState } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
-import type { BringBack } from './order.ts'
+import type { BringBackOptions } from './options.ts'
 import type { ReturnStages } from './return-stages.ts'
 import type { Target } from './target.ts'
 import { type WaitResult, whyNotMet } from './wait.ts'
 
 /** The error of servers that could not be released in time. */
 export function notReleased(stages: ReturnStages, timeoutMs: number): HaproxyError {
-  const seen = stages.held.map((target) => {
+  const seen = stages.pending.map((target) => {
     const checking = target.now.checking ? ', and a health check of it is running' : ''
     return `${target.fullName} is ${seenAs(target)}${checking}${whyBlocked(target, stages)}`
   })
@@ -25,7 +25,7 @@ function whyBlocked(target: Target, { blocked }: ReturnStages): string {
 /** The error of servers that are not up in time. */
 export function notUp(
   stages: ReturnStages,
-  { wait: { timeoutMs }, onTimeout }: BringBack,
+  { wait: { timeoutMs }, onTimeout }: BringBackOptions,
   result: WaitResult
 ): HaproxyError {
   const down = stages.targets.filter(

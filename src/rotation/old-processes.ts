@@ -1,11 +1,11 @@
 import type { Instance } from './instance.ts'
 
 /** A process may have started up to so long before its uptime tells. Milliseconds. */
-const EARLIER_START = 1_000
+const EARLIER_START_MS = 1_000
 /** How long before a new process started a look may be, to tell for certain what the old one had. ms */
-const RECENT = 2_000
+const RECENT_MS = 2_000
 /** So long HAProxy pauses at most between two attempts to connect, when a request shows nowhere. Milliseconds. */
-const BETWEEN_ATTEMPTS = 1_000
+const BETWEEN_ATTEMPTS_MS = 1_000
 
 /** What one look showed of all targets on an instance. */
 export interface Observation {
@@ -67,13 +67,13 @@ export class OldProcesses {
     if (firstSeenAt !== this.#firstSeenAt[0]) {
       this.#firstSeenAt = [firstSeenAt, this.#firstSeenAt[0]]
     }
-    const start = startedAt - EARLIER_START
+    const start = startedAt - EARLIER_START_MS
     const from = this.#firstSeenAt[1]
     const to = this.#resetAt > from ? this.#resetAt : Infinity
     const seen = this.#observations.filter(({ at }) => at >= from && at < to && at <= start)
     const last = seen.at(-1)
-    const isRecent = last !== undefined && (isKept || last.at >= start - RECENT)
-    const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS
+    const isRecent = last !== undefined && (isKept || last.at >= start - RECENT_MS)
+    const isIdle = isRecent && idleFor(seen) >= BETWEEN_ATTEMPTS_MS
     if (!isIdle) {
       this.#goneAt = Math.max(this.#goneAt, this.#endOfThoseBefore(Infinity))
     }

@@ -1,8 +1,8 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, type Server } from '../haproxy/server.ts'
 import { namesOf, seenAs } from './describe.ts'
-import { LOADING } from './instance.ts'
-import { type ProcessChange, ROUNDING } from './seen-process.ts'
+import { LOADING_MS } from './instance.ts'
+import { type ProcessChange, ROUNDING_MS } from './seen-process.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -17,7 +17,7 @@ export function isAsLeft(server: Server, state: AdminState, elapsedMs: number): 
     canBe(server, state) &&
     (state !== 'maint' ||
       secondsInState === undefined ||
-      secondsInState * 1_000 >= elapsedMs - ROUNDING)
+      secondsInState * 1_000 >= elapsedMs - ROUNDING_MS)
   )
 }
 
@@ -56,7 +56,7 @@ export function notLostByReload(
   return lost.filter((target) => {
     const { process } = target.backend.instance
     const held = heldAt.get(target)
-    return process !== undefined && held !== undefined && held > process.startedAt + LOADING
+    return process !== undefined && held !== undefined && held > process.startedAt + LOADING_MS
   })
 }
 

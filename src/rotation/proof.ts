@@ -7,7 +7,7 @@ import type { Doubt, Proof } from './outcome.ts'
 import { describeOthers, type Other, type SharedAddresses } from './same-address.ts'
 
 /** Without hard-stop-after, a process from before a reload is assumed gone after this long. Milliseconds. */
-const LONG_AGO = 3_600_000
+const LONG_AGO_MS = 3_600_000
 
 /** What there is to judge a drained step by. */
 export interface Evidence {
@@ -39,7 +39,7 @@ export function proofOf(backends: readonly Backend[], evidence: Evidence): Proof
 function doubtsOf(backends: readonly Backend[], evidence: Evidence): Doubt[] {
   const { shared, unclear, minUp, maxSessions } = evidence
   const instances = instancesOf(backends)
-  const unknown = instances.filter(({ isShown }) => !isShown)
+  const unknown = instances.filter(({ showsProcess: isShown }) => !isShown)
   const atSame = atSameAddress(shared)
   const young = instances.filter((instance) => isYoung(instance, evidence))
   const withAgent = targetsOf(backends).filter(({ now }) => now.hasAgent)
@@ -65,12 +65,12 @@ function isYoung(
   return (
     hardStopAfterMs === undefined &&
     firstProcess !== undefined &&
-    firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO
+    firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO_MS
   )
 }
 
 function processFact(instance: Instance, evidence: Evidence): string | undefined {
-  const { process, isShown, name, clock } = instance
+  const { process, showsProcess: isShown, name, clock } = instance
   if (process === undefined || !isShown) {
     return undefined
   }

@@ -4,7 +4,7 @@ import { leaderOf } from './route.ts'
 import type { Target } from './target.ts'
 
 /** At most this many servers are named, for a look may be at thousands of them. */
-const LISTED = 20
+const MAX_LISTED = 20
 
 /**
  * Refuses targets whose status no known HAProxy writes: nothing that is said of them could be relied on.
@@ -15,9 +15,9 @@ export function refuseUnknownStatus(targets: readonly Target[]): void {
   const unknown = targets.filter(({ before }) => before.word === undefined)
   if (unknown.length > 0) {
     const seen = unknown
-      .slice(0, LISTED)
+      .slice(0, MAX_LISTED)
       .map(({ fullName, before }) => `${fullName} has "${before.status}"`)
-    const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : ''
+    const more = unknown.length > MAX_LISTED ? ` and ${unknown.length - MAX_LISTED} more` : ''
     throw new HaproxyError(
       'malformed',
       `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`

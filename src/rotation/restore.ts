@@ -1,7 +1,7 @@
 import type { AdminState } from '../haproxy/server.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import { bringBack } from './bring-back.ts'
-import type { BringBack } from './order.ts'
+import type { BringBackOptions } from './options.ts'
 import type { Context } from './context.ts'
 import { statesOf } from './describe.ts'
 import { lookAgain, refuseIfNotHeld, request } from './request.ts'
@@ -10,7 +10,7 @@ import { lookAgain, refuseIfNotHeld, request } from './request.ts'
 export async function restore(
   state: AdminState,
   backends: readonly Backend[],
-  order: BringBack,
+  options: BringBackOptions,
   context: Context
 ): Promise<void> {
   const targets = targetsOf(backends)
@@ -18,7 +18,7 @@ export async function restore(
     return
   }
   if (state === 'ready') {
-    await bringBack(backends, { ...order, isAwaited: false }, context, () => undefined)
+    await bringBack(backends, { ...options, isAwaited: false }, context)
   } else {
     context.cancelled.throwIfAborted()
     await request(state, targets, context)

@@ -2,7 +2,7 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import type { Context } from './context.ts'
 
 /** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
-const PAUSES = [250, 1_000, 2_500]
+const PAUSES_MS = [250, 1_000, 2_500]
 
 /**
  * Retries work up to three times, with growing pauses, when it failed in a way that may pass. Only for work
@@ -13,7 +13,7 @@ export async function retry<T>(
   { clock, log, cancelled }: Context,
   isRetryable: (error: HaproxyError) => boolean = (error) => error.transient
 ): Promise<T> {
-  for (const pause of PAUSES) {
+  for (const pause of PAUSES_MS) {
     try {
       return await work()
     } catch (error) {

@@ -31,7 +31,7 @@ export class ReturnStages {
   }
 
   /** Targets for which not everything is asked for that is to be. */
-  get held(): Target[] {
+  get pending(): Target[] {
     return this.targets.filter(
       (target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target)
     )

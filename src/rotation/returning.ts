@@ -12,7 +12,7 @@ import { isReload, type ProcessChange } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 import { takeOutAgain } from './take-out-again.ts'
 import type { Target } from './target.ts'
-import type { Condition, Verdict } from './wait.ts'
+import type { Condition, Progress } from './wait.ts'
 
 /** The condition that servers are up, and the requests that bring them there. */
 export class Returning implements Condition {
@@ -35,7 +35,7 @@ export class Returning implements Condition {
     await this.#release(this.#stages.on(['release'], this.#stages.targets))
   }
 
-  async judge(seen: readonly Backend[]): Promise<Verdict> {
+  async judge(seen: readonly Backend[]): Promise<Progress> {
     const visible = this.#stages.targets.filter(({ backend }) => seen.includes(backend))
     // Each of these looks anew before another goes on with what it has changed.
     const acted =
@@ -49,7 +49,7 @@ export class Returning implements Condition {
     if (acted || this.#stages.at('forced down', visible).length > 0) {
       return 'acted'
     }
-    return this.#stages.held.length === 0 &&
+    return this.#stages.pending.length === 0 &&
       this.#stages.targets.every((target) => this.#stages.isBack(target))
       ? 'met'
       : 'waiting'
@@ -114,7 +114,7 @@ export class Returning implements Condition {
 
   async #releaseElsewhere(visible: readonly Target[]): Promise<boolean> {
     const isBack = (target: Target): boolean =>
-      !this.#stages.held.includes(target) && target.isKnown && this.#stages.isBack(target)
+      !this.#stages.pending.includes(target) && target.isKnown && this.#stages.isBack(target)
     const ready = this.#stages
       .at('elsewhere', visible)
       .filter((target) => checkedElsewhere(target, this.#stages.targets).every(isBack))

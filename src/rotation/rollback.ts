@@ -1,4 +1,4 @@
-import { HaproxyError } from '../haproxy/errors.ts'
+import { HaproxyError, messageOf } from '../haproxy/errors.ts'
 import { type AdminState, canBe, ownAdminState, shownAdminState } from '../haproxy/server.ts'
 import type { FlagChange } from '../haproxy/commands.ts'
 import type { Limits } from '../haproxy/stats-page.ts'
@@ -59,7 +59,7 @@ export async function rollBack(
   const look = (backend: Backend): Promise<void> => retry(() => backend.look(limits), lasting)
   await attempt(look)
   targets.filter(wasNeverMade).forEach((target) => {
-    target.rolledBack()
+    target.recordRollBack()
   })
   const ours = targets.filter((target) => areSeveral || !target.isKnown || isStillOurs(target))
   // All are asked before any is judged: a server that tracks another shows that one's state.
@@ -69,7 +69,7 @@ export async function rollBack(
   ours
     .filter((target) => !broken.includes(target))
     .forEach((target) => {
-      target.rolledBack()
+      target.recordRollBack()
     })
   if (broken.length > 0) {
     const seen = broken.map(
@@ -101,7 +101,7 @@ async function rollBackIn(
 }
 
 /** Where several HAProxies answer in turn, so many requests reach all of them. */
-const TURNS = 4
+const ROUNDS = 4
 
 /** Undoes no more than what this run did: of the two flags of an admin state, the one that it set. */
 async function backToReady(
@@ -115,7 +115,7 @@ async function backToReady(
     ...(state === 'maint' ? (['enable'] as const) : []),
     ...(state !== 'maint' || orElse === 'drain' ? (['start'] as const) : [])
   ]
-  for (let turn = 0; turn < (areSeveral ? TURNS : 1); turn += 1) {
+  for (let turn = 0; turn < (areSeveral ? ROUNDS : 1); turn += 1) {
     for (const flag of flags) {
       await retry(() => target.backend.undo(flag, target, limits), context)
     }
@@ -149,17 +149,17 @@ export async function allOrNothing<T>(
     if (!(error instanceof HaproxyError) || context.cancelled.aborted) {
       throw error
     }
-    throw await rolledBack(error, targets, context)
+    throw await rollBackAfter(error, targets, context)
   }
 }
 
 /** Rolls back what had changed and makes of the failure one that says what became of that. */
-export async function rolledBack(
+export async function rollBackAfter(
   failure: HaproxyError,
   targets: readonly Target[],
   context: Context
 ): Promise<HaproxyError> {
-  const changed = targets.filter(({ change }) => change.state !== undefined && !change.rolledBack)
+  const changed = targets.filter(({ change }) => change.state !== undefined && !change.isRolledBack)
   if (changed.length === 0) {
     return failure
   }
@@ -167,14 +167,14 @@ export async function rolledBack(
   try {
     await rollBack(changed, context, problem === 'several-haproxies')
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     return new HaproxyError(
       problem,
       `Not everything could be rolled back: ${why} The first failure: ${message}`,
       { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error }
     )
   }
-  const kept = changed.filter(({ change }) => !change.rolledBack)
+  const kept = changed.filter(({ change }) => !change.isRolledBack)
   const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${namesOf(kept)}.` : ''
   const done = kept.length < changed.length ? ' What had changed was rolled back.' : ''
   return new HaproxyError(problem, `${message}${done}${left}`, { advice, cause: failure })

@@ -19,9 +19,9 @@ export function isReload(change: ProcessChange): boolean {
 }
 
 /** HAProxy shows whole seconds, rounded down: two readings of one moment differ by less than this. Milliseconds. */
-export const ROUNDING = 2_000
+export const ROUNDING_MS = 2_000
 
 /** Whether two looks saw the same process: in a container every one may have the same pid. */
 export function isSame(one: SeenProcess, other: SeenProcess): boolean {
-  return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING
+  return one.pid === other.pid && Math.abs(one.startedAt - other.startedAt) <= ROUNDING_MS
 }

@@ -4,12 +4,11 @@ import { othersWithdraw } from './claim.ts'
 import type { Context } from './context.ts'
 import { waitUntilDrained } from './drained.ts'
 import { backendsAtStake, guard } from './guard.ts'
-import type { TakeOut } from './order.ts'
+import type { TakeOutOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { lookAgain, refuseIfLost, refuseIfOnlyHere, request } from './request.ts'
 import { allOrNothing } from './rollback.ts'
 import { targetsToTakeOut } from './targets-to-take-out.ts'
-import type { OnLook } from './wait.ts'
 
 /**
  * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
@@ -19,12 +18,11 @@ import type { OnLook } from './wait.ts'
  */
 export async function takeOut(
   backends: readonly Backend[],
-  order: TakeOut,
-  context: Context,
-  onLook: OnLook
+  options: TakeOutOptions,
+  context: Context
 ): Promise<Outcome> {
   context.cancelled.throwIfAborted()
-  const { state, minUp, wait } = order
+  const { state, minUp } = options
   const targets = targetsToTakeOut(backends, state)
   await allOrNothing(targets, context, async () => {
     // A claim is a drain already.
@@ -35,12 +33,10 @@ export async function takeOut(
     }
     await refuseIfLost(targets, context)
     await refuseIfOnlyHere(targetsOf(backends), (server) => isOut(server, state), context)
-    if (order.isClaimed) {
+    if (options.isClaimed) {
       await othersWithdraw(backends, minUp, context)
     }
     guard(backendsAtStake(backends), minUp)
   })
-  return wait === undefined
-    ? { kind: 'requested' }
-    : waitUntilDrained(backends, { ...order, wait }, context, onLook)
+  return options.isAwaited ? waitUntilDrained(backends, options, context) : { kind: 'requested' }
 }

@@ -13,12 +13,12 @@ interface Change {
   /** The state that was asked for before, and still holds where HAProxy has not set the uncertain one. */
   readonly orElse?: AdminState | undefined
   /** Whether it was put back to what it was before. */
-  readonly rolledBack: boolean
+  readonly isRolledBack: boolean
   /** Whether another command was carried out for it, or may have been. */
-  readonly commanded: boolean
+  readonly isCommanded: boolean
 }
 
-const NONE: Change = { state: undefined, at: 0, rolledBack: false, commanded: false }
+const NONE: Change = { state: undefined, at: 0, isRolledBack: false, isCommanded: false }
 
 /** One server in one backend on one HAProxy that this run is about. */
 export class Target {
@@ -93,33 +93,33 @@ export class Target {
     this.#isKnown = false
   }
 
-  /** Takes in that an admin state was asked for. */
-  requested(state: AdminState, at: number, isUncertain?: true): void {
-    const orElse = isUncertain && this.#heldBefore
-    this.#change = { ...this.#change, state, at, isUncertain, orElse, rolledBack: false }
+  /** Records that an admin state was asked for. */
+  recordRequest(state: AdminState, at: number, isUncertain?: true): void {
+    const orElse = isUncertain && this.#stateBefore
+    this.#change = { ...this.#change, state, at, isUncertain, orElse, isRolledBack: false }
     this.invalidate()
   }
 
-  get #heldBefore(): AdminState | undefined {
-    const { state, isUncertain, orElse, rolledBack } = this.#change
-    return rolledBack ? undefined : isUncertain ? orElse : state
+  get #stateBefore(): AdminState | undefined {
+    const { state, isUncertain, orElse, isRolledBack } = this.#change
+    return isRolledBack ? undefined : isUncertain ? orElse : state
   }
 
-  /** Takes in that a command was carried out. */
-  commanded(): void {
-    this.#change = { ...this.#change, commanded: true }
+  /** Records that a command was carried out. */
+  recordCommand(): void {
+    this.#change = { ...this.#change, isCommanded: true }
     this.invalidate()
   }
 
-  /** Takes in that it was put back to what it was before. */
-  rolledBack(): void {
-    this.#change = { ...this.#change, rolledBack: true }
+  /** Records that it was put back to what it was before. */
+  recordRollBack(): void {
+    this.#change = { ...this.#change, isRolledBack: true }
   }
 }
 
 /** Whether this run changed anything about a target, or may have, even if it was put back since. */
 export function wasTouched({ change }: Target): boolean {
-  return change.state !== undefined || change.commanded
+  return change.state !== undefined || change.isCommanded
 }
 
 /**
@@ -128,7 +128,7 @@ export function wasTouched({ change }: Target): boolean {
  */
 export function isMoved({ change, before, now, isKnown }: Target): boolean {
   const [was, is] = [shownAdminState(before), shownAdminState(now)]
-  if (change.state === undefined || change.rolledBack) {
+  if (change.state === undefined || change.isRolledBack) {
     return false
   }
   return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state
@@ -136,5 +136,5 @@ export function isMoved({ change, before, now, isKnown }: Target): boolean {
 
 /** Whether the run has changed a target for good: moved it, or carried out a command. */
 export function isChanged(target: Target): boolean {
-  return target.change.commanded || isMoved(target)
+  return target.change.isCommanded || isMoved(target)
 }

@@ -1,13 +1,13 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type Backend, targetsOf } from './backend.ts'
-import { claim, targetsToClaim, WITHDRAWAL } from './claim.ts'
-import { type Context, HEARTBEAT } from './context.ts'
+import { claim, targetsToClaim, WITHDRAWAL_MS } from './claim.ts'
+import { type Context, HEARTBEAT_MS } from './context.ts'
 import { formatDuration } from './duration.ts'
 import type { Found } from './find.ts'
-import { backendsAtStake, notServingIn, refusal, shortOf } from './guard.ts'
+import { backendsAtStake, notServingIn, tooFewServe, shortOf } from './guard.ts'
 import { canBeMet, type MinUp } from './min-up.ts'
 import type { Target } from './target.ts'
-import { type Condition, type Verdict, waitUntil } from './wait.ts'
+import { type Condition, type Progress, waitUntil } from './wait.ts'
 
 /** How to wait for a turn. All times in milliseconds. */
 interface TurnOptions {
@@ -27,7 +27,7 @@ export interface Turn {
 }
 
 /** Runs that saw the same server come back pause for up to this long, so that few claim at once. Milliseconds. */
-const SPREAD = 1_000
+const SPREAD_MS = 1_000
 
 /**
  * Waits until enough others serve, and claims the targets. Until then nothing is touched, but for claims that are
@@ -48,14 +48,14 @@ export async function takeTurn(
   for (;;) {
     const never = backendsAtStake(found.backends).filter((backend) => !canBeMet(backend, minUp))
     if (never.length > 0) {
-      throw refusal(never, minUp)
+      throw tooFewServe(never, minUp)
     }
     await untilEnough(found.backends, options, deadline, context)
-    await clock.sleep(Math.random() * SPREAD, cancelled)
+    await clock.sleep(Math.random() * SPREAD_MS, cancelled)
     found = await search()
     if (targetsOf(found.backends).some(({ before }) => before.word === 'DRAIN')) {
       // It may be another run's claim, which is no state to be put back to.
-      await clock.sleep(WITHDRAWAL, cancelled)
+      await clock.sleep(WITHDRAWAL_MS, cancelled)
       found = await search()
     }
     const atStake = backendsAtStake(found.backends)
@@ -100,7 +100,7 @@ async function untilEnough(
   }
   const { met, failure } = await waitUntil(wait, context)
   if (!met) {
-    const { message, advice } = refusal(condition.short, minUp)
+    const { message, advice } = tooFewServe(condition.short, minUp)
     const why = failure?.message ?? (message || 'enough others serve again, but only at the end.')
     throw new HaproxyError('guard-refused', `No turn within ${formatDuration(timeoutMs)}: ${why}`, {
       advice: failure?.advice ?? advice,
@@ -129,7 +129,7 @@ class EnoughServe implements Condition {
     return this.short.length === 0
   }
 
-  judge(): Promise<Verdict> {
+  judge(): Promise<Progress> {
     return Promise.resolve(this.isMet ? 'met' : 'waiting')
   }
 
@@ -146,11 +146,11 @@ class EnoughServe implements Condition {
       )
       .join()
     const isNew = missing !== this.#said
-    if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT)) {
+    if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT_MS)) {
       this.#said = missing
       this.#saidAt = clock.now()
       log.info(
-        `Waiting for a turn for up to ${formatDuration(remainingMs)}. ${refusal(short, this.#minUp).message}`
+        `Waiting for a turn for up to ${formatDuration(remainingMs)}. ${tooFewServe(short, this.#minUp).message}`
       )
     }
   }

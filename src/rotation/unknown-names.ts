@@ -18,7 +18,7 @@ export function noBackend(instance: Instance, name: string, everything: Snapshot
 }
 
 /** At most this many names are listed, lest one error fill the log. */
-const LISTED = 20
+const MAX_LISTED = 20
 
 /** What names there are, and which one may have been meant. */
 export function listOf(kind: string, names: readonly string[], wanted: string): string {
@@ -27,8 +27,8 @@ export function listOf(kind: string, names: readonly string[], wanted: string): 
   }
   const nearest = closestTo(wanted, names)
   const meant = nearest === undefined ? '' : ` Did you mean ${nearest}?`
-  const listed = names.slice(0, LISTED).join(', ')
-  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : ''
+  const listed = names.slice(0, MAX_LISTED).join(', ')
+  const more = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : ''
   return `there are the ${kind}s ${listed}${more}.${meant}`
 }
 

@@ -7,7 +7,7 @@ import type { Returning } from './returning.ts'
 import type { WaitOptions } from './wait.ts'
 
 /** A check that still runs is over soon. Milliseconds. */
-const SHORT_PAUSE = 200
+const PAUSE_MS = 200
 
 /** A return with where its targets are. */
 interface Return {
@@ -31,7 +31,7 @@ export async function untilReleased(
   const deadline = clock.now() + timeoutMs
   for (;;) {
     const verdict = await returning.judge(backends)
-    const isHeld = stages.held.length > 0
+    const isHeld = stages.pending.length > 0
     // What was asked for last is judged by another look, too.
     if (!isHeld && verdict !== 'acted') {
       return
@@ -40,7 +40,7 @@ export async function untilReleased(
       throw notReleased(stages, timeoutMs)
     }
     if (isHeld) {
-      await clock.sleep(Math.min(pollMs, SHORT_PAUSE), cancelled)
+      await clock.sleep(Math.min(pollMs, PAUSE_MS), cancelled)
     }
     await lookAgain(backends, context)
   }

@@ -1,6 +1,6 @@
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import type { Backend } from './backend.ts'
-import type { Context } from './context.ts'
+import type { Context, OnLook } from './context.ts'
 import { formatDuration } from './duration.ts'
 
 /** How to wait. All times in milliseconds. */
@@ -15,7 +15,7 @@ export interface WaitOptions {
 }
 
 /** What one look shows: the condition holds, or not yet, or something was changed to make it hold. */
-export type Verdict = 'met' | 'waiting' | 'acted'
+export type Progress = 'met' | 'waiting' | 'acted'
 
 /** What is waited for. */
 export interface Condition {
@@ -24,13 +24,10 @@ export interface Condition {
    *
    * @param seen the backends that could be seen this time
    */
-  judge(seen: readonly Backend[]): Promise<Verdict>
+  judge(seen: readonly Backend[]): Promise<Progress>
   /** Whether it is really so, asked once it has held for the settle time. */
   confirm(): Promise<boolean>
 }
-
-/** Called after every look, with times in milliseconds. */
-export type OnLook = (elapsedMs: number, remainingMs: number) => void
 
 /** One wait. */
 export interface Wait {
@@ -60,11 +57,11 @@ export function whyNotMet(seen: readonly string[], { failure }: WaitResult): str
 }
 
 /** The first look comes after this pause, and so does the one after a change. Milliseconds. */
-const FIRST_PAUSE = 100
+const FIRST_PAUSE_MS = 100
 /** Then a pause is this share of the time waited, up to the poll interval. */
-const SHARE = 0.1
+const PAUSE_SHARE = 0.1
 /** Pauses after failed looks grow up to this, in milliseconds. */
-const LONGEST_PAUSE = 10_000
+const MAX_PAUSE_MS = 10_000
 
 /**
  * Looks at all backends at once, again and again, until a condition has held for the settle time, or the time
@@ -116,13 +113,13 @@ export async function waitUntil(wait: Wait, context: Context): Promise<WaitResul
 }
 
 function pauseAfter(elapsedMs: number, { pollMs, isSteady }: WaitOptions): number {
-  return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE))
+  return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE_MS, elapsedMs * PAUSE_SHARE))
 }
 
 /** Problems that looking again cannot solve. */
 const FATAL: ReadonlySet<Problem> = new Set(['several-processes', 'unauthorized', 'forbidden'])
 /** A look near the deadline still gets this long, in milliseconds. */
-const SHORTEST_LOOK = 1_000
+const MIN_LOOK_MS = 1_000
 
 /** Looks at backends and remembers which of them could be seen. */
 class Poller {
@@ -157,14 +154,14 @@ class Poller {
     return this.#failed === 0
       ? pauseMs
       : Math.min(
-          Math.max(pauseMs, FIRST_PAUSE) * 2 ** this.#failed,
-          Math.max(pollMs, LONGEST_PAUSE)
+          Math.max(pauseMs, FIRST_PAUSE_MS) * 2 ** this.#failed,
+          Math.max(pollMs, MAX_PAUSE_MS)
         )
   }
 
   async look(deadline: number): Promise<void> {
     const { clock, cancelled } = this.#context
-    const timeoutMs = Math.max(SHORTEST_LOOK, deadline - clock.now())
+    const timeoutMs = Math.max(MIN_LOOK_MS, deadline - clock.now())
     const order = this.#order
     // Where HAProxies answer in turn, one order would show each backend at the same one of them every time.
     this.#order = order.toReversed()

@@ -1,7 +1,5 @@
 import type { Baked, BakeVerdict } from '../rotation/bake-verdict.ts'
-import type { BakeWatchers } from '../rotation/bake.ts'
-import type { OnBakeLook } from '../rotation/baking.ts'
-import { HEARTBEAT } from '../rotation/context.ts'
+import { HEARTBEAT_MS, type Observer } from '../rotation/context.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { bakeChart, type BakeSample } from './bake-chart.ts'
@@ -9,7 +7,7 @@ import { standing } from './bake-words.ts'
 import { log } from './log.ts'
 
 /** Reports how a watch of traffic goes: a line where a verdict moves, a heartbeat, and a chart at the end. */
-export class BakeReport implements BakeWatchers {
+export class BakeReport implements Omit<Observer, 'onLook'> {
   readonly #bakeMs: number
   readonly #said = new Map<string, BakeVerdict>()
   readonly #samples: BakeSample[] = []
@@ -25,7 +23,7 @@ export class BakeReport implements BakeWatchers {
     return bakeChart(this.#samples)
   }
 
-  readonly onBakeLook: OnBakeLook = (baked) => {
+  readonly onBakeLook: Observer['onBakeLook'] = (baked) => {
     const { servers, elapsedMs } = baked
     if (elapsedMs < (this.#samples.at(-1)?.elapsedMs ?? 0)) {
       // The watch began anew.
@@ -34,7 +32,7 @@ export class BakeReport implements BakeWatchers {
     }
     this.#samples.push({ elapsedMs, ...sumOf(baked) })
     const moved = servers.filter(({ name, verdict }) => this.#said.get(name) !== verdict)
-    const isDue = elapsedMs - this.#lastLineMs >= HEARTBEAT
+    const isDue = elapsedMs - this.#lastLineMs >= HEARTBEAT_MS
     const time = `(${formatDuration(elapsedMs)} of ${formatDuration(this.#bakeMs)})`
     for (const server of isDue ? servers : moved) {
       this.#said.set(server.name, server.verdict)
@@ -43,7 +41,7 @@ export class BakeReport implements BakeWatchers {
     }
   }
 
-  readonly onDrainLook: BakeWatchers['onDrainLook'] = (targets) => {
+  readonly onTakenOutAgain: Observer['onTakenOutAgain'] = (targets) => {
     let said = ''
     return (elapsedMs) => {
       const states = statesOf(targets)

@@ -1,7 +1,7 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 
 /** How long what was begun may go on after a cancel, in milliseconds; the runner sends SIGTERM after 7,500. */
-const GRACE = 4_000
+const GRACE_MS = 4_000
 
 /** The two moments of a cancel. */
 export interface Cancellation {
@@ -19,7 +19,7 @@ export function listenForCancel(): Cancellation {
     cancelled.abort(new HaproxyError('cancelled', `Cancelled (${signal}).`))
     setTimeout(() => {
       over.abort(new HaproxyError('cancelled', `Cancelled (${signal}) and out of time.`))
-    }, GRACE).unref()
+    }, GRACE_MS).unref()
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
@@ -27,7 +27,7 @@ export function listenForCancel(): Cancellation {
 }
 
 /** How long a run that has said its last word may go on, in milliseconds. */
-const LAST_BREATH = 250
+const LAST_BREATH_MS = 250
 
 /**
  * Ends a failed run that something still keeps alive. A name look-up that hangs cannot be aborted, and Node waits
@@ -35,6 +35,6 @@ const LAST_BREATH = 250
  */
 export function endIfHung(): void {
   if (process.exitCode === 1) {
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH).unref()
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH_MS).unref()
   }
 }

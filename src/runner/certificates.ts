@@ -2,6 +2,7 @@ import { setSecret } from '@actions/core'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { messageOf } from '../haproxy/errors.ts'
 import type { TransportSettings } from '../haproxy/request-setup.ts'
 import type { InputName } from './defaults.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
@@ -69,7 +70,7 @@ function check(reader: InputReader, name: InputName, use: () => unknown): void {
   try {
     use()
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     reader.refuse(
       name,
       `it cannot be used (${reason}). It must be PEM, and a key must be without a passphrase.`

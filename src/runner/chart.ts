@@ -17,11 +17,11 @@ interface Chart {
 }
 
 /** More points than this would not be told apart on GitHub's page. */
-const POINTS = 40
+const MAX_POINTS = 40
 
 /** What was seen at even times: a chart spaces its points evenly. */
 export function evenly<T extends Timed>(samples: readonly [T, ...T[]]): T[] {
-  const points = Math.min(POINTS, samples.length)
+  const points = Math.min(MAX_POINTS, samples.length)
   const end = samples.at(-1)?.elapsedMs ?? 0
   return Array.from({ length: points }, (_, index) => {
     const time = index === points - 1 ? end : (end * index) / (points - 1)

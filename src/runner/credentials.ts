@@ -1,4 +1,5 @@
 import { getInput, setSecret } from '@actions/core'
+import { messageOf } from '../haproxy/errors.ts'
 import { basicAuthorization } from '../haproxy/stats-page.ts'
 import { type Credentials, parseStatsUrl, type StatsUrl } from '../haproxy/stats-url.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
@@ -52,7 +53,7 @@ export function readInstances(
       instances.set(url.href, { url, credentials: credentialsFor(url, fallback) })
     } catch (error) {
       const which = list.length > 1 ? ` (number ${index + 1} of ${list.length})` : ''
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       // The URL itself is not shown: it may hold a password.
       reader.refuse('stats-url', `the URL${which} cannot be used: ${reason}.`)
     }

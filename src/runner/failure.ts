@@ -1,4 +1,4 @@
-import { HaproxyError } from '../haproxy/errors.ts'
+import { HaproxyError, messageOf } from '../haproxy/errors.ts'
 import { InputError } from './input-reader.ts'
 import { debug, error as logError, fail } from './log.ts'
 
@@ -31,6 +31,6 @@ function problemOf(error: unknown): string {
     const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
     return `Nothing was changed: please correct ${[...names].join(', ')}.`
   }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return /[.!?]$/.test(message) ? message : `${message}.`
 }

@@ -14,7 +14,7 @@ import { adviceFor } from './advice.ts'
 import type { Inputs } from './inputs.ts'
 
 /** So many servers are named one by one, in the log and in the summary. */
-export const NAMED = 50
+export const MAX_ROWS = 50
 
 /** The states of what a step is about, in one line: a look may be at thousands of servers. */
 export function statesInLine(inputs: Inputs, targets: readonly Target[]): string {
@@ -61,7 +61,7 @@ function hasStates(error: unknown, targets: readonly Target[]): boolean {
 }
 
 function isLarge({ action }: Inputs, targets: readonly Target[]): boolean {
-  return action === 'status' && targets.length > NAMED
+  return action === 'status' && targets.length > MAX_ROWS
 }
 
 function troubleLines(inputs: Inputs, targets: readonly Target[]): string[] {
@@ -70,9 +70,9 @@ function troubleLines(inputs: Inputs, targets: readonly Target[]): string[] {
   if (!areCounted || fitsInLine(troubles)) {
     return []
   }
-  const more = troubles.length - NAMED
+  const more = troubles.length - MAX_ROWS
   return [
-    ...troubles.slice(0, NAMED).map((trouble) => `${trouble}.`),
+    ...troubles.slice(0, MAX_ROWS).map((trouble) => `${trouble}.`),
     ...(more > 0 ? [`And ${count(more, 'more server')} not up.`] : [])
   ]
 }

@@ -8,8 +8,8 @@ import type { TransportSettings } from '../haproxy/request-setup.ts'
 import { InputReader, UNAVAILABLE } from './input-reader.ts'
 import { readShare } from './share.ts'
 import { formatDuration } from '../rotation/duration.ts'
-import { ON_TIMEOUT, type OnTimeout } from '../rotation/order.ts'
-import type { Wanted } from '../rotation/find.ts'
+import { ON_TIMEOUT, type OnTimeout } from '../rotation/options.ts'
+import type { FindOptions } from '../rotation/find.ts'
 import type { MinUp } from '../rotation/min-up.ts'
 import type { WaitOptions } from '../rotation/wait.ts'
 
@@ -34,8 +34,9 @@ export interface Inputs {
   readonly action: Action
   /** What every server must be, or the step is red. */
   readonly expect: 'up' | undefined
-  readonly wait: boolean
-  readonly waitOptions: WaitOptions
+  /** Whether to wait, after a change, until drained or up. */
+  readonly isAwaited: boolean
+  readonly wait: WaitOptions
   readonly maxSessions: number
   readonly onTimeout: OnTimeout
   /** How long a process of HAProxy may live on after a reload, in milliseconds; undefined where not given. */
@@ -71,8 +72,8 @@ export function readInputs(): Inputs {
     servers: readServers(reader),
     action: readAction(reader),
     expect: readExpect(reader),
-    wait: reader.flag('wait'),
-    waitOptions: readWaitOptions(reader),
+    isAwaited: reader.flag('wait'),
+    wait: readWaitOptions(reader),
     maxSessions: reader.amount('max-sessions'),
     onTimeout: reader.choice('on-timeout', ON_TIMEOUT),
     hardStopAfterMs: readHardStopAfter(reader),
@@ -98,11 +99,11 @@ export function readInputs(): Inputs {
 /** What must be found out before anything is done; each of these costs requests. */
 export function wantedBy({
   action,
-  wait,
+  isAwaited,
   dryRun,
   backends,
   servers
-}: Inputs): Omit<Wanted, 'pages'> {
+}: Inputs): Omit<FindOptions, 'pages'> {
   const isTakeOut = action === 'drain' || action === 'maint'
   const isChanging = isTakeOut || action === 'ready'
   return {
@@ -110,7 +111,7 @@ export function wantedBy({
     servers,
     withOthers: isTakeOut,
     // What a take-out has done is read back at the end; of a return `DOWN` hides it.
-    processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : wait ? 1 : 0,
+    processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : isAwaited ? 1 : 0,
     oneInstance: isChanging
   }
 }

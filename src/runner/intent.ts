@@ -1,6 +1,6 @@
 import { getState, saveState } from '@actions/core'
 import { HaproxyError } from '../haproxy/errors.ts'
-import { type AdminState, ownAdminState } from '../haproxy/server.ts'
+import { type AdminState, type OutState, ownAdminState } from '../haproxy/server.ts'
 import { backendsOf, instancesOf } from '../rotation/backend.ts'
 import { count } from '../rotation/describe.ts'
 import type { Instance } from '../rotation/instance.ts'
@@ -11,7 +11,7 @@ import type { Restore } from './inputs.ts'
 export interface Intent {
   readonly restore: Exclude<Restore, 'never'>
   /** The admin state that the step asked for. */
-  readonly state: 'drain' | 'maint'
+  readonly state: OutState
   /** Whether the servers may still be in the drain that claimed them before. */
   readonly isClaimed: boolean
   /** When it was asked for, in milliseconds since 1970. */
@@ -41,7 +41,7 @@ const KEY = 'intent'
  * The runner hands the state to the post step in an environment variable, and a process with one of 128 KiB does
  * not start; the name and some room are left for it.
  */
-const LONGEST = 128 * 1024 - 64
+const MAX_LENGTH = 128 * 1024 - 64
 
 /**
  * Saves what is taken out. The last call counts: with no targets there is nothing left to restore.
@@ -50,7 +50,7 @@ const LONGEST = 128 * 1024 - 64
  */
 export function saveIntent(
   restore: Restore,
-  state: 'drain' | 'maint',
+  state: OutState,
   targets: readonly Target[],
   isClaimed = false
 ): void {
@@ -64,7 +64,7 @@ export function saveIntent(
     const [url, backend, previous] = JSON.parse(key) as [string, string, AdminState]
     return { url, backend, previous, servers: group.map(({ before }) => before.name) }
   })
-  const ageMs = ageOf(targets)
+  const ageMs = ageOfRequests(targets)
   const instances = instancesOf(backendsOf(targets)).map(({ name, process, clock }) => ({
     url: name,
     process: process && {
@@ -80,7 +80,7 @@ export function saveIntent(
     instances,
     backends
   }
-  if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
+  if (Buffer.byteLength(JSON.stringify(intent)) > MAX_LENGTH) {
     throw new HaproxyError(
       'too-many-servers',
       `The step names ${count(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`,
@@ -91,7 +91,7 @@ export function saveIntent(
 }
 
 /** How long ago the targets were last asked for, in milliseconds; 0 before that. */
-function ageOf(targets: readonly Target[]): number {
+function ageOfRequests(targets: readonly Target[]): number {
   const ages = targets
     .filter(({ change }) => change.state !== undefined)
     .map(({ change, backend }) => backend.instance.clock.now() - change.at)
@@ -102,10 +102,7 @@ function ageOf(targets: readonly Target[]): number {
  * How long ago the main step asked for the state, in milliseconds: by HAProxy's own count if its process is
  * still the same, for a process that was stalled counts less than the clock does; else by the clock.
  */
-export function elapsedSince(
-  { at, instances }: Intent,
-  { name, process, clock }: Instance
-): number {
+export function ageOf({ at, instances }: Intent, { name, process, clock }: Instance): number {
   const before = instances.find(({ url }) => url === name)?.process
   const uptimeMs = process === undefined ? undefined : clock.now() - process.startedAt
   return before !== undefined &&

@@ -27,7 +27,7 @@ interface RunResult {
 }
 
 /** GitHub takes 1 MB of outputs from a job and counts two bytes for a character. */
-const MOST = 500_000
+const MAX_LENGTH = 500_000
 
 /** Sets all outputs, on failure too, as far as they are known. */
 export function setOutputs(targets: readonly Target[], result: RunResult): void {
@@ -43,12 +43,12 @@ export function setOutputs(targets: readonly Target[], result: RunResult): void 
   }
   for (const [name, value] of Object.entries(outputs)) {
     const size = String(value).length
-    if (size > MOST) {
+    if (size > MAX_LENGTH) {
       log.notice(
-        `The output ${name} is left empty: ${size} characters are more than GitHub takes (${MOST}). Look at one backend at a time.`
+        `The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`
       )
     }
-    setOutput(name, size > MOST ? '' : value)
+    setOutput(name, size > MAX_LENGTH ? '' : value)
   }
 }
 

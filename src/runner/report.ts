@@ -1,12 +1,11 @@
 import { isOutOfRotation } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
-import { HEARTBEAT } from '../rotation/context.ts'
+import { HEARTBEAT_MS, type Observer } from '../rotation/context.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { troubleFirst } from '../rotation/fleet.ts'
 import type { Outcome } from '../rotation/outcome.ts'
 import { isChanged, type Target, wasTouched } from '../rotation/target.ts'
-import type { OnLook } from '../rotation/wait.ts'
 import { BakeReport } from './bake-report.ts'
 import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
@@ -21,8 +20,9 @@ import { whoBringsThemBack } from './way-back.ts'
 
 /** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
 export class Report {
-  /** How the traffic of servers that are back is watched. */
-  readonly bake: BakeReport
+  /** Reports how waits and watches go. */
+  readonly observer: Observer
+  readonly #bake: BakeReport
   readonly #inputs: Inputs
   readonly #said = new Map<Target, string>()
   readonly #samples: Sample[] = []
@@ -32,7 +32,9 @@ export class Report {
 
   constructor(inputs: Inputs) {
     this.#inputs = inputs
-    this.bake = new BakeReport(inputs.bakeMs)
+    this.#bake = new BakeReport(inputs.bakeMs)
+    const { onBakeLook, onTakenOutAgain } = this.#bake
+    this.observer = { onLook: this.#onLook, onBakeLook, onTakenOutAgain }
   }
 
   /** What the run is about, as far as it was found. */
@@ -58,7 +60,7 @@ export class Report {
   }
 
   /** Says how a wait goes: a line for every change, and a heartbeat. */
-  readonly onLook: OnLook = (elapsedMs, remainingMs) => {
+  readonly #onLook: Observer['onLook'] = (elapsedMs, remainingMs) => {
     this.#waitedMs = elapsedMs
     const followers = followersOf(this.#backends)
     const watched = [...this.#targets, ...followers.filter(({ now }) => now.sessions > 0)]
@@ -74,7 +76,7 @@ export class Report {
     }
     if (changed.length > 0) {
       this.#lastLineMs = elapsedMs
-    } else if (elapsedMs - this.#lastLineMs >= HEARTBEAT) {
+    } else if (elapsedMs - this.#lastLineMs >= HEARTBEAT_MS) {
       this.#lastLineMs = elapsedMs
       log.info(`Still waiting: ${statesOf(this.#targets)} ${time}.`)
     }
@@ -128,7 +130,7 @@ export class Report {
   #summary(sentence: string): Omit<Summary, 'title' | 'facts'> {
     const isLook = this.#inputs.action === 'status'
     const targets = isLook ? troubleFirst(this.#targets) : this.#targets
-    const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.bake.chart]
+    const [waitedMs, samples, bakeChart] = [this.#waitedMs, this.#samples, this.#bake.chart]
     return { sentence, isLook, targets, waitedMs, samples, bakeChart }
   }
 

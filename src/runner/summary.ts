@@ -3,7 +3,7 @@ import { isUnclear } from './bake-words.ts'
 import { drawChart, evenly, inSeconds } from './chart.ts'
 import { escapeForHtml } from './escape.ts'
 import { failureSentence } from './failure.ts'
-import { isOfFleet, NAMED } from './fleet.ts'
+import { isOfFleet, MAX_ROWS } from './fleet.ts'
 import { log } from './log.ts'
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { isUp } from '../haproxy/server.ts'
@@ -85,11 +85,11 @@ function blamed(error: unknown, targets: readonly Target[]): readonly Target[] {
 }
 
 /** So many names still make a title. */
-const IN_TITLE = 3
+const MAX_NAMES = 3
 
 function fill(title: string, targets: readonly Target[]): string {
   const names = [...new Set(targets.map(({ name }) => name))]
-  const all = names.length > IN_TITLE ? `${names.length} servers` : names.join(', ')
+  const all = names.length > MAX_NAMES ? `${names.length} servers` : names.join(', ')
   return title.replace('{}', () => all)
 }
 
@@ -124,7 +124,7 @@ function table({ targets, isLook, waitedMs }: Summary): Parameters<typeof jobSum
     ? ['HAProxy', 'Backend', 'Server', 'State', 'Sessions']
     : ['HAProxy', 'Backend', 'Server', 'Before', 'After', 'Sessions', 'Waited']
   const rows = targets
-    .slice(0, NAMED)
+    .slice(0, MAX_ROWS)
     .map(({ backend, before, now }) => [
       backend.instance.name,
       before.backend,
@@ -141,7 +141,7 @@ function table({ targets, isLook, waitedMs }: Summary): Parameters<typeof jobSum
 
 /** What the table leaves out. */
 function rest({ targets }: Summary): string {
-  const others = targets.slice(NAMED)
+  const others = targets.slice(MAX_ROWS)
   const areUp = others.every(({ now }) => isUp(now))
   const what = areUp ? ', all up' : `: ${countsOf(others)}`
   return others.length > 0 ? `<p>and ${others.length} more${escapeForHtml(what)}</p>\n` : ''

@@ -29,7 +29,7 @@ function isInDrain(target: Target): boolean {
   const { change, isKnown, now } = target
   return (
     isKnown &&
-    !change.rolledBack &&
+    !change.isRolledBack &&
     isOutOfRotation(now) &&
     now.word !== 'MAINT' &&
     (change.state === 'drain' || shownAdminState(now) === 'drain' || mayBeReleased(target))

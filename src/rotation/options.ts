@@ -1,3 +1,4 @@
+import type { OutState } from '../haproxy/server.ts'
 import type { MinUp } from './min-up.ts'
 import type { SharedAddresses } from './same-address.ts'
 import type { WaitOptions } from './wait.ts'
@@ -7,14 +8,16 @@ export const ON_TIMEOUT = ['fail', 'restore', 'shutdown', 'continue'] as const
 export type OnTimeout = (typeof ON_TIMEOUT)[number]
 
 /** How to take servers out of rotation. */
-export interface TakeOut {
-  readonly state: 'drain' | 'maint'
+export interface TakeOutOptions {
+  readonly state: OutState
   /** How many other servers of a backend must serve. */
   readonly minUp: MinUp
   /** Whether the servers are claimed: other runs that claim some may still have to withdraw. */
   readonly isClaimed: boolean
-  /** How to wait until drained; undefined for not at all. */
-  readonly wait: WaitOptions | undefined
+  /** How to wait until drained. */
+  readonly wait: WaitOptions
+  /** Whether to wait for that at all. */
+  readonly isAwaited: boolean
   /** Sessions and queued requests that may remain. */
   readonly maxSessions: number
   readonly onTimeout: OnTimeout
@@ -25,7 +28,7 @@ export interface TakeOut {
 }
 
 /** How to bring servers back into rotation. */
-export interface BringBack {
+export interface BringBackOptions {
   /** Whether a server with a health check passes it anew before HAProxy sends it anyone. */
   readonly freshCheck: boolean
   /** How to wait until up. */
@@ -38,7 +41,7 @@ export interface BringBack {
 }
 
 /** How to watch the traffic of servers that are back. */
-export interface Bake {
+export interface BakeOptions {
   /** How long to watch, in milliseconds. */
   readonly bakeMs: number
   /** The share of failed requests, from 0 to 1, that is allowed beyond that of the neighbours. */

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals'
-import { isPostStage, markMainStage } from '../../src/runner/stage.ts'
+import { isPostStep, markMainStep } from '../../src/runner/post-step.ts'
 import { inProcess } from './in-process.ts'
 
 test('a step is in its main stage until it has said so', async () => {
   const seen: boolean[] = []
   const main = await inProcess({}, () => {
-    seen.push(isPostStage())
-    markMainStage()
+    seen.push(isPostStep())
+    markMainStep()
   })
-  await inProcess({}, () => seen.push(isPostStage()), { state: main.state })
+  await inProcess({}, () => seen.push(isPostStep()), { state: main.state })
   expect(seen).toEqual([false, true])
   expect(main.lines).toEqual([])
 })
@@ -22,7 +22,7 @@ test('a state file that cannot be written is a failure that says so, before anyt
           "The runner's state file cannot be written (Missing file at path: /nowhere/state). Nothing was changed.",
         cause: expect.objectContaining({ message: 'Missing file at path: /nowhere/state' })
       })
-      expect(markMainStage).toThrow(error)
+      expect(markMainStep).toThrow(error)
     },
     { env: { GITHUB_STATE: '/nowhere/state' } }
   )
