@@ -3083,7 +3083,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2792);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(768);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
 /* harmony import */ var _runner_post_step_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6177);
@@ -3099,7 +3099,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2792:
+/***/ 768:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3469,6 +3469,9 @@ function isSameAddress(one, other) {
 function isSameHost(one, other) {
     return one.address !== undefined && one.address.host === other.address?.host;
 }
+function atSameAddress({ same, down }) {
+    return [...same, ...down];
+}
 function describeOthers(others) {
     const names = others.map(({ server, instance }) => {
         return `${server.backend}/${server.name} on ${instance.name} (${server.status})`;
@@ -3824,17 +3827,15 @@ class Draining {
 
 
 
-
 const LONG_AGO_MS = 3_600_000;
 function proofOf(backends, evidence) {
     const { shared, maxSessions, settledMs } = evidence;
-    const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`;
     return {
         doubts: doubtsOf(backends, evidence),
         facts: [
-            `${rest} for ${(0,duration/* formatDuration */.a3)(settledMs)}.`,
-            ...(0,backend/* instancesOf */.sG)(backends).flatMap((instance) => processFact(instance, evidence) ?? []),
-            addressFact(shared),
+            { kind: 'idle', forMs: settledMs, maxSessions },
+            ...(0,backend/* instancesOf */.sG)(backends).flatMap((instance) => processFact(instance, evidence)),
+            { kind: 'addresses', shared },
             ...(0,guard/* backendsAtStake */.rj)(backends).map(servingFact)
         ]
     };
@@ -3842,7 +3843,7 @@ function proofOf(backends, evidence) {
 function doubtsOf(backends, evidence) {
     const { shared, unclear, minUp, maxSessions } = evidence;
     const instances = (0,backend/* instancesOf */.sG)(backends);
-    const unknown = instances.filter(({ showsProcess: isShown }) => !isShown);
+    const unknown = instances.filter(({ showsProcess }) => !showsProcess);
     const atSame = atSameAddress(shared);
     const young = instances.filter((instance) => isYoung(instance, evidence));
     const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
@@ -3866,37 +3867,29 @@ function isYoung({ firstProcess }, { hardStopAfterMs }) {
         firstProcess.firstSeenAt - firstProcess.startedAt < LONG_AGO_MS);
 }
 function processFact(instance, evidence) {
-    const { process, showsProcess: isShown, name, clock } = instance;
-    if (process === undefined || !isShown) {
-        return undefined;
+    const { process, showsProcess, clock } = instance;
+    if (process === undefined || !showsProcess) {
+        return [];
     }
+    const ageMs = clock.now() - process.startedAt;
+    return [
+        { kind: 'process', instance, pid: process.pid, ageMs, older: olderThan(instance, evidence) }
+    ];
+}
+function olderThan(instance, evidence) {
     const { hardStopAfterMs } = evidence;
-    const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt;
-    const old = hardStopAfterMs !== undefined
-        ? `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a3)(hardStopAfterMs)}`
-        : isYoung(instance, evidence)
-            ? 'an older process may hold a session'
-            : isReloaded
-                ? 'HAProxy was reloaded meanwhile, and no session was left on its old process'
-                : 'older processes are assumed to be gone after an hour';
-    const age = (0,duration/* formatDuration */.a3)(clock.now() - process.startedAt);
-    return `${name}: process ${process.pid} has been running for ${age}; ${old}.`;
-}
-function atSameAddress({ same, down }) {
-    return [...same, ...down];
-}
-function addressFact(shared) {
-    const others = atSameAddress(shared);
-    if (others.length > 0) {
-        return `At the same address: ${describeOthers(others)}.`;
+    if (hardStopAfterMs !== undefined) {
+        return { kind: 'gone', hardStopAfterMs };
     }
-    return shared.areShown
-        ? 'When the step began, no other server in rotation was at the same address.'
-        : 'The page does not show the addresses (stats show-legends).';
+    if (isYoung(instance, evidence)) {
+        return { kind: 'may remain' };
+    }
+    const isReloaded = instance.process?.firstSeenAt !== instance.firstProcess?.firstSeenAt;
+    return { kind: isReloaded ? 'was idle' : 'assumed gone' };
 }
 function servingFact(backend) {
-    const names = (0,guard/* servingIn */.m8)(backend).map(({ name }) => name);
-    return `Serving in ${backend.fullName}: ${names.length > 0 ? names.join(', ') : 'none'}.`;
+    const servers = (0,guard/* servingIn */.m8)(backend).map(({ name }) => name);
+    return { kind: 'serving', backend: backend.fullName, servers };
 }
 
 // EXTERNAL MODULE: ./src/rotation/wait.ts
@@ -4513,8 +4506,6 @@ var intent = __nccwpck_require__(4718);
 
 
 
-
-
 async function perform(inputs, search, context) {
     const { action } = inputs;
     const find = async () => {
@@ -4543,7 +4534,8 @@ function observe({ expect }, { backends }) {
 }
 async function performCommand(action, { dryRun: isDryRun }, { backends }, context) {
     if (isDryRun) {
-        return dryRun(backends, `request ${action} for ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}`, context);
+        const plan = { kind: 'command', command: action, targets: (0,backend/* targetsOf */.QR)(backends) };
+        return dryRun(backends, plan, context);
     }
     await command(action, backends, context);
     return { kind: 'commanded' };
@@ -4556,15 +4548,13 @@ async function performTakeOut(inputs, search, context) {
         context.log.notice(`Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`);
     }
     const targets = targetsToTakeOut(backends, action);
-    if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
-        const turn = `wait for its turn for up to ${(0,duration/* formatDuration */.a3)(inputs.minUpTimeoutMs)}`;
-        return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context);
-    }
-    if (!isClaimed) {
+    const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp);
+    if (!isClaimed && !isToWait) {
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     }
     if (inputs.dryRun) {
-        return dryRun(backends, plan(targets, action), context);
+        const turnMs = isToWait ? inputs.minUpTimeoutMs : undefined;
+        return dryRun(backends, { kind: 'take out', state: action, targets, turnMs }, context);
     }
     (0,intent/* saveIntent */.Cf)(restore, action, targets, isClaimed);
     try {
@@ -4604,34 +4594,16 @@ async function turnOf({ minUp, minUpTimeoutMs, wait, sameAddress, restore, dryRu
 async function performBringBack(inputs, { backends }, context) {
     refuseIfNotReturnable((0,backend/* targetsOf */.QR)(backends), inputs.isAwaited);
     if (inputs.dryRun) {
-        const { bakeMs } = inputs;
-        const watch = `, and then watch the traffic for ${(0,duration/* formatDuration */.a3)(bakeMs)}`;
-        const whole = returnPlan((0,bring_back/* routesOf */.e)(backends, inputs)) + (inputs.isAwaited && bakeMs > 0 ? watch : '');
-        return dryRun(backends, whole, context);
+        const bakeMs = inputs.isAwaited ? inputs.bakeMs : 0;
+        const plan = { kind: 'bring back', routes: (0,bring_back/* routesOf */.e)(backends, inputs), bakeMs };
+        return dryRun(backends, plan, context);
     }
     const outcome = await (0,bring_back/* bringBack */.k)(backends, inputs, context);
     return outcome.kind === 'up' && inputs.bakeMs > 0 ? bake(backends, inputs, context) : outcome;
 }
-async function dryRun(backends, whatItWouldDo, context) {
+async function dryRun(backends, plan, context) {
     await checkAdminAccess(backends, context);
-    return { kind: 'dry run', plan: whatItWouldDo };
-}
-function plan(targets, state) {
-    return targets.length === 0 ? 'change nothing' : `put ${(0,describe/* namesOf */.eZ)(targets)} into ${state}`;
-}
-const PLANS = {
-    none: (names) => `leave ${names} alone`,
-    ready: (names) => `make ${names} ready`,
-    down: (names) => `make ${names} ready, for HAProxy to bring up once its health check passes`,
-    release: (names) => `make ${names} ready without a fresh check, because no other server serves`,
-    'fresh check': (names) => `bring ${names} back with a fresh health check`,
-    'checks elsewhere': (names) => `make ${names} ready once the health checks in the other backends have passed`
-};
-function returnPlan(routes) {
-    const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none');
-    return groups.size === 1 && groups.has('none')
-        ? 'change nothing'
-        : [...groups].map(([route, targets]) => PLANS[route]((0,describe/* namesOf */.eZ)(targets))).join('; ');
+    return { kind: 'dry run', plan };
 }
 
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
@@ -5233,6 +5205,50 @@ function sumOf({ servers }) {
     };
 }
 
+;// CONCATENATED MODULE: ./src/runner/facts.ts
+
+
+function explainFact(fact) {
+    switch (fact.kind) {
+        case 'idle': {
+            const { maxSessions, forMs } = fact;
+            const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`;
+            return `${rest} for ${(0,duration/* formatDuration */.a3)(forMs)}.`;
+        }
+        case 'process': {
+            const { instance, pid, ageMs, older } = fact;
+            return `${instance.name}: process ${pid} has been running for ${(0,duration/* formatDuration */.a3)(ageMs)}; ${olderInWords(older)}.`;
+        }
+        case 'addresses':
+            return addressesInWords(fact.shared);
+        case 'serving': {
+            const { backend, servers } = fact;
+            return `Serving in ${backend}: ${servers.length > 0 ? servers.join(', ') : 'none'}.`;
+        }
+    }
+}
+function olderInWords(older) {
+    switch (older.kind) {
+        case 'gone':
+            return `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a3)(older.hardStopAfterMs)}`;
+        case 'assumed gone':
+            return 'older processes are assumed to be gone after an hour';
+        case 'was idle':
+            return 'HAProxy was reloaded meanwhile, and no session was left on its old process';
+        case 'may remain':
+            return 'an older process may hold a session';
+    }
+}
+function addressesInWords(shared) {
+    const others = atSameAddress(shared);
+    if (others.length > 0) {
+        return `At the same address: ${describeOthers(others)}.`;
+    }
+    return shared.areShown
+        ? 'When the step began, no other server in rotation was at the same address.'
+        : 'The page does not show the addresses (stats show-legends).';
+}
+
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(7844);
 // EXTERNAL MODULE: ./src/runner/advice.ts
@@ -5361,6 +5377,43 @@ function resultOf(target) {
         check: now.check,
         changed: (0,rotation_target/* isChanged */.Hq)(target)
     };
+}
+
+;// CONCATENATED MODULE: ./src/runner/plan-words.ts
+
+
+function planInWords(plan) {
+    switch (plan.kind) {
+        case 'command':
+            return `request ${plan.command} for ${(0,describe/* namesOf */.eZ)(plan.targets)}`;
+        case 'take out': {
+            const out = takeOutInWords(plan.targets, plan.state);
+            return plan.turnMs === undefined
+                ? out
+                : `wait for its turn for up to ${(0,duration/* formatDuration */.a3)(plan.turnMs)}, and then ${out}`;
+        }
+        case 'bring back': {
+            const watch = `, and then watch the traffic for ${(0,duration/* formatDuration */.a3)(plan.bakeMs)}`;
+            return returnInWords(plan.routes) + (plan.bakeMs > 0 ? watch : '');
+        }
+    }
+}
+function takeOutInWords(targets, state) {
+    return targets.length === 0 ? 'change nothing' : `put ${(0,describe/* namesOf */.eZ)(targets)} into ${state}`;
+}
+const RETURNS = {
+    none: (names) => `leave ${names} alone`,
+    ready: (names) => `make ${names} ready`,
+    down: (names) => `make ${names} ready, for HAProxy to bring up once its health check passes`,
+    release: (names) => `make ${names} ready without a fresh check, because no other server serves`,
+    'fresh check': (names) => `bring ${names} back with a fresh health check`,
+    'checks elsewhere': (names) => `make ${names} ready once the health checks in the other backends have passed`
+};
+function returnInWords(routes) {
+    const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none');
+    return groups.size === 1 && groups.has('none')
+        ? 'change nothing'
+        : [...groups].map(([route, targets]) => RETURNS[route]((0,describe/* namesOf */.eZ)(targets))).join('; ');
 }
 
 ;// CONCATENATED MODULE: ./src/runner/target-words.ts
@@ -5564,6 +5617,8 @@ function mayBeReleased({ change, now }) {
 
 
 
+
+
 class Report {
     observer;
     #bake;
@@ -5618,7 +5673,7 @@ class Report {
     };
     async succeed(outcome) {
         const sentence = this.#achievement(outcome);
-        const facts = 'proof' in outcome ? outcome.proof.facts : [];
+        const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : [];
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
         if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
@@ -5671,7 +5726,7 @@ class Report {
             case 'all up':
                 return allUpInWords(targets);
             case 'dry run':
-                return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`;
+                return `Dry run, nothing was changed: ${states}. A real run would ${planInWords(outcome.plan)}.`;
             case 'commanded':
                 return `HAProxy carried out ${action}: ${states}.`;
             case 'requested':

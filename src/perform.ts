@@ -6,14 +6,12 @@ import { bake } from './rotation/bake.ts'
 import { bringBack, routesOf } from './rotation/bring-back.ts'
 import { command } from './rotation/command.ts'
 import type { Context } from './rotation/context.ts'
-import { namesOf } from './rotation/describe.ts'
-import { formatDuration } from './rotation/duration.ts'
 import type { Found } from './rotation/find.ts'
 import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import type { Outcome } from './rotation/outcome.ts'
+import type { Plan } from './rotation/plan.ts'
 import { refuseIfNotReturnable, refuseUnknownStatus } from './rotation/refuse.ts'
-import type { Route } from './rotation/route.ts'
 import { describeOthers, refuseSharedAddresses } from './rotation/same-address.ts'
 import { takeOut } from './rotation/take-out.ts'
 import { targetsToTakeOut } from './rotation/targets-to-take-out.ts'
@@ -66,7 +64,8 @@ async function performCommand(
   context: Context
 ): Promise<Outcome> {
   if (isDryRun) {
-    return dryRun(backends, `request ${action} for ${namesOf(targetsOf(backends))}`, context)
+    const plan = { kind: 'command', command: action, targets: targetsOf(backends) } as const
+    return dryRun(backends, plan, context)
   }
   await command(action, backends, context)
   return { kind: 'commanded' }
@@ -88,15 +87,13 @@ async function performTakeOut(
     )
   }
   const targets = targetsToTakeOut(backends, action)
-  if (inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)) {
-    const turn = `wait for its turn for up to ${formatDuration(inputs.minUpTimeoutMs)}`
-    return dryRun(backends, `${turn}, and then ${plan(targets, action)}`, context)
-  }
-  if (!isClaimed) {
+  const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)
+  if (!isClaimed && !isToWait) {
     guard(backendsAtStake(backends), minUp)
   }
   if (inputs.dryRun) {
-    return dryRun(backends, plan(targets, action), context)
+    const turnMs = isToWait ? inputs.minUpTimeoutMs : undefined
+    return dryRun(backends, { kind: 'take out', state: action, targets, turnMs }, context)
   }
   saveIntent(restore, action, targets, isClaimed)
   try {
@@ -150,11 +147,9 @@ async function performBringBack(
 ): Promise<Outcome> {
   refuseIfNotReturnable(targetsOf(backends), inputs.isAwaited)
   if (inputs.dryRun) {
-    const { bakeMs } = inputs
-    const watch = `, and then watch the traffic for ${formatDuration(bakeMs)}`
-    const whole =
-      returnPlan(routesOf(backends, inputs)) + (inputs.isAwaited && bakeMs > 0 ? watch : '')
-    return dryRun(backends, whole, context)
+    const bakeMs = inputs.isAwaited ? inputs.bakeMs : 0
+    const plan = { kind: 'bring back', routes: routesOf(backends, inputs), bakeMs } as const
+    return dryRun(backends, plan, context)
   }
   const outcome = await bringBack(backends, inputs, context)
   return outcome.kind === 'up' && inputs.bakeMs > 0 ? bake(backends, inputs, context) : outcome
@@ -162,30 +157,9 @@ async function performBringBack(
 
 async function dryRun(
   backends: readonly Backend[],
-  whatItWouldDo: string,
+  plan: Plan,
   context: Context
 ): Promise<Outcome> {
   await checkAdminAccess(backends, context)
-  return { kind: 'dry run', plan: whatItWouldDo }
-}
-
-function plan(targets: readonly Target[], state: OutState): string {
-  return targets.length === 0 ? 'change nothing' : `put ${namesOf(targets)} into ${state}`
-}
-
-const PLANS: Readonly<Record<Route, (names: string) => string>> = {
-  none: (names) => `leave ${names} alone`,
-  ready: (names) => `make ${names} ready`,
-  down: (names) => `make ${names} ready, for HAProxy to bring up once its health check passes`,
-  release: (names) => `make ${names} ready without a fresh check, because no other server serves`,
-  'fresh check': (names) => `bring ${names} back with a fresh health check`,
-  'checks elsewhere': (names) =>
-    `make ${names} ready once the health checks in the other backends have passed`
-}
-
-function returnPlan(routes: ReadonlyMap<Target, Route>): string {
-  const groups = Map.groupBy([...routes.keys()], (target) => routes.get(target) ?? 'none')
-  return groups.size === 1 && groups.has('none')
-    ? 'change nothing'
-    : [...groups].map(([route, targets]) => PLANS[route](namesOf(targets))).join('; ')
+  return { kind: 'dry run', plan }
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Backend } from '../../src/rotation/backend.ts'
 import { Instance } from '../../src/rotation/instance.ts'
-import type { Doubt } from '../../src/rotation/outcome.ts'
+import type { Doubt, Fact, Older } from '../../src/rotation/outcome.ts'
 import { type Evidence, proofOf } from '../../src/rotation/proof.ts'
 import type { Other } from '../../src/rotation/same-address.ts'
 import { type ImitatedPage, server } from '../support/imitated-page.ts'
@@ -42,18 +42,21 @@ async function open(startedAt = NOW - 2 * HOUR): Promise<void> {
 
 const doubts = (evidence: Partial<Evidence> = {}): readonly Doubt[] =>
   proofOf([backend], { ...EVIDENCE, ...evidence }).doubts
-const facts = (evidence: Partial<Evidence> = {}): readonly string[] =>
-  proofOf([backend], { ...EVIDENCE, ...evidence }).facts.map((fact) => stage.short(fact))
+const facts = (evidence: Partial<Evidence> = {}): readonly Fact[] =>
+  proofOf([backend], { ...EVIDENCE, ...evidence }).facts
+const ofProcess = (evidence: Partial<Evidence> = {}): Fact[] =>
+  facts(evidence).filter(({ kind }) => kind === 'process')
 
 /** A server that was not named, and may be the application of a target. */
 const other = (): Other => ({ instance, server: { ...targetIn(backend).before, name: 'x' } })
 
-test('what is proven of servers that are drained is put into sentences', () => {
+test('what is proven of servers that are drained is listed', () => {
+  const older = { kind: 'assumed gone' }
   expect(facts()).toEqual([
-    'No session for 1.2s.',
-    'P1: process 100 has been running for 2h; older processes are assumed to be gone after an hour.',
-    'When the step began, no other server in rotation was at the same address.',
-    'Serving in web on P1: b, d.'
+    { kind: 'idle', forMs: 1_200, maxSessions: 0 },
+    { kind: 'process', instance, pid: 100, ageMs: 2 * HOUR, older },
+    { kind: 'addresses', shared: NONE },
+    { kind: 'serving', backend: backend.fullName, servers: ['b', 'd'] }
   ])
   expect(doubts()).toEqual([])
 })
@@ -63,7 +66,7 @@ describe('the process', () => {
     instance = new Instance(page.page, stage.clock)
     backend = await backendOf(stage, page, { instance })
     expect(doubts()).toEqual([{ kind: 'process unknown', instances: [instance] }])
-    expect(facts().filter((fact) => fact.includes('process'))).toEqual([])
+    expect(ofProcess()).toEqual([])
   })
 
   test('that was replaced by one that may be older proves nothing', () => {
@@ -72,25 +75,19 @@ describe('the process', () => {
     ])
   })
 
-  test.each<[string, number, number | undefined, boolean, string]>([
-    ['an hour', HOUR, undefined, false, 'older processes are assumed to be gone after an hour'],
-    ['less than an hour', HOUR - 1_000, undefined, true, 'an older process may hold a session'],
-    [
-      'a moment',
-      2_000,
-      1_000,
-      false,
-      'no older process can hold a session, as hard-stop-after is 1s'
-    ],
-    ['a moment', 2_000, 0, false, 'no older process can hold a session, as hard-stop-after is 0ms']
+  test.each<[string, number, number | undefined, Older]>([
+    ['an hour', HOUR, undefined, { kind: 'assumed gone' }],
+    ['less than an hour', HOUR - 1_000, undefined, { kind: 'may remain' }],
+    ['a moment', 2_000, 1_000, { kind: 'gone', hardStopAfterMs: 1_000 }],
+    ['a moment', 2_000, 0, { kind: 'gone', hardStopAfterMs: 0 }]
   ])(
-    'that ran for %s (%i ms) with hard-stop-after %s leaves in doubt those from before it: %s',
-    async (_, age, hardStopAfterMs, isYoung, expected) => {
+    'that ran for %s (%i ms) with hard-stop-after %s leaves those from before it %j',
+    async (_, age, hardStopAfterMs, older) => {
       await open(NOW - age)
       expect(doubts({ hardStopAfterMs })).toEqual(
-        isYoung ? [{ kind: 'young process', instances: [instance] }] : []
+        older.kind === 'may remain' ? [{ kind: 'young process', instances: [instance] }] : []
       )
-      expect(facts({ hardStopAfterMs })[1]).toMatch(new RegExp(`; ${expected}\\.$`))
+      expect(ofProcess({ hardStopAfterMs })).toMatchObject([{ older }])
     }
   )
 
@@ -98,9 +95,8 @@ describe('the process', () => {
     await open(NOW - HOUR + 10_000)
     stage.clock.pass(20_000)
     await instance.recheck({ signal: stage.cancelled })
-    expect(facts()[1]).toBe(
-      'P1: process 100 has been running for 1h10s; an older process may hold a session.'
-    )
+    const older = { kind: 'may remain' }
+    expect(ofProcess()).toMatchObject([{ pid: 100, ageMs: HOUR + 10_000, older }])
     expect(doubts()).toHaveLength(1)
   })
 
@@ -110,15 +106,13 @@ describe('the process', () => {
     stage.clock.pass(3_000)
     await instance.recheck({ signal: stage.cancelled })
     expect(doubts()).toEqual([])
-    expect(facts()[1]).toBe(
-      'P1: process 101 has been running for 3s; HAProxy was reloaded meanwhile, and no session was left on its old process.'
-    )
+    expect(ofProcess()).toMatchObject([{ pid: 101, ageMs: 3_000, older: { kind: 'was idle' } }])
   })
 
   test('of an instance is named once, however many backends are on it', async () => {
     const second = await backendOf(stage, page, { name: 'none', targets: [], instance })
-    const fact = proofOf([backend, second], EVIDENCE).facts.filter((one) => one.includes('process'))
-    expect(fact).toHaveLength(1)
+    const kinds = proofOf([backend, second], EVIDENCE).facts.map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind === 'process')).toHaveLength(1)
   })
 })
 
@@ -126,21 +120,16 @@ describe('others at the address of a target', () => {
   test('are in doubt', () => {
     const shared = { ...NONE, same: [other()] }
     expect(doubts({ shared })).toEqual([{ kind: 'same address', others: shared.same }])
-    expect(facts({ shared })).toContain('At the same address: web/x on P1 (UP).')
   })
 
   test('are in doubt while they are down, for they may come up', () => {
     const shared = { ...NONE, down: [other()] }
     expect(doubts({ shared })).toEqual([{ kind: 'same address', others: shared.down }])
-    expect(facts({ shared })).toContain('At the same address: web/x on P1 (UP).')
   })
 
   test('may be those of the same name whose address is not shown', () => {
     const shared = { ...NONE, unknown: [other()], areShown: false }
     expect(doubts({ shared })).toEqual([{ kind: 'same name', others: shared.unknown }])
-    expect(facts({ shared })).toContain(
-      'The page does not show the addresses (stats show-legends).'
-    )
   })
 
   test('are no doubt on another port', () => {
@@ -163,7 +152,7 @@ describe('the target', () => {
 
   test('that may keep sessions is in doubt', () => {
     expect(doubts({ maxSessions: 3 })).toEqual([{ kind: 'max sessions' }])
-    expect(facts({ maxSessions: 3 })[0]).toBe('At most 3 sessions on each server for 1.2s.')
+    expect(facts({ maxSessions: 3 })[0]).toMatchObject({ kind: 'idle', maxSessions: 3 })
   })
 })
 
@@ -173,13 +162,13 @@ describe('the servers that stay', () => {
     page.server('d').cells = { status: 'DOWN' }
     await backend.look({ signal: stage.cancelled })
     expect(doubts({ minUp: 2 })).toEqual([{ kind: 'too few serve', backends: [backend.fullName] }])
-    expect(facts({ minUp: 2 }).at(-1)).toBe('Serving in web on P1: b.')
+    expect(facts({ minUp: 2 }).at(-1)).toMatchObject({ kind: 'serving', servers: ['b'] })
   })
 
   test('may be none, where that is allowed', async () => {
     page.servers.splice(1)
     await backend.look({ signal: stage.cancelled })
-    expect(facts({ minUp: 0 }).at(-1)).toBe('Serving in web on P1: none.')
+    expect(facts({ minUp: 0 }).at(-1)).toMatchObject({ kind: 'serving', servers: [] })
     expect(doubts({ minUp: 0 })).toEqual([])
   })
 
@@ -187,7 +176,7 @@ describe('the servers that stay', () => {
     page.servers.splice(0, Infinity, server('a', { admin: 'maint' }))
     await open()
     expect(doubts()).toEqual([])
-    expect(facts().filter((fact) => fact.startsWith('Serving'))).toEqual([])
+    expect(facts().filter(({ kind }) => kind === 'serving')).toEqual([])
   })
 })
 

@@ -17,12 +17,13 @@ import { backendSeen, instanceAt } from './seen.ts'
 const { targets } = backendSeen([{ svname: 'a' }])
 
 describe('the title', () => {
+  const plan = { kind: 'command', command: 'shutdown', targets } as const
   const proven = { doubts: [], facts: [] }
   const doubtful = { doubts: [{ kind: 'max sessions' }], facts: [] } as const
 
   test.each<[Outcome, string]>([
     [{ kind: 'observed' }, 'ℹ️ web/a: seen'],
-    [{ kind: 'dry run', plan: 'do it' }, 'ℹ️ web/a: dry run'],
+    [{ kind: 'dry run', plan }, 'ℹ️ web/a: dry run'],
     [{ kind: 'commanded' }, '✅ web/a: carried out'],
     [{ kind: 'requested' }, '✅ web/a: requested'],
     [{ kind: 'safe to stop', proof: proven }, '✅ web/a: safe to stop'],

@@ -1,6 +1,7 @@
 import type { Baked } from './bake-verdict.ts'
 import type { Instance } from './instance.ts'
-import type { Other } from './same-address.ts'
+import type { Plan } from './plan.ts'
+import type { Other, SharedAddresses } from './same-address.ts'
 import type { Target } from './target.ts'
 
 /** Why a server that is drained is not proven safe to stop. */
@@ -14,12 +15,32 @@ export type Doubt =
   | { readonly kind: 'too few serve'; readonly backends: readonly string[] }
   | { readonly kind: 'max sessions' }
 
+/** Why no process from before can hold a session of a server that is drained, or that one may. */
+export type Older =
+  | { readonly kind: 'gone'; readonly hardStopAfterMs: number }
+  | { readonly kind: 'assumed gone' }
+  | { readonly kind: 'was idle' }
+  | { readonly kind: 'may remain' }
+
+/** What was proven of a server that is drained, and how. Times in milliseconds. */
+export type Fact =
+  | { readonly kind: 'idle'; readonly forMs: number; readonly maxSessions: number }
+  | {
+      readonly kind: 'process'
+      readonly instance: Instance
+      readonly pid: number
+      readonly ageMs: number
+      readonly older: Older
+    }
+  | { readonly kind: 'addresses'; readonly shared: SharedAddresses }
+  | { readonly kind: 'serving'; readonly backend: string; readonly servers: readonly string[] }
+
 /** What was found out about the servers that a step took out. */
 export interface Proof {
   /** What could not be proven. */
   readonly doubts: readonly Doubt[]
-  /** What was, and how, in sentences. */
-  readonly facts: readonly string[]
+  /** What could. */
+  readonly facts: readonly Fact[]
 }
 
 /** What a step has achieved. */
@@ -29,7 +50,7 @@ export type Outcome =
   /** Only looked at, and every server is up. */
   | { readonly kind: 'all up' }
   /** Changed nothing; a real run would do this. */
-  | { readonly kind: 'dry run'; readonly plan: string }
+  | { readonly kind: 'dry run'; readonly plan: Plan }
   /** A command was carried out that is not an admin state. */
   | { readonly kind: 'commanded' }
   /** The admin state is verified, and nothing was waited for. */

@@ -1,10 +1,9 @@
 import { type Backend, instancesOf, targetsOf } from './backend.ts'
-import { formatDuration } from './duration.ts'
 import { backendsAtStake, servingIn, shortOf } from './guard.ts'
 import type { Instance } from './instance.ts'
 import type { MinUp } from './min-up.ts'
-import type { Doubt, Proof } from './outcome.ts'
-import { describeOthers, type Other, type SharedAddresses } from './same-address.ts'
+import type { Doubt, Fact, Older, Proof } from './outcome.ts'
+import { atSameAddress, type SharedAddresses } from './same-address.ts'
 
 /** Without hard-stop-after, a process from before a reload is assumed gone after this long. Milliseconds. */
 const LONG_AGO_MS = 3_600_000
@@ -24,13 +23,12 @@ export interface Evidence {
 /** What is proven of servers that are drained, and what is not. */
 export function proofOf(backends: readonly Backend[], evidence: Evidence): Proof {
   const { shared, maxSessions, settledMs } = evidence
-  const rest = maxSessions === 0 ? 'No session' : `At most ${maxSessions} sessions on each server`
   return {
     doubts: doubtsOf(backends, evidence),
     facts: [
-      `${rest} for ${formatDuration(settledMs)}.`,
-      ...instancesOf(backends).flatMap((instance) => processFact(instance, evidence) ?? []),
-      addressFact(shared),
+      { kind: 'idle', forMs: settledMs, maxSessions },
+      ...instancesOf(backends).flatMap((instance) => processFact(instance, evidence)),
+      { kind: 'addresses', shared },
       ...backendsAtStake(backends).map(servingFact)
     ]
   }
@@ -39,7 +37,7 @@ export function proofOf(backends: readonly Backend[], evidence: Evidence): Proof
 function doubtsOf(backends: readonly Backend[], evidence: Evidence): Doubt[] {
   const { shared, unclear, minUp, maxSessions } = evidence
   const instances = instancesOf(backends)
-  const unknown = instances.filter(({ showsProcess: isShown }) => !isShown)
+  const unknown = instances.filter(({ showsProcess }) => !showsProcess)
   const atSame = atSameAddress(shared)
   const young = instances.filter((instance) => isYoung(instance, evidence))
   const withAgent = targetsOf(backends).filter(({ now }) => now.hasAgent)
@@ -69,41 +67,30 @@ function isYoung(
   )
 }
 
-function processFact(instance: Instance, evidence: Evidence): string | undefined {
-  const { process, showsProcess: isShown, name, clock } = instance
-  if (process === undefined || !isShown) {
-    return undefined
+function processFact(instance: Instance, evidence: Evidence): Fact[] {
+  const { process, showsProcess, clock } = instance
+  if (process === undefined || !showsProcess) {
+    return []
   }
+  const ageMs = clock.now() - process.startedAt
+  return [
+    { kind: 'process', instance, pid: process.pid, ageMs, older: olderThan(instance, evidence) }
+  ]
+}
+
+function olderThan(instance: Instance, evidence: Evidence): Older {
   const { hardStopAfterMs } = evidence
-  const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt
-  const old =
-    hardStopAfterMs !== undefined
-      ? `no older process can hold a session, as hard-stop-after is ${formatDuration(hardStopAfterMs)}`
-      : isYoung(instance, evidence)
-        ? 'an older process may hold a session'
-        : isReloaded
-          ? 'HAProxy was reloaded meanwhile, and no session was left on its old process'
-          : 'older processes are assumed to be gone after an hour'
-  const age = formatDuration(clock.now() - process.startedAt)
-  return `${name}: process ${process.pid} has been running for ${age}; ${old}.`
-}
-
-/** Who may send users to the address of a target after this step. */
-function atSameAddress({ same, down }: SharedAddresses): Other[] {
-  return [...same, ...down]
-}
-
-function addressFact(shared: SharedAddresses): string {
-  const others = atSameAddress(shared)
-  if (others.length > 0) {
-    return `At the same address: ${describeOthers(others)}.`
+  if (hardStopAfterMs !== undefined) {
+    return { kind: 'gone', hardStopAfterMs }
   }
-  return shared.areShown
-    ? 'When the step began, no other server in rotation was at the same address.'
-    : 'The page does not show the addresses (stats show-legends).'
+  if (isYoung(instance, evidence)) {
+    return { kind: 'may remain' }
+  }
+  const isReloaded = instance.process?.firstSeenAt !== instance.firstProcess?.firstSeenAt
+  return { kind: isReloaded ? 'was idle' : 'assumed gone' }
 }
 
-function servingFact(backend: Backend): string {
-  const names = servingIn(backend).map(({ name }) => name)
-  return `Serving in ${backend.fullName}: ${names.length > 0 ? names.join(', ') : 'none'}.`
+function servingFact(backend: Backend): Fact {
+  const servers = servingIn(backend).map(({ name }) => name)
+  return { kind: 'serving', backend: backend.fullName, servers }
 }

@@ -79,6 +79,11 @@ function isSameHost(one: Server, other: Server): boolean {
   return one.address !== undefined && one.address.host === other.address?.host
 }
 
+/** Who may send users to the address of a target after this step. */
+export function atSameAddress({ same, down }: SharedAddresses): Other[] {
+  return [...same, ...down]
+}
+
 /** `backend/server on URL (UP)`, each once. */
 export function describeOthers(others: readonly Other[]): string {
   const names = others.map(({ server, instance }) => {

@@ -9,11 +9,13 @@ import { isChanged, type Target, wasTouched } from '../rotation/target.ts'
 import { BakeReport } from './bake-report.ts'
 import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
+import { explainFact } from './facts.ts'
 import { failureSentence, reportFailure } from './failure.ts'
 import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
+import { planInWords } from './plan-words.ts'
 import { phrase, takenAsFound } from './target-words.ts'
 import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
 import { whoBringsThemBack } from './way-back.ts'
@@ -85,7 +87,7 @@ export class Report {
   /** Ends the run with what was achieved; a green step that leaves a doubt warns of it. */
   async succeed(outcome: Outcome): Promise<void> {
     const sentence = this.#achievement(outcome)
-    const facts = 'proof' in outcome ? outcome.proof.facts : []
+    const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : []
     await this.#publish(outcome.kind === 'safe to stop', () =>
       writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
     )
@@ -146,7 +148,7 @@ export class Report {
       case 'all up':
         return allUpInWords(targets)
       case 'dry run':
-        return `Dry run, nothing was changed: ${states}. A real run would ${outcome.plan}.`
+        return `Dry run, nothing was changed: ${states}. A real run would ${planInWords(outcome.plan)}.`
       case 'commanded':
         return `HAProxy carried out ${action}: ${states}.`
       case 'requested':
