@@ -2223,8 +2223,9 @@ function combine(one, other, how) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Q: () => (/* binding */ HaproxyError),
-/* harmony export */   u: () => (/* binding */ changedNothing)
+/* harmony export */   Q9: () => (/* binding */ HaproxyError),
+/* harmony export */   aA: () => (/* binding */ SHUT_OUT),
+/* harmony export */   u4: () => (/* binding */ changedNothing)
 /* harmony export */ });
 const ADVICE = {
     'host-not-found': 'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
@@ -2241,6 +2242,8 @@ const ADVICE = {
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
     'not-http': 'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
     unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
+    'login-needed': 'They are in haproxy.cfg (`stats auth`).',
+    'other-login': 'HAProxy asks for Basic only, so a proxy or a login gateway seems to answer in its place: use an address at which HAProxy itself answers.',
     forbidden: 'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
     redirected: 'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
     'wrong-path': 'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
@@ -2294,6 +2297,7 @@ class HaproxyError extends Error {
         this.transient = circumstances.transient ?? TRANSIENT.has(problem);
     }
 }
+const SHUT_OUT = ['unauthorized', 'login-needed', 'other-login', 'forbidden'];
 const DECLINED = new Set([
     'host-not-found',
     'refused',
@@ -2303,8 +2307,7 @@ const DECLINED = new Set([
     'tls-client-certificate',
     'tls-not-spoken',
     'proxy-refused',
-    'unauthorized',
-    'forbidden',
+    ...SHUT_OUT,
     'DENY',
     'ERRP',
     'NONE',
@@ -2452,10 +2455,10 @@ const NEEDED = [
 function parseStatsCsv(text, source) {
     const doing = `Could not read ${source}`;
     if (!text.startsWith(HEADER)) {
-        throw new haproxy_errors/* HaproxyError */.Q('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV.`);
     }
     if (!text.endsWith('\n')) {
-        throw new haproxy_errors/* HaproxyError */.Q('truncated', `${doing}: the CSV ends in the middle of a row.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${doing}: the CSV ends in the middle of a row.`);
     }
     const { data, errors } = papaparse_default().parse(text.slice('# '.length), {
         delimiter: ',',
@@ -2465,12 +2468,12 @@ function parseStatsCsv(text, source) {
     const [error] = errors;
     if (error !== undefined) {
         const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed';
-        throw new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${error.message}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${error.message}.`);
     }
     const header = data[0] ?? [];
     const missing = NEEDED.filter((column) => !header.includes(column));
     if (missing.length > 0) {
-        throw new haproxy_errors/* HaproxyError */.Q('malformed', `${doing}: the CSV has no column ${missing.join(', ')}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('malformed', `${doing}: the CSV has no column ${missing.join(', ')}.`);
     }
     const columns = new Map(header.map((column, index) => [column, index]));
     const proxies = new Map();
@@ -2479,7 +2482,7 @@ function parseStatsCsv(text, source) {
     for (const cells of data.slice(1)) {
         const cell = (column) => cells[columns.get(column) ?? -1] ?? '';
         const label = `${cell('pxname')}/${cell('svname')}`;
-        const malformed = (what) => new haproxy_errors/* HaproxyError */.Q('malformed', `${doing}: the row of ${label} ${what}.`);
+        const malformed = (what) => new haproxy_errors/* HaproxyError */.Q9('malformed', `${doing}: the row of ${label} ${what}.`);
         const count = (column) => {
             if (!/^\d+$/.test(cell(column))) {
                 throw malformed(`has "${cell(column)}" in its column ${column}`);
@@ -2579,11 +2582,17 @@ function parseProcess(html) {
 
 ;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
 
-function refusal({ status, location, body }, doing) {
-    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
+function refusal({ status, location, login, body }, doing) {
+    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
         case 401:
-            return fail('unauthorized', 'the user name or the password was not accepted');
+            if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
+                const scheme = /^[\w-]{1,20}/.exec(login.schemes)?.[0] ?? 'an unknown one';
+                return fail('other-login', `the answer asks for another login, ${scheme} instead of Basic`);
+            }
+            return login?.wasGiven === false
+                ? fail('login-needed', 'the page asks for a user name and a password, and none was given')
+                : fail('unauthorized', 'the user name or the password was not accepted');
         case 403:
             return fail('forbidden', 'the request was refused');
         case 404:
@@ -2660,7 +2669,7 @@ const MEANINGS = [
 function explainFailure(error, failure) {
     const { doing, url, phase, timedOutMs } = failure;
     const { code = '', message = '' } = error;
-    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q(problem, `${doing}: ${what}.`, {
+    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${what}.`, {
         cause: error,
         ...(code === 'EAI_AGAIN' && { transient: true })
     });
@@ -2851,10 +2860,13 @@ async function exchange(request, settings) {
         });
         setup.phase = 'reading the answer';
         const body = await read(message, request.doing);
-        return { status: message.statusCode ?? 0, location: message.headers.location, body };
+        const { statusCode: status = 0, headers } = message;
+        const schemes = headers['www-authenticate'] ?? 'Basic';
+        const login = { schemes, wasGiven: request.authorization !== undefined };
+        return { status, location: headers.location, ...(status === 401 && { login }), body };
     }
     catch (error) {
-        if (error instanceof haproxy_errors/* HaproxyError */.Q) {
+        if (error instanceof haproxy_errors/* HaproxyError */.Q9) {
             throw error;
         }
         signal.throwIfAborted();
@@ -2876,7 +2888,7 @@ async function read(message, doing) {
     for await (const chunk of message) {
         size += chunk.length;
         if (size > transport_MAX_BODY) {
-            throw new haproxy_errors/* HaproxyError */.Q('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
+            throw new haproxy_errors/* HaproxyError */.Q9('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
         }
         chunks.push(chunk);
     }
@@ -2895,7 +2907,7 @@ function verdictOf(answer, doing) {
     }
     if ([200, 303, 404, 405].includes(status)) {
         const seen = `the answer (HTTP ${status}) does not say what became of it`;
-        throw new haproxy_errors/* HaproxyError */.Q('not-haproxy', `${doing}: ${seen}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-haproxy', `${doing}: ${seen}.`);
     }
     throw refusal(answer, doing);
 }
@@ -2943,7 +2955,7 @@ class StatsPage {
         snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number));
         if (this.#processNumbers.size > 1) {
             const seen = [...this.#processNumbers].join(' and ');
-            throw new haproxy_errors/* HaproxyError */.Q('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
+            throw new haproxy_errors/* HaproxyError */.Q9('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
         }
         return snapshot;
     }
@@ -2976,7 +2988,7 @@ class StatsPage {
         const form = new URLSearchParams({ b: backend, action: flag, s: server });
         const code = await this.#post(form, doing, limits);
         if (code !== 'DONE' && code !== 'NONE') {
-            throw new haproxy_errors/* HaproxyError */.Q(code, `${doing}: HAProxy answered ${code}.`);
+            throw new haproxy_errors/* HaproxyError */.Q9(code, `${doing}: HAProxy answered ${code}.`);
         }
         return code === 'DONE';
     }
@@ -2988,7 +3000,7 @@ class StatsPage {
     async #postExpecting(expected, form, doing, limits) {
         const code = await this.#post(form, doing, limits);
         if (code !== expected) {
-            throw new haproxy_errors/* HaproxyError */.Q(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`);
+            throw new haproxy_errors/* HaproxyError */.Q9(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`);
         }
     }
     async #post(form, doing, limits) {
@@ -3012,8 +3024,8 @@ function basicAuthorization({ username, password }) {
     return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 function asPartial(error) {
-    return error instanceof haproxy_errors/* HaproxyError */.Q
-        ? new haproxy_errors/* HaproxyError */.Q('PART', error.message, {
+    return error instanceof haproxy_errors/* HaproxyError */.Q9
+        ? new haproxy_errors/* HaproxyError */.Q9('PART', error.message, {
             advice: error.advice,
             transient: error.transient,
             cause: error
@@ -3465,7 +3477,7 @@ function describeOthers(others) {
 }
 function refuseSharedAddresses({ same }) {
     if (same.length > 0) {
-        throw new errors/* HaproxyError */.Q('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
+        throw new errors/* HaproxyError */.Q9('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
     }
 }
 
@@ -3540,7 +3552,7 @@ async function claim(backends, minUp, context) {
         return isMine;
     }
     catch (error) {
-        throw error instanceof errors/* HaproxyError */.Q ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
+        throw error instanceof errors/* HaproxyError */.Q9 ? await (0,rollback/* rolledBack */.EN)(error, targets, context) : error;
     }
 }
 function targetsToClaim(backends) {
@@ -3957,7 +3969,7 @@ async function waitAfterKill(backends, busy, { order, condition, result: before 
     const result = await (0,rollback/* allOrNothing */.G3)((0,backend/* targetsOf */.QR)(backends), context, () => (0,rotation_wait/* waitUntil */.a)(wait, context));
     if (!result.met) {
         const { problem, message, advice } = notDrained(condition, { ...order, wait: options }, result);
-        throw new errors/* HaproxyError */.Q(problem, `After the sessions were killed: ${message}`, { advice });
+        throw new errors/* HaproxyError */.Q9(problem, `After the sessions were killed: ${message}`, { advice });
     }
     return proven(backends, order, condition, result, context);
 }
@@ -3976,8 +3988,8 @@ function notDrained(condition, { wait, state }, result) {
             : '';
     const message = `Not drained within ${(0,duration/* formatDuration */.a3)(wait.timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)([...seen, ...old], result)}`;
     return seen.length === 0 && old.length > 0
-        ? new errors/* HaproxyError */.Q('old-process', message)
-        : new errors/* HaproxyError */.Q('not-drained', message, {
+        ? new errors/* HaproxyError */.Q9('old-process', message)
+        : new errors/* HaproxyError */.Q9('not-drained', message, {
             advice: result.failure?.advice ?? pinned,
             cause: result.failure
         });
@@ -4045,7 +4057,7 @@ async function takeBadOut(bad, order, context, onDrainLook) {
         return { taken, outcome, troubles };
     }
     catch (error) {
-        if (!(error instanceof errors/* HaproxyError */.Q)) {
+        if (!(error instanceof errors/* HaproxyError */.Q9)) {
             throw error;
         }
         const advice = error.advice === '' ? '' : ` ${error.advice}`;
@@ -4121,7 +4133,7 @@ function whyKept({ backends }, group, { minUp }) {
         return undefined;
     }
     catch (error) {
-        if (error instanceof errors/* HaproxyError */.Q) {
+        if (error instanceof errors/* HaproxyError */.Q9) {
             const left = group.some(({ now }) => (0,haproxy_server/* takesTraffic */.CS)(now)) ? 'Left in rotation' : 'Left as it is';
             const isKept = error.problem === 'guard-refused';
             return `${isKept ? `${left}: ${(0,describe/* namesOf */.eZ)(group)}. ` : ''}${error.message}`;
@@ -4167,7 +4179,7 @@ function rateInWords(load) {
 
 
 
-class BakeFailure extends errors/* HaproxyError */.Q {
+class BakeFailure extends errors/* HaproxyError */.Q9 {
     bad;
     out;
     constructor(message, bad, out) {
@@ -4186,7 +4198,7 @@ async function bake(backends, order, context, { onBakeLook, onDrainLook }) {
     const { baked, down, bad } = condition;
     if (!result.met && bad.length + down.length === 0) {
         const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
-        throw new errors/* HaproxyError */.Q('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+        throw new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
     }
     const names = [...bad, ...down.map(({ name }) => name)];
     const failed = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => names.includes(name));
@@ -4221,7 +4233,7 @@ var bring_back = __nccwpck_require__(2353);
 async function command(name, backends, context) {
     context.cancelled.throwIfAborted();
     context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
-    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u)(error))));
+    await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u4)(error))));
     await (0,request/* lookAgain */.IK)(backends, context);
 }
 async function checkAdminAccess(backends, context) {
@@ -4337,7 +4349,7 @@ function troubleInWords(targets) {
 }
 function refuseIfNotAllUp(targets) {
     if (notUpIn(targets) > 0) {
-        throw new errors/* HaproxyError */.Q('not-all-up', `${troubleInWords(targets)}.`);
+        throw new errors/* HaproxyError */.Q9('not-all-up', `${troubleInWords(targets)}.`);
     }
 }
 
@@ -4355,13 +4367,13 @@ function refuseUnknownStatus(targets) {
             .slice(0, LISTED)
             .map(({ fullName, before }) => `${fullName} has "${before.status}"`);
         const more = unknown.length > LISTED ? ` and ${unknown.length - LISTED} more` : '';
-        throw new errors/* HaproxyError */.Q('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
+        throw new errors/* HaproxyError */.Q9('malformed', `A status that HAProxy is not known to write: ${seen.join('; ')}${more}.`);
     }
 }
 function refuseIfNotReturnable(targets, canWait) {
     const reasons = targets.flatMap((target) => whyNotReturnable(target, targets, canWait) ?? []);
     if (reasons.length > 0) {
-        throw new errors/* HaproxyError */.Q('not-returnable', reasons.join(' '));
+        throw new errors/* HaproxyError */.Q9('not-returnable', reasons.join(' '));
     }
 }
 function whyNotReturnable(target, all, canWait) {
@@ -4444,7 +4456,7 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     if (!met) {
         const { message, advice } = (0,guard/* refusal */.x5)(condition.short, minUp);
         const why = failure?.message ?? (message || 'enough others serve again, but only at the end.');
-        throw new errors/* HaproxyError */.Q('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
+        throw new errors/* HaproxyError */.Q9('guard-refused', `No turn within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, {
             advice: failure?.advice ?? advice,
             cause: failure
         });
@@ -4809,14 +4821,14 @@ function closestMatch(target, candidates, options) {
 function noBackend(instance, name, everything) {
     const what = `The statistics page ${instance.name} shows no backend ${name}`;
     if (everything.proxies.has(name)) {
-        return new errors/* HaproxyError */.Q('unknown-backend', `${what}: ${name} is a frontend.`, {
+        return new errors/* HaproxyError */.Q9('unknown-backend', `${what}: ${name} is a frontend.`, {
             advice: 'Name the backend that the frontend sends its traffic to.'
         });
     }
     const names = [...everything.proxies]
         .filter(([, kinds]) => kinds.has('backend'))
         .map(([proxy]) => proxy);
-    return new errors/* HaproxyError */.Q('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
+    return new errors/* HaproxyError */.Q9('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
 const unknown_names_LISTED = 20;
 function listOf(kind, names, wanted) {
@@ -4874,7 +4886,7 @@ function findInBackend(instance, name, servers, snapshot) {
         .map((server) => {
         const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : '';
         const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`;
-        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', names, server)}`);
+        return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', names, server)}`);
     });
     return {
         backends: missing.length > 0 ? [] : [new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)],
@@ -4891,7 +4903,7 @@ function findInEvery(instance, servers, snapshot) {
         .filter((server) => !found.some(({ name }) => name === server))
         .map((server) => {
         const what = `No backend on ${instance.name} has a server ${server}`;
-        return new errors/* HaproxyError */.Q('unknown-server', `${what}; ${listOf('server', all, server)}`);
+        return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', all, server)}`);
     });
     return {
         backends: [...new Set(found.map(({ backend }) => backend))].map((name) => new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)),
@@ -4908,7 +4920,7 @@ function findAll(instance, snapshot) {
     return { backends, missing: backends.length > 0 ? [] : missing };
 }
 function noServer(what) {
-    return new errors/* HaproxyError */.Q('unknown-server', `${what} at all.`, {
+    return new errors/* HaproxyError */.Q9('unknown-server', `${what} at all.`, {
         advice: 'Is this the right page, and does no `stats scope` hide its backends?'
     });
 }
@@ -4934,7 +4946,7 @@ async function find(wanted, context) {
     const missing = found.flatMap((page) => page.missing);
     const [first] = missing;
     if (first !== undefined) {
-        throw new errors/* HaproxyError */.Q(first.problem, missing.map(({ message }) => message).join(' '), {
+        throw new errors/* HaproxyError */.Q9(first.problem, missing.map(({ message }) => message).join(' '), {
             advice: first.advice
         });
     }
@@ -4986,7 +4998,7 @@ async function lastLook(backends, { over }) {
     const unknown = backends.filter(({ targets }) => targets.some(({ isKnown }) => !isKnown));
     const looks = unknown.map((backend) => backend.look({ signal: over, timeoutMs: LOOK }));
     for (const look of await Promise.allSettled(looks)) {
-        if (look.status === 'rejected' && !(look.reason instanceof errors/* HaproxyError */.Q)) {
+        if (look.status === 'rejected' && !(look.reason instanceof errors/* HaproxyError */.Q9)) {
             throw look.reason;
         }
     }
@@ -5251,7 +5263,7 @@ function foundInLines(inputs, targets) {
     return [`Found: ${found}.`, ...troubleLines(inputs, targets)];
 }
 function isOfFleet(error) {
-    return error instanceof errors/* HaproxyError */.Q && error.problem === 'not-all-up';
+    return error instanceof errors/* HaproxyError */.Q9 && error.problem === 'not-all-up';
 }
 function afterFailure(error, inputs, targets) {
     if (isOfFleet(error)) {
@@ -5416,7 +5428,7 @@ const summary_FAILURES = {
     cancelled: 'cancelled'
 };
 function titleOfFailure(error, targets) {
-    const what = error instanceof errors/* HaproxyError */.Q ? summary_FAILURES[error.problem] : undefined;
+    const what = error instanceof errors/* HaproxyError */.Q9 ? summary_FAILURES[error.problem] : undefined;
     return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
 }
 function blamed(error, targets) {
@@ -5987,7 +5999,7 @@ class Backend {
             return isDone;
         }
         catch (error) {
-            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
+            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u4)(error)) {
                 record(true);
             }
             throw error;
@@ -6018,7 +6030,7 @@ class Backend {
             });
         }
         catch (error) {
-            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u)(error)) {
+            if (!(0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .changedNothing */ .u4)(error)) {
                 targets.forEach((target) => {
                     record(target, true);
                 });
@@ -6082,7 +6094,7 @@ function notReleased(stages, timeoutMs) {
         return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
     });
     const message = `Not released within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${seen.join('; ')}.`;
-    return new errors/* HaproxyError */.Q('not-up', message);
+    return new errors/* HaproxyError */.Q9('not-up', message);
 }
 function whyBlocked(target, { blocked }) {
     const why = blocked.get(target);
@@ -6104,7 +6116,7 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     const advice = released.length > 0 && onTimeout !== 'restore'
         ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
         : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
+    return new errors/* HaproxyError */.Q9('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
 }
 
 // EXTERNAL MODULE: ./src/rotation/request.ts
@@ -6539,7 +6551,7 @@ async function unlessOthersActed(backends, context, work) {
         await work();
     }
     catch (error) {
-        if (!(error instanceof errors/* HaproxyError */.Q) ||
+        if (!(error instanceof errors/* HaproxyError */.Q9) ||
             error.problem === 'changed-meanwhile' ||
             context.cancelled.aborted) {
             throw error;
@@ -6562,7 +6574,7 @@ async function outAgain(failure, backends, { minUp }, context) {
     const reasons = [...new Set(needed.map(({ why }) => why))].join(' ');
     const names = (0,describe/* namesOf */.eZ)(needed.map(({ target }) => target));
     const { problem, message, advice } = result;
-    return new errors/* HaproxyError */.Q(problem, `${message} Left in rotation: ${names}. ${reasons}`, {
+    return new errors/* HaproxyError */.Q9(problem, `${message} Left in rotation: ${names}. ${reasons}`, {
         advice,
         cause: result
     });
@@ -6752,7 +6764,7 @@ function guard(backends, minUp) {
 }
 function refusal(short, minUp) {
     const reasons = short.map((backend) => whyRefused(backend, minUp)).join(' ');
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('guard-refused', reasons, {
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('guard-refused', reasons, {
         ...(!short.every((backend) => (0,_min_up_js__WEBPACK_IMPORTED_MODULE_3__/* .canBeMet */ .Mk)(backend, minUp)) && {
             advice: 'Add a server, or name fewer at a time.'
         })
@@ -6866,7 +6878,7 @@ class Instance {
                 return 'same';
             }
             if ([before, ...this.#former].some((former) => (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(former, seen))) {
-                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
+                throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('several-haproxies', `Two HAProxies answer in turn at ${this.name}: its process is not the same from one look to the next, and then is again.`);
             }
             const isNewer = seen.startedAt >= before.lastSeenAt;
             if (isNewer || looks === LOOKS) {
@@ -6893,7 +6905,7 @@ class Instance {
             return here !== undefined && seen !== undefined && (0,_seen_process_js__WEBPACK_IMPORTED_MODULE_2__/* .isSame */ .Ft)(here, seen) ? [] : [address];
         });
         if (there.flat().length > 0) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('several-haproxies', `The host of ${this.name} has several addresses, and they are several HAProxies: the process at ` +
                 `${this.page.address ?? ''} is not the one at ${there.flat().join(', ')}.`);
         }
     }
@@ -6918,7 +6930,7 @@ class Instance {
             });
         }
         catch (error) {
-            if (error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && !error.transient) {
+            if (error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9 && !error.transient) {
                 this.#isShown &&= page !== this.page;
                 return undefined;
             }
@@ -7014,7 +7026,7 @@ function changedByOthers(lost, change) {
     const agent = lost.some(({ now }) => now.hasAgent) ? ' An agent check is enabled there.' : '';
     const leader = lost.find(({ now }) => now.tracked !== undefined)?.now.tracked;
     const follows = leader === undefined ? '' : ` It follows ${leader} (track).`;
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('changed-meanwhile', `${seen.join('; ')}. ${WHO[change]}.${agent}${follows}`);
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('changed-meanwhile', `${seen.join('; ')}. ${WHO[change]}.${agent}${follows}`);
 }
 function notLostByReload(lost, heldAt) {
     return lost.filter((target) => {
@@ -7078,7 +7090,7 @@ function refuseIfNotHeld(targets) {
     }
     const seen = broken.map((target) => `${target.fullName} was asked for ${target.change.state ?? 'nothing'} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`);
     const leader = broken.find(({ now }) => now.tracked !== undefined)?.now.tracked;
-    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `The admin state did not hold: ${seen.join('; ')}.`, {
+    throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('did-not-hold', `The admin state did not hold: ${seen.join('; ')}.`, {
         ...(leader !== undefined && {
             advice: `It follows ${leader} (track): name that server instead.`
         })
@@ -7098,7 +7110,7 @@ async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') 
             return alike.length < mine.length ? [address] : [];
         });
         if (differing.flat().length > 0) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('several-haproxies', `The host of ${instance.name} has several addresses, and they are several HAProxies: ${what} at ` +
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('several-haproxies', `The host of ${instance.name} has several addresses, and they are several HAProxies: ${what} at ` +
                 `${instance.page.address ?? ''} does not show at ${differing.flat().join(', ')}.`);
         }
     });
@@ -7132,7 +7144,7 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
             return await work();
         }
         catch (error) {
-            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !isRetryable(error) || cancelled.aborted) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || !isRetryable(error) || cancelled.aborted) {
                 throw error;
             }
             log.info(`${error.message} Trying again in ${pause} ms.`);
@@ -7210,7 +7222,7 @@ async function rollBack(targets, context, areSeveral = false) {
     if (broken.length > 0) {
         const seen = broken.map((target) => `${target.fullName} is ${target.isKnown ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .seenAs */ .ke)(target)}`);
         const why = (0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(broken).flatMap((backend) => failures.get(backend)?.message ?? []);
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('did-not-hold', `${seen.join('; ')}. ${[...new Set(why)].join(' ')}`.trim());
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('did-not-hold', `${seen.join('; ')}. ${[...new Set(why)].join(' ')}`.trim());
     }
 }
 async function rollBackIn(backend, targets, areSeveral, context) {
@@ -7249,7 +7261,7 @@ async function allOrNothing(targets, context, work) {
         return await work();
     }
     catch (error) {
-        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || context.cancelled.aborted) {
+        if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || context.cancelled.aborted) {
             throw error;
         }
         throw await rolledBack(error, targets, context);
@@ -7266,12 +7278,12 @@ async function rolledBack(failure, targets, context) {
     }
     catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
+        return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
     }
     const kept = changed.filter(({ change }) => !change.rolledBack);
     const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
     const done = kept.length < changed.length ? ' What had changed was rolled back.' : '';
-    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, `${message}${done}${left}`, { advice, cause: failure });
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, `${message}${done}${left}`, { advice, cause: failure });
 }
 
 
@@ -7349,11 +7361,11 @@ async function settleAll(items, work) {
     const settled = await Promise.allSettled(items.map(work));
     const errors = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
     const [first] = errors;
-    if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q && errors.length > 1) {
-        const known = errors.filter((error) => error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q);
+    if (first instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9 && errors.length > 1) {
+        const known = errors.filter((error) => error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9);
         const { problem, advice } = known.find(({ transient }) => !transient) ?? first;
         const messages = new Set(errors.map(({ message }) => message));
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q(problem, [...messages].join(' '), {
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, [...messages].join(' '), {
             advice,
             cause: new AggregateError(errors),
             transient: known.length === errors.length && known.every(({ transient }) => transient)
@@ -7414,14 +7426,14 @@ class Target {
     }
     update(server) {
         if (server === undefined) {
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('unknown-server', `${this.fullName} is no longer there.`, {
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('unknown-server', `${this.fullName} is no longer there.`, {
                 advice: 'Was it removed, or HAProxy reloaded without it?',
                 transient: true
             });
         }
         if (server.word === undefined) {
             const what = `${this.fullName} has the unknown status "${server.status}".`;
-            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('malformed', what);
+            throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('malformed', what);
         }
         this.#newSessions = server.total - this.#now.total;
         const isShort = server.checking && this.#now.check.startsWith(server.check);
@@ -7528,7 +7540,7 @@ async function waitUntil(wait, context) {
 function pauseAfter(elapsedMs, { pollMs, isSteady }) {
     return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE, elapsedMs * SHARE));
 }
-const FATAL = new Set(['several-processes', 'unauthorized', 'forbidden']);
+const FATAL = new Set(['several-processes', ..._haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SHUT_OUT */ .aA]);
 const SHORTEST_LOOK = 1_000;
 class Poller {
     get seen() {
@@ -7568,7 +7580,7 @@ class Poller {
             if (look.status === 'fulfilled') {
                 return [];
             }
-            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || FATAL.has(look.reason.problem)) {
+            if (!(look.reason instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || FATAL.has(look.reason.problem)) {
                 throw look.reason;
             }
             return [look.reason];
@@ -7581,7 +7593,7 @@ class Poller {
             return answer;
         }
         catch (error) {
-            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) || !error.transient) {
+            if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || !error.transient) {
                 throw error;
             }
             this.#note([error], deadline);
@@ -7618,6 +7630,8 @@ class Poller {
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const INPUTS = {
+    unauthorized: 'They come from username and password, or from the stats-url itself.',
+    'login-needed': 'Give them as username and password.',
     'tls-unknown-issuer': 'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
@@ -7626,7 +7640,7 @@ const INPUTS = {
     'old-process': 'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
 };
 function adviceFor(error, inputs) {
-    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q)) {
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9)) {
         return '';
     }
     const more = error.problem === 'not-drained' ? forDrain(inputs) : INPUTS[error.problem];
@@ -7655,9 +7669,9 @@ function listenForCancel() {
     const cancelled = new AbortController();
     const over = new AbortController();
     const onSignal = (signal) => {
-        cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}).`));
+        cancelled.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('cancelled', `Cancelled (${signal}).`));
         setTimeout(() => {
-            over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q('cancelled', `Cancelled (${signal}) and out of time.`));
+            over.abort(new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('cancelled', `Cancelled (${signal}) and out of time.`));
         }, GRACE).unref();
     };
     process.on('SIGINT', onSignal);
@@ -7718,7 +7732,7 @@ function reportFailure(error, ...more) {
     if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
         error.problems.forEach(_log_js__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3);
     }
-    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q) &&
+    if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) &&
         !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) &&
         error instanceof Error) {
         (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .debug */ .Yz)(error.stack ?? '');
@@ -8265,7 +8279,7 @@ function saveIntent(restore, state, targets, isClaimed = false) {
         backends
     };
     if (Buffer.byteLength(JSON.stringify(intent)) > LONGEST) {
-        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .HaproxyError */ .Q9('too-many-servers', `The step names ${(0,_rotation_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .count */ .U9)(targets.length, 'server')}, more than the runner can hand to the post step that is to restore them.`, { advice: 'Name fewer servers at a time, or leave restore at never.' });
     }
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_0__/* .saveState */ .LZ)(KEY, intent);
 }

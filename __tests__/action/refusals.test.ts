@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Farm, startFarm } from '../support/farm.ts'
+import { httpAnswer } from '../support/fault-proxy.ts'
+import { listenRaw } from '../support/listener.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
@@ -48,8 +50,38 @@ describe('what HAProxy refuses', () => {
     await expectUntouched(result)
     expect(result.lastLine).toBe(
       `Could not read the statistics page ${farm.statsUrl}: the user name or the password was not accepted (HTTP 401). ` +
-        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg).'
+        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg). ' +
+        'They come from username and password, or from the stats-url itself.'
     )
+  })
+
+  test('no login at all', async () => {
+    const result = await run({ username: '', password: '' })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `Could not read the statistics page ${farm.statsUrl}: the page asks for a user name and a password, and none was given (HTTP 401). ` +
+        'Nothing was changed. They are in haproxy.cfg (`stats auth`). Give them as username and password.'
+    )
+  })
+
+  test.each([
+    ['Bearer realm="shop"', 'Bearer'],
+    ['Negotiate', 'Negotiate'],
+    ['\u00a7', 'an unknown one']
+  ])('a login gateway that asks for %s', async (challenge, seen) => {
+    const gateway = await listenRaw((socket) => {
+      socket.end(httpAnswer(401, 'no', { 'WWW-Authenticate': challenge }))
+    })
+    try {
+      const url = `http://127.0.0.1:${String(gateway.port)}/admin`
+      const result = await run({ 'stats-url': url })
+      await expectUntouched(result)
+      expect(result.lastLine).toContain(
+        `${url}: the answer asks for another login, ${seen} instead of Basic (HTTP 401). Nothing was changed. HAProxy asks for Basic only`
+      )
+    } finally {
+      await gateway.stop()
+    }
   })
 
   test('a wrong path', async () => {
