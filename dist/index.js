@@ -3046,10 +3046,13 @@ function asPartial(error) {
 /* harmony export */ });
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g;
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g;
+const RUNTIME_API = /^(?:(?:tcp|udp|unix|socket|sockpair|fd|ipv[46]|abns):\/\/|(?:tcp[46]?|unix|ipv[46]|abnsz?|fd|sockpair)@|\/(?:var\/)?run\/)|\.sock(?:et)?$/i;
 function parseStatsUrl(text) {
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
     if (scheme !== 'http' && scheme !== 'https') {
-        throw new Error('it must begin with http:// or https://');
+        throw new Error(RUNTIME_API.test(text)
+            ? "it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL of that page, such as http://lb:8404/admin"
+            : 'it must begin with http:// or https://, such as http://lb:8404/admin');
     }
     const url = URL.parse(text);
     if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/s.test(text)) {
@@ -7814,6 +7817,7 @@ class InputError extends Error {
     }
 }
 const UNAVAILABLE = 'If it comes from a secret, a variable or an input, is that available to this workflow?';
+const [YES, NO] = [/^(?:y|yes|on|1|t)$/i, /^(?:n|no|off|0|f)$/i];
 class InputReader {
     #problems = [];
     finish() {
@@ -7849,7 +7853,8 @@ class InputReader {
             return true;
         }
         if (!/^(false|False|FALSE)$/.test(text)) {
-            this.refuse(name, `"${text}" is neither true nor false.`);
+            const meant = YES.test(text) ? ' Write true.' : NO.test(text) ? ' Write false.' : '';
+            this.refuse(name, `"${text}" is neither true nor false.${meant}`);
         }
         return false;
     }
@@ -7862,16 +7867,18 @@ class InputReader {
     }
     duration(name, least, most) {
         const text = this.text(name);
+        const [lowest = 0, highest = Infinity] = [least, most].map(duration/* parseDuration */.E9);
+        const isAllowed = (ms = -1) => ms >= lowest && ms <= highest;
         const ms = (0,duration/* parseDuration */.E9)(text);
-        if (ms === undefined) {
-            const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
-            this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
-            return 0;
+        const meant = [`${text}s`, `${text}ms`].find((each) => isAllowed((0,duration/* parseDuration */.E9)(each)));
+        if (ms === undefined && (meant !== undefined || !/^\d+$/.test(text))) {
+            const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+            this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${hint}`);
         }
-        if (ms < ((0,duration/* parseDuration */.E9)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E9)(most) ?? Infinity)) {
+        else if (!isAllowed(ms)) {
             this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
         }
-        return ms;
+        return ms ?? 0;
     }
 }
 function parseJsonList(text) {
@@ -8211,16 +8218,19 @@ function readExpect(reader) {
     }
     return text === '' ? undefined : 'up';
 }
-const OLD_WORDS = new Map([
-    ['enable', 'ready'],
-    ['start', 'ready'],
-    ['disable', 'maint'],
-    ['stop', 'drain']
-]);
+const OTHER_WORDS = {
+    ready: 'up in online enable enabled start undrain',
+    drain: 'stop draining drained',
+    maint: 'down out offline maintenance disable disabled',
+    shutdown: 'kill'
+};
+function actionMeantBy(word) {
+    const isMeant = (action) => action === word || OTHER_WORDS[action]?.split(' ').includes(word) === true;
+    return ACTIONS.find(isMeant);
+}
 function readAction(reader) {
     const text = reader.text('action');
-    const lower = text.toLowerCase();
-    const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower);
+    const meant = actionMeantBy(text.toLowerCase());
     if (meant === text) {
         return meant;
     }

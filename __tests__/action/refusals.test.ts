@@ -210,14 +210,14 @@ describe('bad inputs', () => {
     expect(result.annotations.slice(0, -1).map(({ message }) => message)).toEqual([
       'server: "log_server/node1" is not a name; HAProxy allows letters, digits and _ . : - only. The backend goes into backend, the server into server.',
       'action: "MAINT" is not one of ready, drain, maint, status, shutdown, ehlth, dhlth, hrunn, hnolb, hdown, eagent, dagent, arunn, adown. Use maint.',
-      'wait: "yes" is neither true nor false.',
+      'wait: "yes" is neither true nor false. Write true.',
       'wait-timeout: "5" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 5s?',
       'poll-interval: "5ms" is not between 100ms and 1m.',
       'max-sessions: "-1" is not a whole number of 0 or more.',
       'on-timeout: "ignore" is not one of fail, restore, shutdown, continue.',
       'hard-stop-after: "30" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 30s?',
       'same-address: "allow" is not one of refuse, ignore.',
-      'fresh-check: "1" is neither true nor false.',
+      'fresh-check: "1" is neither true nor false. Write true.',
       'restore: "sometimes" is not one of never, failure, always.',
       'ca-certificate: it is neither PEM text nor a file that can be read (ENOENT).',
       'client-key: it is neither PEM text nor a file that can be read (ENOENT).'
@@ -234,6 +234,7 @@ describe('bad inputs', () => {
     ],
     [{ action: 'disable' }, 'adown. Use maint.'],
     [{ action: 'enable' }, 'adown. Use ready.'],
+    [{ action: 'down' }, 'adown. Use maint.'],
     [
       { server: '' },
       'server: it is empty. If it comes from a secret, a variable or an input, is that available'
@@ -247,8 +248,13 @@ describe('bad inputs', () => {
     [{ 'stats-url': '' }, 'stats-url: it is empty.'],
     [
       { 'stats-url': 'lb:8080/admin' },
-      'stats-url: the URL cannot be used: it must begin with http:// or https://.'
+      'stats-url: the URL cannot be used: it must begin with http:// or https://, such as http://lb:8404/admin.'
     ],
+    [
+      { 'stats-url': 'unix:///var/run/haproxy.sock' },
+      "stats-url: the URL cannot be used: it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL"
+    ],
+    [{ 'wait-timeout': '0' }, 'wait-timeout: "0" is not between 1s and 24h.'],
     [{ password: '' }, 'password: it is empty although there is a user name.'],
     [{ username: '' }, 'username: it is empty although there is a password.'],
     [{ username: 'a:b' }, 'username: it has a colon'],
