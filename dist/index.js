@@ -2224,6 +2224,7 @@ function combine(one, other, how) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Q9: () => (/* binding */ HaproxyError),
+/* harmony export */   aA: () => (/* binding */ SHUT_OUT),
 /* harmony export */   bD: () => (/* binding */ messageOf),
 /* harmony export */   u4: () => (/* binding */ changedNothing)
 /* harmony export */ });
@@ -2242,6 +2243,8 @@ const ADVICE = {
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
     'not-http': 'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
     unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
+    'login-needed': 'They are in haproxy.cfg (`stats auth`).',
+    'other-login': 'HAProxy asks for Basic only, so a proxy or a login gateway seems to answer in its place: use an address at which HAProxy itself answers.',
     forbidden: 'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
     redirected: 'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
     'wrong-path': 'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
@@ -2295,6 +2298,7 @@ class HaproxyError extends Error {
         this.transient = details.transient ?? TRANSIENT.has(problem);
     }
 }
+const SHUT_OUT = ['unauthorized', 'login-needed', 'other-login', 'forbidden'];
 const DECLINED = new Set([
     'host-not-found',
     'refused',
@@ -2304,8 +2308,7 @@ const DECLINED = new Set([
     'tls-client-certificate',
     'tls-not-spoken',
     'proxy-refused',
-    'unauthorized',
-    'forbidden',
+    ...SHUT_OUT,
     'DENY',
     'ERRP',
     'NONE',
@@ -2583,11 +2586,17 @@ function parseProcess(html) {
 
 ;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
 
-function refusal({ status, location, body }, doing) {
+function refusal({ status, location, login, body }, doing) {
     const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
         case 401:
-            return fail('unauthorized', 'the user name or the password was not accepted');
+            if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
+                const scheme = /^[\w-]{1,20}/.exec(login.schemes)?.[0] ?? 'an unknown one';
+                return fail('other-login', `the answer asks for another login, ${scheme} instead of Basic`);
+            }
+            return login?.wasGiven === false
+                ? fail('login-needed', 'the page asks for a user name and a password, and none was given')
+                : fail('unauthorized', 'the user name or the password was not accepted');
         case 403:
             return fail('forbidden', 'the request was refused');
         case 404:
@@ -2855,7 +2864,10 @@ async function exchange(request, settings) {
         });
         setup.phase = 'reading the answer';
         const body = await read(message, request.doing);
-        return { status: message.statusCode ?? 0, location: message.headers.location, body };
+        const { statusCode: status = 0, headers } = message;
+        const schemes = headers['www-authenticate'] ?? 'Basic';
+        const login = { schemes, wasGiven: request.authorization !== undefined };
+        return { status, location: headers.location, ...(status === 401 && { login }), body };
     }
     catch (error) {
         if (error instanceof haproxy_errors/* HaproxyError */.Q9) {
@@ -3038,10 +3050,13 @@ function asPartial(error) {
 /* harmony export */ });
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g;
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g;
+const RUNTIME_API = /^(?:(?:tcp|udp|unix|socket|sockpair|fd|ipv[46]|abns):\/\/|(?:tcp[46]?|unix|ipv[46]|abnsz?|fd|sockpair)@|\/(?:var\/)?run\/)|\.sock(?:et)?$/i;
 function parseStatsUrl(text) {
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
     if (scheme !== 'http' && scheme !== 'https') {
-        throw new Error('it must begin with http:// or https://');
+        throw new Error(RUNTIME_API.test(text)
+            ? "it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL of that page, such as http://lb:8404/admin"
+            : 'it must begin with http:// or https://, such as http://lb:8404/admin');
     }
     const url = URL.parse(text);
     if (url === null || /^[^/]*\/\/[^/?#\\]*[/?#\\].*@/s.test(text)) {
@@ -7603,7 +7618,7 @@ async function waitUntil(wait, context) {
 function pauseAfter(elapsedMs, { pollMs, isSteady }) {
     return isSteady ? pollMs : Math.min(pollMs, Math.max(FIRST_PAUSE_MS, elapsedMs * PAUSE_SHARE));
 }
-const FATAL = new Set(['several-processes', 'unauthorized', 'forbidden']);
+const FATAL = new Set(['several-processes', ..._haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .SHUT_OUT */ .aA]);
 const MIN_LOOK_MS = 1_000;
 class Poller {
     get seen() {
@@ -7693,6 +7708,8 @@ class Poller {
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 
 const INPUTS = {
+    unauthorized: 'They come from username and password, or from the stats-url itself.',
+    'login-needed': 'Give them as username and password.',
     'tls-unknown-issuer': 'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
@@ -7875,6 +7892,7 @@ class InputError extends Error {
     }
 }
 const UNAVAILABLE = 'If it comes from a secret, a variable or an input, is that available to this workflow?';
+const [YES, NO] = [/^(?:y|yes|on|1|t)$/i, /^(?:n|no|off|0|f)$/i];
 class InputReader {
     #problems = [];
     finish() {
@@ -7910,7 +7928,8 @@ class InputReader {
             return true;
         }
         if (!/^(false|False|FALSE)$/.test(text)) {
-            this.refuse(name, `"${text}" is neither true nor false.`);
+            const meant = YES.test(text) ? ' Write true.' : NO.test(text) ? ' Write false.' : '';
+            this.refuse(name, `"${text}" is neither true nor false.${meant}`);
         }
         return false;
     }
@@ -7923,16 +7942,18 @@ class InputReader {
     }
     duration(name, least, most) {
         const text = this.text(name);
+        const [lowest = 0, highest = Infinity] = [least, most].map(duration/* parseDuration */.E9);
+        const isAllowed = (ms = -1) => ms >= lowest && ms <= highest;
         const ms = (0,duration/* parseDuration */.E9)(text);
-        if (ms === undefined) {
-            const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : '';
-            this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`);
-            return 0;
+        const meant = [`${text}s`, `${text}ms`].find((each) => isAllowed((0,duration/* parseDuration */.E9)(each)));
+        if (ms === undefined && (meant !== undefined || !/^\d+$/.test(text))) {
+            const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+            this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${hint}`);
         }
-        if (ms < ((0,duration/* parseDuration */.E9)(least) ?? 0) || ms > ((0,duration/* parseDuration */.E9)(most) ?? Infinity)) {
+        else if (!isAllowed(ms)) {
             this.refuse(name, `"${text}" is not between ${least} and ${most}.`);
         }
-        return ms;
+        return ms ?? 0;
     }
 }
 function parseJsonList(text) {
@@ -8276,16 +8297,19 @@ function readExpect(reader) {
     }
     return text === '' ? undefined : 'up';
 }
-const OLD_WORDS = new Map([
-    ['enable', 'ready'],
-    ['start', 'ready'],
-    ['disable', 'maint'],
-    ['stop', 'drain']
-]);
+const OTHER_WORDS = {
+    ready: 'up in online enable enabled start undrain',
+    drain: 'stop draining drained',
+    maint: 'down out offline maintenance disable disabled',
+    shutdown: 'kill'
+};
+function actionMeantBy(word) {
+    const isMeant = (action) => action === word || OTHER_WORDS[action]?.split(' ').includes(word) === true;
+    return ACTIONS.find(isMeant);
+}
 function readAction(reader) {
     const text = reader.text('action');
-    const lower = text.toLowerCase();
-    const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower);
+    const meant = actionMeantBy(text.toLowerCase());
     if (meant === text) {
         return meant;
     }

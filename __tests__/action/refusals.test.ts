@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Farm, startFarm } from '../support/farm.ts'
+import { httpAnswer } from '../support/fault-proxy.ts'
+import { listenRaw } from '../support/listener.ts'
 import { freePort } from '../support/ports.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
@@ -48,8 +50,38 @@ describe('what HAProxy refuses', () => {
     await expectUntouched(result)
     expect(result.lastLine).toBe(
       `Could not read the statistics page ${farm.statsUrl}: the user name or the password was not accepted (HTTP 401). ` +
-        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg).'
+        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg). ' +
+        'They come from username and password, or from the stats-url itself.'
     )
+  })
+
+  test('no login at all', async () => {
+    const result = await run({ username: '', password: '' })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `Could not read the statistics page ${farm.statsUrl}: the page asks for a user name and a password, and none was given (HTTP 401). ` +
+        'Nothing was changed. They are in haproxy.cfg (`stats auth`). Give them as username and password.'
+    )
+  })
+
+  test.each([
+    ['Bearer realm="shop"', 'Bearer'],
+    ['Negotiate', 'Negotiate'],
+    ['\u00a7', 'an unknown one']
+  ])('a login gateway that asks for %s', async (challenge, seen) => {
+    const gateway = await listenRaw((socket) => {
+      socket.end(httpAnswer(401, 'no', { 'WWW-Authenticate': challenge }))
+    })
+    try {
+      const url = `http://127.0.0.1:${String(gateway.port)}/admin`
+      const result = await run({ 'stats-url': url })
+      await expectUntouched(result)
+      expect(result.lastLine).toContain(
+        `${url}: the answer asks for another login, ${seen} instead of Basic (HTTP 401). Nothing was changed. HAProxy asks for Basic only`
+      )
+    } finally {
+      await gateway.stop()
+    }
   })
 
   test('a wrong path', async () => {
@@ -178,14 +210,14 @@ describe('bad inputs', () => {
     expect(result.annotations.slice(0, -1).map(({ message }) => message)).toEqual([
       'server: "log_server/node1" is not a name; HAProxy allows letters, digits and _ . : - only. The backend goes into backend, the server into server.',
       'action: "MAINT" is not one of ready, drain, maint, status, shutdown, ehlth, dhlth, hrunn, hnolb, hdown, eagent, dagent, arunn, adown. Use maint.',
-      'wait: "yes" is neither true nor false.',
+      'wait: "yes" is neither true nor false. Write true.',
       'wait-timeout: "5" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 5s?',
       'poll-interval: "5ms" is not between 100ms and 1m.',
       'max-sessions: "-1" is not a whole number of 0 or more.',
       'on-timeout: "ignore" is not one of fail, restore, shutdown, continue.',
       'hard-stop-after: "30" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 30s?',
       'same-address: "allow" is not one of refuse, ignore.',
-      'fresh-check: "1" is neither true nor false.',
+      'fresh-check: "1" is neither true nor false. Write true.',
       'restore: "sometimes" is not one of never, failure, always.',
       'ca-certificate: it is neither PEM text nor a file that can be read (ENOENT).',
       'client-key: it is neither PEM text nor a file that can be read (ENOENT).'
@@ -202,6 +234,7 @@ describe('bad inputs', () => {
     ],
     [{ action: 'disable' }, 'adown. Use maint.'],
     [{ action: 'enable' }, 'adown. Use ready.'],
+    [{ action: 'down' }, 'adown. Use maint.'],
     [
       { server: '' },
       'server: it is empty. If it comes from a secret, a variable or an input, is that available'
@@ -215,8 +248,13 @@ describe('bad inputs', () => {
     [{ 'stats-url': '' }, 'stats-url: it is empty.'],
     [
       { 'stats-url': 'lb:8080/admin' },
-      'stats-url: the URL cannot be used: it must begin with http:// or https://.'
+      'stats-url: the URL cannot be used: it must begin with http:// or https://, such as http://lb:8404/admin.'
     ],
+    [
+      { 'stats-url': 'unix:///var/run/haproxy.sock' },
+      "stats-url: the URL cannot be used: it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL"
+    ],
+    [{ 'wait-timeout': '0' }, 'wait-timeout: "0" is not between 1s and 24h.'],
     [{ password: '' }, 'password: it is empty although there is a user name.'],
     [{ username: '' }, 'username: it is empty although there is a password.'],
     [{ username: 'a:b' }, 'username: it has a colon'],

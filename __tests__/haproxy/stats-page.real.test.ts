@@ -372,14 +372,18 @@ describe('a page that wants a password', () => {
       page.switch('start', 'web', 'a', LIMITS),
       page.checkAdminAccess('web', LIMITS)
     ]
-    const seen = 'the user name or the password was not accepted (HTTP 401).'
+    const [problem, what] =
+      credentials === undefined
+        ? ['login-needed', 'the page asks for a user name and a password, and none was given']
+        : ['unauthorized', 'the user name or the password was not accepted']
+    const seen = `${what} (HTTP 401).`
     const errors = await Promise.all(requests.map(failureIn))
-    expect(errors.map(({ problem, message }) => [problem, message])).toEqual([
-      ['unauthorized', `Could not read the statistics page ${page.name}: ${seen}`],
-      ['unauthorized', `Could not read the statistics page ${page.name}: ${seen}`],
-      ['unauthorized', `Could not ask ${page.name} for ready of web/a: ${seen}`],
-      ['unauthorized', `Could not ask ${page.name} for start of web/a: ${seen}`],
-      ['unauthorized', `Could not check the right to change web on ${page.name}: ${seen}`]
+    expect(errors.map((error) => [error.problem, error.message])).toEqual([
+      [problem, `Could not read the statistics page ${page.name}: ${seen}`],
+      [problem, `Could not read the statistics page ${page.name}: ${seen}`],
+      [problem, `Could not ask ${page.name} for ready of web/a: ${seen}`],
+      [problem, `Could not ask ${page.name} for start of web/a: ${seen}`],
+      [problem, `Could not check the right to change web on ${page.name}: ${seen}`]
     ])
   })
 })

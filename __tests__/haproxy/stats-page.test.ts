@@ -241,8 +241,8 @@ describe('an answer', () => {
     test.each<[Canned, string, string, boolean]>([
       [
         { status: 401 },
-        'unauthorized',
-        'the user name or the password was not accepted (HTTP 401).',
+        'login-needed',
+        'the page asks for a user name and a password, and none was given (HTTP 401).',
         false
       ],
       [{ status: 403 }, 'forbidden', 'the request was refused (HTTP 403).', false],

@@ -102,7 +102,9 @@ describe('a pasted stats URL', () => {
 })
 
 describe('a text that is refused', () => {
-  const SCHEME = 'it must begin with http:// or https://'
+  const SCHEME = 'it must begin with http:// or https://, such as http://lb:8404/admin'
+  const RUNTIME_API =
+    "it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL of that page, such as http://lb:8404/admin"
   const NO_URL =
     'it is not a URL; if it carries a password with special characters, percent-encode them, or use the inputs for user name and password'
   const PERCENT = 'its user name or password has a % that is not followed by two hexadecimal digits'
@@ -118,7 +120,18 @@ describe('a text that is refused', () => {
     ['httpx://joe:s3cret@lb/', SCHEME],
     ['xhttp://joe:s3cret@lb/', SCHEME],
     ['file:///s3cret', SCHEME],
-    ['unix:///run/s3cret.sock', SCHEME],
+    ['unix:///run/s3cret.sock', RUNTIME_API],
+    ['UNIX:///run/s3cret', RUNTIME_API],
+    ['/var/run/s3cret', RUNTIME_API],
+    ['/run/s3cret', RUNTIME_API],
+    ['/s3cret.sock', RUNTIME_API],
+    ['s3cret.socket', RUNTIME_API],
+    ['/s3cret.sock/admin', SCHEME],
+    ['tcp://s3cret:9999', RUNTIME_API],
+    ['tcp4@s3cret:9999', RUNTIME_API],
+    ['ipv4@s3cret:9999', RUNTIME_API],
+    ['unix@s3cret', RUNTIME_API],
+    ['joe@unix@s3cret', SCHEME],
     ['javascript://s3cret', SCHEME],
     ['s3cret http://lb/', SCHEME],
     ['http://joe:s3cret#x@lb/admin', NO_URL],

@@ -406,8 +406,8 @@ describe('a page that cannot be read', () => {
   test('fails all of it, however much is found elsewhere', async () => {
     second.before = () => ({ status: 401 })
     expect(await missed({ pages: [first.page, second.page] })).toEqual([
-      'unauthorized',
-      'Could not read the statistics page P2: the user name or the password was not accepted (HTTP 401).'
+      'login-needed',
+      'Could not read the statistics page P2: the page asks for a user name and a password, and none was given (HTTP 401).'
     ])
   })
 

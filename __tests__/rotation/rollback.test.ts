@@ -302,7 +302,7 @@ describe('a roll-back that fails', () => {
     trouble('GET', { status: 401 })
     expect(await failureOfRollBack(targets)).toEqual([
       'did-not-hold',
-      'web/a on P1 is perhaps DRAIN. Could not read the statistics page P1: the user name or the password was not accepted (HTTP 401).'
+      'web/a on P1 is perhaps DRAIN. Could not read the statistics page P1: the page asks for a user name and a password, and none was given (HTTP 401).'
     ])
     expect(page.changes).toEqual(['start web/a'])
     expect(seen(targets)).toEqual([['DRAIN', false, false]])

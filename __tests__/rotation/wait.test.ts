@@ -440,7 +440,7 @@ describe('a look that fails', () => {
   })
 
   test.each<[string, Trouble | undefined, string]>([
-    ['the password is wrong', { status: 401 }, 'unauthorized'],
+    ['the page asks for a password', { status: 401 }, 'login-needed'],
     ['the client is not welcome', { status: 403 }, 'forbidden'],
     ['several processes answer, each for itself', undefined, 'several-processes']
   ])('where %s ends the wait', async (_, trouble, problem) => {

@@ -15,6 +15,8 @@ async function advice(error: unknown, given: Given = {}): Promise<string> {
 
 describe('the advice', () => {
   test.each<[Problem, string]>([
+    ['unauthorized', 'They come from username and password, or from the stats-url itself.'],
+    ['login-needed', 'Give them as username and password.'],
     [
       'tls-unknown-issuer',
       'If it comes from a private authority, give the certificate of that authority as ca-certificate.'
@@ -35,7 +37,7 @@ describe('the advice', () => {
     expect(await advice(error)).toBe(`Do this. ${expected}`)
   })
 
-  test.each<Problem>(['DENY', 'unauthorized', 'did-not-hold', 'not-up'])(
+  test.each<Problem>(['DENY', 'other-login', 'did-not-hold', 'not-up'])(
     'on %s is that of the failure alone',
     async (problem) => {
       const error = new HaproxyError(problem, 'No.')

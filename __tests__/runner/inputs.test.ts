@@ -219,7 +219,7 @@ describe('inputs', () => {
 
   test('that are bad make one message of all that is wrong', () => {
     expect(() => read({ wait: 'yes', 'dry-run': 'no' })).toThrow(
-      'wait: "yes" is neither true nor false. dry-run: "no" is neither true nor false.'
+      'wait: "yes" is neither true nor false. Write true. dry-run: "no" is neither true nor false. Write false.'
     )
   })
 })
@@ -378,6 +378,17 @@ describe('the action', () => {
     ['disable', 'maint'],
     ['stop', 'drain'],
     ['STOP', 'drain'],
+    ['up', 'ready'],
+    ['in', 'ready'],
+    ['online', 'ready'],
+    ['enabled', 'ready'],
+    ['down', 'maint'],
+    ['out', 'maint'],
+    ['offline', 'maint'],
+    ['maintenance', 'maint'],
+    ['disabled', 'maint'],
+    ['draining', 'drain'],
+    ['kill', 'shutdown'],
     ['Ready', 'ready'],
     ['MAINT', 'maint'],
     ['Status', 'status'],
@@ -386,7 +397,7 @@ describe('the action', () => {
     expect(problems({ action })).toEqual([`action: "${action}" is not one of ${ALL}. Use ${hint}.`])
   })
 
-  test.each(['up', 'down', 'maintenance', 'drain,', 'drain maint', 'constructor', '__proto__'])(
+  test.each(['u', 'up down', 'drain,', 'drain maint', 'constructor', '__proto__'])(
     'cannot be %s',
     (action) => {
       expect(problems({ action })).toEqual([`action: "${action}" is not one of ${ALL}.`])
@@ -414,21 +425,26 @@ describe.each([
     expect(flagOf(read({ [name]: text }))).toBe(false)
   })
 
+  test.each(['tRUE', 'truefalse', 'xtrue', 'falsex', 'xfalse', 'yesno', 'xyes', 'nox', '10'])(
+    'is refused when it is %j',
+    (text) => {
+      expect(problems({ [name]: text })).toEqual([`${name}: "${text}" is neither true nor false.`])
+    }
+  )
+
   test.each([
-    'yes',
-    'no',
-    'on',
-    'off',
-    '1',
-    '0',
-    'y',
-    'tRUE',
-    'truefalse',
-    'xtrue',
-    'falsex',
-    'xfalse'
-  ])('is refused when it is %j', (text) => {
-    expect(problems({ [name]: text })).toEqual([`${name}: "${text}" is neither true nor false.`])
+    ['yes', 'true'],
+    ['Y', 'true'],
+    ['on', 'true'],
+    ['1', 'true'],
+    ['no', 'false'],
+    ['N', 'false'],
+    ['OFF', 'false'],
+    ['0', 'false']
+  ])('is refused when it is %j, with %s for it', (text, meant) => {
+    expect(problems({ [name]: text })).toEqual([
+      `${name}: "${text}" is neither true nor false. Write ${meant}.`
+    ])
   })
 })
 
@@ -597,6 +613,23 @@ describe.each([
     ])
   })
 
+  test('says of a bare number that fits with no unit what would fit', () => {
+    expect(problems({ ...wide, [name]: '999999999999' })).toEqual([
+      `${name}: "999999999999" is not between ${least} and ${most}.`
+    ])
+  })
+
+  test.each(['0', '0s'])('refuses %s with one error where it must be longer', (text) => {
+    const isAllowed = least === '0s'
+    expect(problems({ [name]: text })).toEqual(
+      !isAllowed
+        ? [`${name}: "${text}" is not between ${least} and ${most}.`]
+        : text === '0s'
+          ? []
+          : [`${name}: "0" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 0s?`]
+    )
+  })
+
   test.each(['5 minutes', '1.5m', '-1s', 'x30', '30x', '∞'])('refuses %j', (text) => {
     expect(problems({ ...wide, [name]: text })).toEqual([
       `${name}: "${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.`
@@ -683,15 +716,15 @@ describe('the stats URL', () => {
 
   test('that is bad is refused with what is wrong, never repeated', () => {
     expect(problems({ 'stats-url': 'lb/s3cret' })).toEqual([
-      'stats-url: the URL cannot be used: it must begin with http:// or https://.'
+      'stats-url: the URL cannot be used: it must begin with http:// or https://, such as http://lb:8404/admin.'
     ])
     expect(output).toBe('')
   })
 
   test('that is one of several is named by its number', () => {
     expect(problems({ 'stats-url': 'http://lb/a ftp://joe:s3cret@lb/a http://lb2/a x' })).toEqual([
-      'stats-url: the URL (number 2 of 4) cannot be used: it must begin with http:// or https://.',
-      'stats-url: the URL (number 4 of 4) cannot be used: it must begin with http:// or https://.'
+      'stats-url: the URL (number 2 of 4) cannot be used: it must begin with http:// or https://, such as http://lb:8404/admin.',
+      'stats-url: the URL (number 4 of 4) cannot be used: it must begin with http:// or https://, such as http://lb:8404/admin.'
     ])
     expect(output).not.toContain('s3cret')
   })

@@ -61,7 +61,8 @@ describe('the credentials', () => {
     const result = await runMain(inputsFor([lb], given))
     expect(result.lastLine).toBe(
       'Could not read the statistics page LB1: the user name or the password was not accepted (HTTP 401). ' +
-        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg).'
+        'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg). ' +
+        'They come from username and password, or from the stats-url itself.'
     )
   })
 })

@@ -26,6 +26,9 @@ const ADVICE = {
     'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
   // What answered
   unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
+  'login-needed': 'They are in haproxy.cfg (`stats auth`).',
+  'other-login':
+    'HAProxy asks for Basic only, so a proxy or a login gateway seems to answer in its place: use an address at which HAProxy itself answers.',
   forbidden:
     'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
   redirected:
@@ -113,6 +116,9 @@ export class HaproxyError extends Error {
   }
 }
 
+/** Problems of a client that is not let in. */
+export const SHUT_OUT = ['unauthorized', 'login-needed', 'other-login', 'forbidden'] as const
+
 /** Problems after which nothing can have changed: the change did not arrive, or HAProxy declined it. */
 const DECLINED: ReadonlySet<Problem> = new Set([
   'host-not-found',
@@ -123,8 +129,7 @@ const DECLINED: ReadonlySet<Problem> = new Set([
   'tls-client-certificate',
   'tls-not-spoken',
   'proxy-refused',
-  'unauthorized',
-  'forbidden',
+  ...SHUT_OUT,
   'DENY',
   'ERRP',
   'NONE',

@@ -2,12 +2,18 @@ import { HaproxyError, type Problem } from './errors.ts'
 import type { Answer } from './transport.ts'
 
 /** What an HTTP status other than the expected one means. */
-export function refusal({ status, location, body }: Answer, doing: string): HaproxyError {
+export function refusal({ status, location, login, body }: Answer, doing: string): HaproxyError {
   const fail = (problem: Problem, seen: string, transient = false): HaproxyError =>
     new HaproxyError(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient })
   switch (status) {
     case 401:
-      return fail('unauthorized', 'the user name or the password was not accepted')
+      if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
+        const scheme = /^[\w-]{1,20}/.exec(login.schemes)?.[0] ?? 'an unknown one'
+        return fail('other-login', `the answer asks for another login, ${scheme} instead of Basic`)
+      }
+      return login?.wasGiven === false
+        ? fail('login-needed', 'the page asks for a user name and a password, and none was given')
+        : fail('unauthorized', 'the user name or the password was not accepted')
     case 403:
       return fail('forbidden', 'the request was refused')
     case 404:

@@ -18,6 +18,10 @@ export interface StatsUrl {
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g
 
+// As haproxy.cfg and socat write it (manual, "stats socket", "Address formats").
+const RUNTIME_API =
+  /^(?:(?:tcp|udp|unix|socket|sockpair|fd|ipv[46]|abns):\/\/|(?:tcp[46]?|unix|ipv[46]|abnsz?|fd|sockpair)@|\/(?:var\/)?run\/)|\.sock(?:et)?$/i
+
 /**
  * Understands a stats URL in any form that a person would paste.
  *
@@ -26,7 +30,11 @@ const SCOPE_OPTION = /[;?&]scope=[^;&]*/g
 export function parseStatsUrl(text: string): StatsUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme !== 'http' && scheme !== 'https') {
-    throw new Error('it must begin with http:// or https://')
+    throw new Error(
+      RUNTIME_API.test(text)
+        ? "it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL of that page, such as http://lb:8404/admin"
+        : 'it must begin with http:// or https://, such as http://lb:8404/admin'
+    )
   }
   const url = URL.parse(text)
   // Behind an unencoded / (or \\) in a password, the rest of it would be taken for the path, and be shown.

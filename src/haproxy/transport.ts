@@ -25,6 +25,8 @@ export interface Request {
 export interface Answer {
   readonly status: number
   readonly location: string | undefined
+  /** Of a 401, which ways to log in it offers, and whether the request had a user name and a password. */
+  readonly login?: { readonly schemes: string; readonly wasGiven: boolean } | undefined
   readonly body: string
 }
 
@@ -64,7 +66,10 @@ export async function exchange(request: Request, settings: TransportSettings): P
     })
     setup.phase = 'reading the answer'
     const body = await read(message, request.doing)
-    return { status: message.statusCode ?? 0, location: message.headers.location, body }
+    const { statusCode: status = 0, headers } = message
+    const schemes = headers['www-authenticate'] ?? 'Basic'
+    const login = { schemes, wasGiven: request.authorization !== undefined }
+    return { status, location: headers.location, ...(status === 401 && { login }), body }
   } catch (error) {
     if (error instanceof HaproxyError) {
       throw error

@@ -1,4 +1,4 @@
-import { HaproxyError, type Problem } from '../haproxy/errors.ts'
+import { HaproxyError, type Problem, SHUT_OUT } from '../haproxy/errors.ts'
 import type { Backend } from './backend.ts'
 import type { Context, OnLook } from './context.ts'
 import { formatDuration } from './duration.ts'
@@ -117,7 +117,7 @@ function pauseAfter(elapsedMs: number, { pollMs, isSteady }: WaitOptions): numbe
 }
 
 /** Problems that looking again cannot solve. */
-const FATAL: ReadonlySet<Problem> = new Set(['several-processes', 'unauthorized', 'forbidden'])
+const FATAL: ReadonlySet<Problem> = new Set(['several-processes', ...SHUT_OUT])
 /** A look near the deadline still gets this long, in milliseconds. */
 const MIN_LOOK_MS = 1_000
 

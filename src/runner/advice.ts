@@ -3,6 +3,8 @@ import type { Inputs } from './inputs.ts'
 
 /** The inputs that help, by what went wrong; what HAProxy's own settings can do about it, the error says itself. */
 const INPUTS: Partial<Record<Problem, string>> = {
+  unauthorized: 'They come from username and password, or from the stats-url itself.',
+  'login-needed': 'Give them as username and password.',
   'tls-unknown-issuer':
     'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
   'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',

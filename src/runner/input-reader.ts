@@ -18,6 +18,9 @@ export class InputError extends Error {
 export const UNAVAILABLE =
   'If it comes from a secret, a variable or an input, is that available to this workflow?'
 
+// YAML 1.1 takes these for true and false, and GitHub does not.
+const [YES, NO] = [/^(?:y|yes|on|1|t)$/i, /^(?:n|no|off|0|f)$/i] as const
+
 /**
  * Reads inputs of the usual kinds and notes what is wrong with them instead of stopping there, so that
  * all can be said at once. What it returns for a bad input is of the right type; `finish` throws before it is used.
@@ -66,7 +69,8 @@ export class InputReader {
       return true
     }
     if (!/^(false|False|FALSE)$/.test(text)) {
-      this.refuse(name, `"${text}" is neither true nor false.`)
+      const meant = YES.test(text) ? ' Write true.' : NO.test(text) ? ' Write false.' : ''
+      this.refuse(name, `"${text}" is neither true nor false.${meant}`)
     }
     return false
   }
@@ -82,16 +86,18 @@ export class InputReader {
   /** In milliseconds. */
   duration(name: InputName, least: string, most: string): number {
     const text = this.text(name)
+    const [lowest = 0, highest = Infinity] = [least, most].map(parseDuration)
+    const isAllowed = (ms = -1): boolean => ms >= lowest && ms <= highest
     const ms = parseDuration(text)
-    if (ms === undefined) {
-      const unit = /^\d+$/.test(text) ? ` Did you mean ${text}s?` : ''
-      this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${unit}`)
-      return 0
-    }
-    if (ms < (parseDuration(least) ?? 0) || ms > (parseDuration(most) ?? Infinity)) {
+    const meant = [`${text}s`, `${text}ms`].find((each) => isAllowed(parseDuration(each)))
+    if (ms === undefined && (meant !== undefined || !/^\d+$/.test(text))) {
+      const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
+      this.refuse(name, `"${text}" is not a duration such as 500ms, 30s, 5m or 1m30s.${hint}`)
+    } else if (!isAllowed(ms)) {
+      // Of a bare number that fits with no unit, such as 0, the range says more than the missing unit.
       this.refuse(name, `"${text}" is not between ${least} and ${most}.`)
     }
-    return ms
+    return ms ?? 0
   }
 }
 

@@ -168,17 +168,23 @@ function readExpect(reader: InputReader): 'up' | undefined {
   return text === '' ? undefined : 'up'
 }
 
-const OLD_WORDS = new Map<string, AdminState>([
-  ['enable', 'ready'],
-  ['start', 'ready'],
-  ['disable', 'maint'],
-  ['stop', 'drain']
-])
+/** What others call it, HAProxy's page of old and its runtime API included: there `stop` sets a drain. */
+const OTHER_WORDS: Partial<Record<Action, string>> = {
+  ready: 'up in online enable enabled start undrain',
+  drain: 'stop draining drained',
+  maint: 'down out offline maintenance disable disabled',
+  shutdown: 'kill'
+}
+
+function actionMeantBy(word: string): Action | undefined {
+  const isMeant = (action: Action): boolean =>
+    action === word || OTHER_WORDS[action]?.split(' ').includes(word) === true
+  return ACTIONS.find(isMeant)
+}
 
 function readAction(reader: InputReader): Action {
   const text = reader.text('action')
-  const lower = text.toLowerCase()
-  const meant = OLD_WORDS.get(lower) ?? ACTIONS.find((action) => action === lower)
+  const meant = actionMeantBy(text.toLowerCase())
   if (meant === text) {
     return meant
   }
