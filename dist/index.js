@@ -2226,28 +2226,30 @@ function combine(one, other, how) {
 /* harmony export */   Q9: () => (/* binding */ HaproxyError),
 /* harmony export */   aA: () => (/* binding */ SHUT_OUT),
 /* harmony export */   bD: () => (/* binding */ messageOf),
+/* harmony export */   mN: () => (/* binding */ asPartial),
 /* harmony export */   u4: () => (/* binding */ changedNothing)
 /* harmony export */ });
 const ADVICE = {
     'host-not-found': 'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
     refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
     unreachable: 'Check the network and its firewall.',
-    reset: 'If the port speaks TLS, the URL must begin with https://; if it does not, with http://.',
+    reset: 'If the port does not speak TLS, try http:// in the URL.',
     'timed-out': 'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
     'tls-unknown-issuer': '',
     'tls-expired': 'Renew the certificate of the statistics page.',
     'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
     'tls-client-certificate': 'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-    'tls-not-spoken': 'The URL should probably begin with http://.',
+    'tls-not-spoken': 'The port seems to speak no TLS: try http:// in the URL.',
+    'tls-spoken': 'Try https:// in the URL.',
     'tls-failed': 'Check the certificates, and that the port speaks TLS.',
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
-    'not-http': 'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
+    'not-http': 'Check the address and the port.',
     unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
     'login-needed': 'They are in haproxy.cfg (`stats auth`).',
     'other-login': 'HAProxy asks for Basic only, so a proxy or a login gateway seems to answer in its place: use an address at which HAProxy itself answers.',
     forbidden: 'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client.',
     redirected: 'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
-    'wrong-path': 'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
+    'wrong-path': 'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats), on a port whose section has it.',
     'unexpected-status': 'Is this the URL of a HAProxy statistics page?',
     'not-csv': 'Is this the URL of a HAProxy statistics page? It must be the `stats uri` of haproxy.cfg, reached without a login page in between.',
     truncated: 'Something between here and HAProxy closed the connection.',
@@ -2307,6 +2309,7 @@ const DECLINED = new Set([
     'tls-wrong-name',
     'tls-client-certificate',
     'tls-not-spoken',
+    'tls-spoken',
     'proxy-refused',
     ...SHUT_OUT,
     'DENY',
@@ -2320,6 +2323,15 @@ function changedNothing(error) {
 }
 function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
+}
+function asPartial(error) {
+    return error instanceof HaproxyError
+        ? new HaproxyError('PART', error.message, {
+            advice: error.advice,
+            transient: error.transient,
+            cause: error
+        })
+        : error;
 }
 
 
@@ -2586,7 +2598,8 @@ function parseProcess(html) {
 
 ;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
 
-function refusal({ status, location, login, body }, doing) {
+const NO_SERVER = 'No server is available to handle this request.';
+function refusal({ status, location, login, body }, doing, isKnown = true) {
     const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
         case 401:
@@ -2600,10 +2613,19 @@ function refusal({ status, location, login, body }, doing) {
         case 403:
             return fail('forbidden', 'the request was refused');
         case 404:
-            return fail('wrong-path', 'there is no such page');
+            return fail('wrong-path', 'there is no statistics page at this URL');
+        case 400:
+            if (/\bHTTPS\b/.test(body)) {
+                return fail('tls-spoken', 'the port speaks TLS, and this request did not');
+            }
+            break;
         case 502:
         case 503:
         case 504:
+            if (!isKnown && body.includes(NO_SERVER)) {
+                const where = 'HAProxy sent the request to a backend that has no server for it';
+                return fail('wrong-path', `there is no statistics page at this URL; ${where}`);
+            }
             return fail('wrong-path', 'the request went to a backend that cannot answer', true);
     }
     if (status >= 300 && status < 400 && location !== undefined) {
@@ -2625,6 +2647,10 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: ./src/haproxy/network-errors.ts
 
+const OVER_HTTP = {
+    reset: 'The port may speak TLS: try https:// in the URL.',
+    'not-http': 'Check the address and the port; the port may speak TLS: try https:// in the URL.'
+};
 const MEANINGS = [
     [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
     [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
@@ -2637,6 +2663,11 @@ const MEANINGS = [
         /^ERR_TLS_CERT_ALTNAME_INVALID$/,
         'tls-wrong-name',
         (host) => `the certificate is not valid for ${host}`
+    ],
+    [
+        /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
+        'tls-unknown-issuer',
+        (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
     ],
     [
         /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
@@ -2675,6 +2706,7 @@ function explainFailure(error, failure) {
     const { code = '', message = '' } = error;
     const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${what}.`, {
         cause: error,
+        ...(url.protocol === 'http:' && OVER_HTTP[problem] && { advice: OVER_HTTP[problem] }),
         ...(code === 'EAI_AGAIN' && { transient: true })
     });
     if (timedOutMs !== undefined) {
@@ -2932,9 +2964,11 @@ function isRefusal(code) {
 class StatsPage {
     #options;
     #authorization;
+    #isKnown;
     #processNumbers = new Set();
     constructor(options) {
         this.#options = options;
+        this.#isKnown = options.isKnown === true;
         this.#authorization = options.credentials && basicAuthorization(options.credentials);
     }
     get name() {
@@ -2944,7 +2978,7 @@ class StatsPage {
         return this.#options.address;
     }
     at(address) {
-        return new StatsPage({ ...this.#options, address });
+        return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown });
     }
     resolve({ signal }) {
         return resolveHost({ url: new URL(this.name), signal, doing: this.#reading }, this.#options.settings);
@@ -2970,8 +3004,9 @@ class StatsPage {
         const doing = this.#reading;
         const answer = await this.#exchange({ method: 'GET', url, doing, ...limits });
         if (answer.status !== 200) {
-            throw refusal(answer, doing);
+            throw refusal(answer, doing, this.#isKnown);
         }
+        this.#isKnown = true;
         return answer.body;
     }
     async ask(change, backend, servers, limits) {
@@ -2982,7 +3017,7 @@ class StatsPage {
                 await this.#postExpecting('DONE', form, doing, limits);
             }
             catch (error) {
-                throw done > 0 ? asPartial(error) : error;
+                throw done > 0 ? (0,haproxy_errors/* asPartial */.mN)(error) : error;
             }
             done += 1;
         }
@@ -3026,15 +3061,6 @@ class StatsPage {
 }
 function basicAuthorization({ username, password }) {
     return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
-function asPartial(error) {
-    return error instanceof haproxy_errors/* HaproxyError */.Q9
-        ? new haproxy_errors/* HaproxyError */.Q9('PART', error.message, {
-            advice: error.advice,
-            transient: error.transient,
-            cause: error
-        })
-        : error;
 }
 
 
@@ -7710,7 +7736,7 @@ class Poller {
 const INPUTS = {
     unauthorized: 'They come from username and password, or from the stats-url itself.',
     'login-needed': 'Give them as username and password.',
-    'tls-unknown-issuer': 'If it comes from a private authority, give the certificate of that authority as ca-certificate.',
+    'tls-unknown-issuer': 'If you know whose it is, give the certificate of its authority, or the self-signed one itself, as ca-certificate.',
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
     'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
@@ -8456,7 +8482,8 @@ function reopenPage(href, inputs) {
         url: known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .wN)(href),
         credentials: known === undefined ? inputs.credentials : known.credentials,
         settings: inputs.transport,
-        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz
+        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz,
+        isKnown: true
     });
 }
 function warnOfUnverifiedTls({ transport, instances }) {

@@ -84,14 +84,16 @@ describe('what HAProxy refuses', () => {
     }
   })
 
-  test('a wrong path', async () => {
+  test('a wrong path, which is not tried again', async () => {
     const url = farm.statsUrl.replace('/admin', '/stats')
     const result = await run({ 'stats-url': url })
     await expectUntouched(result)
     expect(result.lastLine).toBe(
-      `Could not read the statistics page ${url}: the request went to a backend that cannot answer (HTTP 503). ` +
-        'Nothing was changed. Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).'
+      `Could not read the statistics page ${url}: there is no statistics page at this URL; ` +
+        'HAProxy sent the request to a backend that has no server for it (HTTP 503). Nothing was changed. ' +
+        'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats), on a port whose section has it.'
     )
+    expect(result.log).not.toContain('Trying again')
   })
 
   test('a path that an application answers', async () => {

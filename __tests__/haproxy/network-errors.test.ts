@@ -28,8 +28,12 @@ describe('a failure of the network', () => {
     ['EPIPE', 'reset', 'lb:8404 closed the connection without an answer'],
     ['CERT_HAS_EXPIRED', 'tls-expired', 'the certificate of lb:8404 has expired'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls-wrong-name', 'the certificate is not valid for lb:8404'],
-    ...[
+    [
       'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'tls-unknown-issuer',
+      'the certificate of lb:8404 is self-signed, so no authority vouches for it'
+    ],
+    ...[
       'SELF_SIGNED_CERT_IN_CHAIN',
       'UNABLE_TO_GET_ISSUER_CERT',
       'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
@@ -71,6 +75,23 @@ describe('a failure of the network', () => {
     expect(explained.problem).toBe(problem)
     expect(explained.message).toBe(`Could not do it: ${seen}.`)
     expect(explained.cause).toBe(error)
+  })
+
+  test.each([
+    ['http', 'ECONNRESET', 'try https:// in the URL'],
+    ['http', 'HPE_INVALID_CONSTANT', 'try https:// in the URL'],
+    ['https', 'ECONNRESET', 'try http:// in the URL'],
+    ['https', 'ERR_SSL_WRONG_VERSION_NUMBER', 'try http:// in the URL'],
+    ['https', 'HPE_INVALID_CONSTANT', 'Check the address and the port.'],
+    ['http', 'ECONNREFUSED', 'Is HAProxy running']
+  ])('over %s with the code %s advises: %s', (scheme, code, advice) => {
+    const { advice: given } = explainFailure(failure(code), {
+      doing: 'Could not do it',
+      url: new URL(`${scheme}://lb:8404/admin`),
+      phase: 'connecting',
+      timedOutMs: undefined
+    })
+    expect(given).toContain(advice)
   })
 
   // A code that was never seen must not be explained by one that it happens to contain.

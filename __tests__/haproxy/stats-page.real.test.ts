@@ -434,7 +434,7 @@ describe('a page without the right to change', () => {
     const { problem, message } = await failureIn(page.look(LIMITS))
     expect([problem, message]).toEqual([
       'wrong-path',
-      `Could not read the statistics page ${page.name}: the request went to a backend that cannot answer (HTTP 503).`
+      `Could not read the statistics page ${page.name}: there is no statistics page at this URL; HAProxy sent the request to a backend that has no server for it (HTTP 503).`
     ])
   })
 

@@ -20,6 +20,8 @@ function pageAt(url: string, credentials?: Credentials): StatsPage {
   return new StatsPage({ url: parseStatsUrl(url), credentials, settings: SETTINGS })
 }
 
+const NO_SERVER = '<h1>503</h1>\nNo server is available to handle this request.\n'
+
 interface Canned {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
@@ -227,6 +229,41 @@ describe('an answer', () => {
     })
   })
 
+  describe('that HAProxy itself gives to a wrong path', () => {
+    const read = { status: 200, body: pageText([]) }
+    const away = { status: 503, body: NO_SERVER }
+    const isTransient = async (from = page): Promise<boolean> =>
+      (await failureIn(from.look(LIMITS))).transient
+
+    test('does not pass', async () => {
+      answers = [away]
+      expect(await isTransient()).toBe(false)
+    })
+
+    test('may pass where the page was read before, at any address of its host', async () => {
+      answers = [read, away, away, away]
+      await page.look(LIMITS)
+      expect([await isTransient(), await isTransient(page.at('127.0.0.1'))]).toEqual([true, true])
+    })
+
+    test('may pass where an earlier run has read the page', async () => {
+      answers = [away]
+      const url = parseStatsUrl(page.name)
+      const known = new StatsPage({
+        url,
+        credentials: undefined,
+        settings: SETTINGS,
+        isKnown: true
+      })
+      expect(await isTransient(known)).toBe(true)
+    })
+
+    test('may pass where a change was asked for', async () => {
+      answers = [away]
+      expect((await failureIn(ask())).transient).toBe(true)
+    })
+  })
+
   describe('to a look', () => {
     const look = async (answer: Canned): Promise<readonly [string, string, boolean]> => {
       answers = [answer]
@@ -246,7 +283,25 @@ describe('an answer', () => {
         false
       ],
       [{ status: 403 }, 'forbidden', 'the request was refused (HTTP 403).', false],
-      [{ status: 404 }, 'wrong-path', 'there is no such page (HTTP 404).', false],
+      [{ status: 404 }, 'wrong-path', 'there is no statistics page at this URL (HTTP 404).', false],
+      [
+        { status: 400, body: 'Client sent an HTTP request to an HTTPS server.' },
+        'tls-spoken',
+        'the port speaks TLS, and this request did not (HTTP 400).',
+        false
+      ],
+      [
+        { status: 400, body: 'Bad request' },
+        'unexpected-status',
+        'the answer is not a statistics page (HTTP 400).',
+        false
+      ],
+      [
+        { status: 503, body: NO_SERVER },
+        'wrong-path',
+        'there is no statistics page at this URL; HAProxy sent the request to a backend that has no server for it (HTTP 503).',
+        false
+      ],
       [
         { status: 502 },
         'wrong-path',

@@ -241,13 +241,13 @@ describe('a certificate', () => {
       'of an unknown authority',
       'stranger',
       'no trusted authority has signed the certificate of 127.0.0.1:PORT',
-      'private authority'
+      'If you know whose it is, give the certificate of its authority'
     ],
     [
       'of an authority that nobody knows any more',
       'selfSigned',
       'no trusted authority has signed the certificate of 127.0.0.1:PORT',
-      'private authority'
+      'the self-signed one itself, as ca-certificate.'
     ]
   ])('%s is refused in its own words', async (_, page, message, hint) => {
     const result = await run(urlOf(page), { 'ca-certificate': authority.cert })
@@ -277,13 +277,17 @@ describe('the wrong protocol', () => {
     await expectRed(
       result,
       'closed the connection without an answer',
-      'If the port speaks TLS, the URL must begin with https://'
+      'The port may speak TLS: try https:// in the URL.'
     )
   })
 
   test('TLS to a port that speaks HTTP', async () => {
     const result = await run(farm.statsUrl.replace('http', 'https'))
-    await expectRed(result, 'does not answer in TLS', 'should probably begin with http://')
+    await expectRed(
+      result,
+      'does not answer in TLS',
+      'The port seems to speak no TLS: try http:// in the URL.'
+    )
   })
 
   test('each of these failures has its own message', async () => {

@@ -136,7 +136,7 @@ describe('a turn', () => {
     stage.at(10_000, () => (page.before = () => 'reset'))
     const { message, advice } = await failure()
     expect(message).toMatch(/^No turn within 1m: Could not read the statistics page /)
-    expect(advice).toContain('the URL must begin with https://')
+    expect(advice).toContain('try https:// in the URL')
   })
 
   test('is given up when the run is cancelled', async () => {

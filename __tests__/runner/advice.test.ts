@@ -19,7 +19,7 @@ describe('the advice', () => {
     ['login-needed', 'Give them as username and password.'],
     [
       'tls-unknown-issuer',
-      'If it comes from a private authority, give the certificate of that authority as ca-certificate.'
+      'If you know whose it is, give the certificate of its authority, or the self-signed one itself, as ca-certificate.'
     ],
     ['tls-client-certificate', 'Give it as client-certificate, and its key as client-key.'],
     ['timed-out', 'Raise request-timeout if the page is only slow.'],

@@ -10,7 +10,7 @@ const ADVICE = {
     'Check the host name; a private name resolves only from inside its network, for example on a self-hosted runner.',
   refused: 'Is HAProxy running, and is this the address and port of its statistics page?',
   unreachable: 'Check the network and its firewall.',
-  reset: 'If the port speaks TLS, the URL must begin with https://; if it does not, with http://.',
+  reset: 'If the port does not speak TLS, try http:// in the URL.',
   'timed-out':
     'Check that a firewall does not swallow the connection and that the page has a free connection (maxconn).',
   'tls-unknown-issuer': '',
@@ -18,12 +18,12 @@ const ADVICE = {
   'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
   'tls-client-certificate':
     'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-  'tls-not-spoken': 'The URL should probably begin with http://.',
+  'tls-not-spoken': 'The port seems to speak no TLS: try http:// in the URL.',
+  'tls-spoken': 'Try https:// in the URL.',
   'tls-failed': 'Check the certificates, and that the port speaks TLS.',
   'proxy-refused':
     'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
-  'not-http':
-    'Check the address and port; if the port speaks TLS, the URL must begin with https://.',
+  'not-http': 'Check the address and the port.',
   // What answered
   unauthorized: 'Check the user name and the password (`stats auth` in haproxy.cfg).',
   'login-needed': 'They are in haproxy.cfg (`stats auth`).',
@@ -34,7 +34,7 @@ const ADVICE = {
   redirected:
     'Redirects are not followed; use the URL that it leads to, if that is the statistics page.',
   'wrong-path':
-    'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats).',
+    'Is the path right? It must be the `stats uri` of haproxy.cfg (without one: /haproxy?stats), on a port whose section has it.',
   'unexpected-status': 'Is this the URL of a HAProxy statistics page?',
   'not-csv':
     'Is this the URL of a HAProxy statistics page? It must be the `stats uri` of haproxy.cfg, reached without a login page in between.',
@@ -128,6 +128,7 @@ const DECLINED: ReadonlySet<Problem> = new Set([
   'tls-wrong-name',
   'tls-client-certificate',
   'tls-not-spoken',
+  'tls-spoken',
   'proxy-refused',
   ...SHUT_OUT,
   'DENY',
@@ -145,4 +146,15 @@ export function changedNothing(error: unknown): boolean {
 /** The message of something that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** A failure after a part of a change was done must not be taken for a change of nothing. */
+export function asPartial(error: unknown): unknown {
+  return error instanceof HaproxyError
+    ? new HaproxyError('PART', error.message, {
+        advice: error.advice,
+        transient: error.transient,
+        cause: error
+      })
+    : error
 }

@@ -18,6 +18,12 @@ export interface Failure {
   readonly timedOutMs: number | undefined
 }
 
+/** What helps over HTTP, where an answer in TLS cannot be told from none. */
+const OVER_HTTP: Partial<Record<Problem, string>> = {
+  reset: 'The port may speak TLS: try https:// in the URL.',
+  'not-http': 'Check the address and the port; the port may speak TLS: try https:// in the URL.'
+}
+
 type Meaning = readonly [code: RegExp, problem: Problem, seen: (host: string) => string]
 
 // Codes of Node's sockets, resolver, TLS and HTTP parser, each with what it means here.
@@ -33,6 +39,11 @@ const MEANINGS: readonly Meaning[] = [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     'tls-wrong-name',
     (host) => `the certificate is not valid for ${host}`
+  ],
+  [
+    /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
+    'tls-unknown-issuer',
+    (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
   ],
   [
     /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
@@ -74,6 +85,7 @@ export function explainFailure(error: unknown, failure: Failure): HaproxyError {
   const seen = (problem: Problem, what: string): HaproxyError =>
     new HaproxyError(problem, `${doing}: ${what}.`, {
       cause: error,
+      ...(url.protocol === 'http:' && OVER_HTTP[problem] && { advice: OVER_HTTP[problem] }),
       // The name server was away, and says nothing of the name.
       ...(code === 'EAI_AGAIN' && { transient: true })
     })

@@ -1,8 +1,22 @@
 import { HaproxyError, type Problem } from './errors.ts'
 import type { Answer } from './transport.ts'
 
-/** What an HTTP status other than the expected one means. */
-export function refusal({ status, location, login, body }: Answer, doing: string): HaproxyError {
+/** HAProxy's own 503, unless an `errorfile` takes its place. */
+const NO_SERVER = 'No server is available to handle this request.'
+
+/**
+ * What an HTTP status other than the expected one means.
+ *
+ * HAProxy sends a path that is no `stats uri` to a backend, and where that has no server, its 503 is the same as that
+ * of a HAProxy in front of a page that is away for a moment (docs/haproxy-facts.md, "The URL").
+ *
+ * @param isKnown whether a page was read at this URL before
+ */
+export function refusal(
+  { status, location, login, body }: Answer,
+  doing: string,
+  isKnown = true
+): HaproxyError {
   const fail = (problem: Problem, seen: string, transient = false): HaproxyError =>
     new HaproxyError(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient })
   switch (status) {
@@ -17,10 +31,19 @@ export function refusal({ status, location, login, body }: Answer, doing: string
     case 403:
       return fail('forbidden', 'the request was refused')
     case 404:
-      return fail('wrong-path', 'there is no such page')
+      return fail('wrong-path', 'there is no statistics page at this URL')
+    case 400:
+      if (/\bHTTPS\b/.test(body)) {
+        return fail('tls-spoken', 'the port speaks TLS, and this request did not')
+      }
+      break
     case 502:
     case 503:
     case 504:
+      if (!isKnown && body.includes(NO_SERVER)) {
+        const where = 'HAProxy sent the request to a backend that has no server for it'
+        return fail('wrong-path', `there is no statistics page at this URL; ${where}`)
+      }
       return fail('wrong-path', 'the request went to a backend that cannot answer', true)
   }
   if (status >= 300 && status < 400 && location !== undefined) {

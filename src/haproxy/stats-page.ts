@@ -1,6 +1,6 @@
 import type { Command, FlagChange } from './commands.ts'
 import { parseStatsCsv, type Snapshot } from './csv.ts'
-import { HaproxyError } from './errors.ts'
+import { asPartial, HaproxyError } from './errors.ts'
 import { forms } from './forms.ts'
 import { parseProcess, type Process } from './process.ts'
 import { destination, refusal } from './refusal.ts'
@@ -20,6 +20,8 @@ interface PageOptions {
   readonly trace?: (text: string) => void
   /** The address to read the page at, where its host has several. */
   readonly address?: string
+  /** Whether a page was read at this URL before, so that a wrong path is none of its troubles. */
+  readonly isKnown?: boolean
 }
 
 /** How one request may end early. */
@@ -33,10 +35,12 @@ export interface Limits {
 export class StatsPage {
   readonly #options: PageOptions
   readonly #authorization: string | undefined
+  #isKnown: boolean
   readonly #processNumbers = new Set<string>()
 
   constructor(options: PageOptions) {
     this.#options = options
+    this.#isKnown = options.isKnown === true
     this.#authorization = options.credentials && basicAuthorization(options.credentials)
   }
 
@@ -52,7 +56,7 @@ export class StatsPage {
 
   /** The same page, read at one of the addresses of its host. */
   at(address: string): StatsPage {
-    return new StatsPage({ ...this.#options, address })
+    return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown })
   }
 
   /**
@@ -105,8 +109,9 @@ export class StatsPage {
     const doing = this.#reading
     const answer = await this.#exchange({ method: 'GET', url, doing, ...limits })
     if (answer.status !== 200) {
-      throw refusal(answer, doing)
+      throw refusal(answer, doing, this.#isKnown)
     }
+    this.#isKnown = true
     return answer.body
   }
 
@@ -204,15 +209,4 @@ export class StatsPage {
 /** The value of the Authorization header for a user name and a password, in UTF-8. */
 export function basicAuthorization({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-}
-
-/** A failure after a part of a change was done must not be taken for a change of nothing. */
-function asPartial(error: unknown): unknown {
-  return error instanceof HaproxyError
-    ? new HaproxyError('PART', error.message, {
-        advice: error.advice,
-        transient: error.transient,
-        cause: error
-      })
-    : error
 }

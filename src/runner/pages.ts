@@ -12,14 +12,15 @@ export function openPages(inputs: Inputs): StatsPage[] {
   )
 }
 
-/** The statistics page at a URL that was saved without its credentials; those come from the inputs. */
+/** The page at a URL that the main step has read and saved without its credentials; those come from the inputs. */
 export function reopenPage(href: string, inputs: Inputs): StatsPage {
   const known = inputs.instances.find(({ url }) => url.href === href)
   return new StatsPage({
     url: known?.url ?? parseStatsUrl(href),
     credentials: known === undefined ? inputs.credentials : known.credentials,
     settings: inputs.transport,
-    trace: debug
+    trace: debug,
+    isKnown: true
   })
 }
 
