@@ -161,7 +161,7 @@ const askForDeploy =
 /** The workflow with what is said in `about` replaced. */
 function adapted(text: string, farm: Farm): string {
   return text
-    .replaceAll(/https?:\/\/lb\S*\/admin/g, farm.statsUrl)
+    .replaceAll(/https?:\/\/lb[^\s'"]*/g, farm.statsUrl)
     .replaceAll(/(hard-stop-after: )\d\S*/g, '$10s')
 }
 
