@@ -8007,8 +8007,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   f: () => (/* binding */ wantedBy)
 });
 
-// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
-var core = __nccwpck_require__(8079);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs"
@@ -8019,6 +8017,8 @@ var external_node_tls_ = __nccwpck_require__(1692);
 var errors = __nccwpck_require__(8202);
 // EXTERNAL MODULE: ./src/runner/input-reader.ts + 1 modules
 var input_reader = __nccwpck_require__(1703);
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(7708);
 ;// CONCATENATED MODULE: ./src/runner/certificates.ts
 
 
@@ -8031,7 +8031,7 @@ function readCertificates(reader) {
     const clientCertificate = readPem(reader, 'client-certificate');
     const clientKey = readPem(reader, 'client-key');
     if (clientKey !== undefined) {
-        (0,core/* setSecret */.Pq)(clientKey);
+        (0,log/* mask */.dK)(clientKey);
     }
     if ((clientCertificate === undefined) !== (clientKey === undefined)) {
         const missing = clientKey === undefined ? 'client-key' : 'client-certificate';
@@ -8087,12 +8087,12 @@ function check(reader, name, use) {
     }
 }
 
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
+var core = __nccwpck_require__(8079);
 // EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 11 modules
 var stats_page = __nccwpck_require__(6089);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(8126);
-// EXTERNAL MODULE: ./src/runner/log.ts
-var log = __nccwpck_require__(7708);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
 
 
@@ -8163,7 +8163,7 @@ function masked(credentials) {
             Buffer.from(password).toString('base64'),
             (0,stats_page/* basicAuthorization */.a)(credentials).replace('Basic ', '')
         ];
-        new Set(forms).forEach(core/* setSecret */.Pq);
+        new Set(forms).forEach(log/* mask */.dK);
     }
     return credentials;
 }
@@ -8428,6 +8428,7 @@ function readIntent() {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Rm: () => (/* binding */ log),
 /* harmony export */   Yz: () => (/* binding */ debug),
+/* harmony export */   dK: () => (/* binding */ mask),
 /* harmony export */   fJ: () => (/* binding */ fail),
 /* harmony export */   z3: () => (/* binding */ error)
 /* harmony export */ });
@@ -8454,6 +8455,11 @@ function error(text) {
 }
 function fail(text) {
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+}
+function mask(secret) {
+    if (process.env['GITHUB_ACTIONS'] === 'true') {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setSecret */ .Pq(secret);
+    }
 }
 
 

@@ -79,6 +79,7 @@ export async function inProcess(
     putInPlace(process.env, {
       ...inputVariables(DECLARED, given, jobStatus),
       ...Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value])),
+      GITHUB_ACTIONS: 'true',
       ...FILES,
       ...env
     }),

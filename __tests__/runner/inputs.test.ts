@@ -20,8 +20,11 @@ const REQUIRED = {
 let output = ''
 
 /** Reads inputs as the runner hands them over, and keeps what is written meanwhile. */
-function read(given: Given = {}): Inputs {
-  const variables = inputVariables(DECLARED, { ...REQUIRED, ...given }, 'success')
+function read(given: Given = {}, runner: Given = { GITHUB_ACTIONS: 'true' }): Inputs {
+  const variables = {
+    ...inputVariables(DECLARED, { ...REQUIRED, ...given }, 'success'),
+    ...runner
+  }
   Object.assign(process.env, variables)
   const write = process.stdout.write.bind(process.stdout)
   output = ''
@@ -854,6 +857,13 @@ describe('a secret', () => {
   test('that looks the same in several forms is masked once in each', () => {
     read({ username: 'joe', password: 'simple' })
     expect(masks()).toEqual(['simple', 'c2ltcGxl', 'am9lOnNpbXBsZQ=='])
+  })
+
+  test('is not printed where no runner of GitHub would take that for a command', () => {
+    for (const runner of [{}, { GITHUB_ACTIONS: 'false' }]) {
+      const inputs = read({ username: 'joe', password: 'simple' }, runner)
+      expect([inputs.credentials?.password, output]).toEqual(['simple', ''])
+    }
   })
 
   test('in a URL is masked, and its user name is not', () => {

@@ -1,4 +1,3 @@
-import { setSecret } from '@actions/core'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
@@ -6,6 +5,7 @@ import { messageOf } from '../haproxy/errors.ts'
 import type { TransportSettings } from '../haproxy/request-setup.ts'
 import type { InputName } from './defaults.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
+import { mask } from './log.ts'
 
 type Certificates = Pick<TransportSettings, 'ca' | 'clientCertificate' | 'clientKey'>
 
@@ -15,7 +15,7 @@ export function readCertificates(reader: InputReader): Certificates {
   const clientCertificate = readPem(reader, 'client-certificate')
   const clientKey = readPem(reader, 'client-key')
   if (clientKey !== undefined) {
-    setSecret(clientKey)
+    mask(clientKey)
   }
   if ((clientCertificate === undefined) !== (clientKey === undefined)) {
     const missing = clientKey === undefined ? 'client-key' : 'client-certificate'

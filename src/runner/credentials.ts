@@ -1,9 +1,9 @@
-import { getInput, setSecret } from '@actions/core'
+import { getInput } from '@actions/core'
 import { messageOf } from '../haproxy/errors.ts'
 import { basicAuthorization } from '../haproxy/stats-page.ts'
 import { type Credentials, parseStatsUrl, type StatsUrl } from '../haproxy/stats-url.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
-import { log } from './log.ts'
+import { log, mask } from './log.ts'
 
 /** One HAProxy and how to log in there. */
 export interface InstanceInput {
@@ -90,7 +90,7 @@ function masked(credentials: Credentials): Credentials {
       Buffer.from(password).toString('base64'),
       basicAuthorization(credentials).replace('Basic ', '')
     ]
-    new Set(forms).forEach(setSecret)
+    new Set(forms).forEach(mask)
   }
   return credentials
 }

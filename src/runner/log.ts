@@ -29,3 +29,10 @@ export function error(text: string): void {
 export function fail(text: string): void {
   core.setFailed(escapeForLog(text))
 }
+
+/** Has the runner hide a text wherever it appears. Another CI would not: it would show the command, with the text. */
+export function mask(secret: string): void {
+  if (process.env['GITHUB_ACTIONS'] === 'true') {
+    core.setSecret(secret)
+  }
+}
