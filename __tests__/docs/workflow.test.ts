@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { type Farm, startFarm } from '../support/farm.ts'
+import { freePorts } from '../support/ports.ts'
 import { startTraffic, type Traffic } from '../support/traffic.ts'
 import { read } from './repository.ts'
 import { type StepRun } from './job-driver.ts'
@@ -15,6 +16,7 @@ import {
   type Call,
   type JobRun,
   runComposite,
+  runOnlyJob,
   runWorkflow,
   type WorkflowRun
 } from './workflow-driver.ts'
@@ -569,5 +571,50 @@ describe('the composite action of the examples', () => {
     expect(result).toBe('failure')
     await farm.until(async () => (await farm.status('node1')) === 'UP')
     expect(await failures()).toEqual([])
+  })
+})
+
+describe('the workflow to try it with', () => {
+  /** What the machine of GitHub has, or would install. */
+  const programs: Readonly<Record<string, string>> = {
+    sudo: 'exec "$@"',
+    'apt-get': 'true',
+    haproxy: `echo $$ >>"$0.pids"; exec ${process.env['HAPROXY'] ?? '/usr/sbin/haproxy'} "$@"`,
+    python3: 'echo $$ >>"$0.pids"; export PATH="${PATH#*:}"; exec python3 "$@"'
+  }
+  let folder: string
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'programs-'))
+    for (const [name, script] of Object.entries(programs)) {
+      await writeFile(join(folder, name), `#!/bin/bash\n${script}\n`)
+      await chmod(join(folder, name), 0o755)
+    }
+  })
+
+  afterEach(async () => {
+    for (const name of ['haproxy', 'python3']) {
+      const pids = await readFile(join(folder, `${name}.pids`), 'utf8')
+      for (const pid of pids.trim().split('\n')) process.kill(Number(pid))
+    }
+    await rm(folder, { recursive: true })
+  })
+
+  test('shows that traffic goes elsewhere while a server is out', async () => {
+    const fixed = ['8080', '8081', '8082', '8404']
+    const free = await freePorts(fixed.length)
+    const text = fixed.reduce(
+      (result, port, index) => result.replaceAll(port, String(free[index])),
+      read('examples/try-it.yml')
+    )
+    const run = await runOnlyJob(text, { repository: site.repository, programs: folder })
+    const [, before, out, meanwhile, back, after] = run.steps
+    expect(run.steps.filter(({ outcome }) => outcome !== 'success')).toEqual([])
+    const answers = before?.log.trim().split('\n').toSorted()
+    expect(answers).toEqual(['node1', 'node1', 'node2', 'node2'].map((node) => `${node} answers`))
+    expect(out?.log).toContain('Safe to stop: web/node1')
+    expect(meanwhile?.log).toBe('node2 answers\n'.repeat(4))
+    expect(back?.log).toContain('Back and taking traffic: web/node1')
+    for (const node of ['node1', 'node2']) expect(after?.log).toContain(`${node} answers`)
   })
 })
