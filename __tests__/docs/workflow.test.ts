@@ -250,6 +250,20 @@ describe('the reusable workflow', () => {
     expect(await failures()).toEqual([])
   })
 
+  test('does not count a server as deployed whose job is run once more by itself, and fails', async () => {
+    const inputs = { servers: '["node1"]' }
+    const earlier = await deploy(inputs)
+    expect(earlier.outputs['deployed']).toBe('["node1"]')
+    site.failing = 'node1'
+    const { server } = earlier.jobs
+    const runs = serversOf(earlier).map((run) => ({ ...run, result: 'failure' as const }))
+    const chosen = { result: 'failure' as const, runs, outputs: server?.outputs ?? {} }
+    const again = await deploy(inputs, {
+      earlier: { ...earlier, jobs: { ...earlier.jobs, server: chosen } }
+    })
+    expect(again.outputs).toEqual({ deployed: '[]', 'not-deployed': '["node1"]' })
+  })
+
   test('says what was deployed when it is cancelled between two servers', async () => {
     const run = await deploy({}, { cancelBefore: 'node2' })
     expect(results(run)).toBe('skipped success cancelled skipped success')
