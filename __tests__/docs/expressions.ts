@@ -32,7 +32,7 @@ export function evaluateText(scalar: unknown, contexts: Contexts, status?: Statu
 export function isDue(
   condition: string | boolean | undefined,
   contexts: Contexts,
-  status: Status
+  status: Status | 'skipped'
 ): boolean {
   const text = String(condition ?? '')
   const expression = ONE_EXPRESSION.exec(text)?.[1] ?? text
@@ -42,7 +42,11 @@ export function isDue(
 }
 
 /** Computes with GitHub's own engine. */
-function compute(expression: string, contexts: Contexts, status: Status): data.ExpressionData {
+function compute(
+  expression: string,
+  contexts: Contexts,
+  status: Status | 'skipped'
+): data.ExpressionData {
   const functions = STATUS_FUNCTIONS.map((name) => ({
     name,
     minArgs: 0,

@@ -14,7 +14,22 @@ interface Manifest {
 
 interface Step {
   readonly uses?: string
+  readonly run?: string
   readonly with?: Readonly<Record<string, string>>
+}
+
+interface Workflow {
+  readonly on: { readonly workflow_call: { readonly secrets: object } }
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly permissions?: object
+        readonly outputs?: Readonly<Record<string, string>>
+        readonly steps: readonly Step[]
+      }
+    >
+  >
 }
 
 // Bundling the language service takes a while on a machine that is busy.
@@ -97,7 +112,7 @@ describe('the check itself finds', () => {
     kind: 'workflow',
     text: `on: push\njobs:\n  a:\n    uses: OWNER/haproxy-server-state/.github/workflows/rolling-deploy.yml@v1\n    with: {${inputs}}\n`
   })
-  const called = "stats-url: x, backend: b, servers: '[]', deploy-command: y"
+  const called = "backend: b, servers: '[]', deploy-command: y, runs-on: z"
 
   test.each([
     [
@@ -122,6 +137,11 @@ describe('the check itself finds', () => {
     ],
     ['an unknown input of the reusable workflow', caller(`${called}, wiat: x`), 'wiat'],
     ['a missing input of the reusable workflow', caller('stats-url: x'), 'backend'],
+    [
+      'a runner that was not said',
+      caller("backend: b, servers: '[]', deploy-command: y"),
+      'runs-on'
+    ],
     [
       'an output of a step that is not there',
       steps('      - run: echo "$X"\n        env: {X: "${{ steps.nobody.outputs.x }}"}\n'),
@@ -148,11 +168,13 @@ describe('the check itself finds', () => {
 })
 
 describe('the reusable workflow', () => {
-  const workflow = parse(read('.github/workflows/rolling-deploy.yml')) as {
-    jobs: { server: { steps: Step[] } }
+  const { on, jobs, ...top } = parse(read('.github/workflows/rolling-deploy.yml')) as Workflow
+  const [out, back] = usesIn('server')
+  const [before] = usesIn('before')
+  const [after] = usesIn('after')
+  function usesIn(job: string): Step[] {
+    return (jobs[job]?.steps ?? []).filter(({ uses }) => uses?.startsWith('$/'))
   }
-  const own = workflow.jobs.server.steps.filter(({ uses }) => uses?.startsWith('$/'))
-  const [before, out, back, after] = own
   const { inputs } = parse(read('action.yml')) as Manifest
   const all = Object.keys(inputs)
 
@@ -173,18 +195,19 @@ describe('the reusable workflow', () => {
     const ofTls = ['ca-certificate', 'client-certificate', 'client-key']
     const names = [...ofPages, ...ofTls, 'backend', 'server', 'action', 'expect']
     expect(Object.keys(before?.with ?? {})).toEqual(all.filter((name) => names.includes(name)))
-    expect(after?.with).toEqual(before?.with)
+    const server = '${{ needs.before.outputs.fleet }}'
+    expect(after?.with).toEqual({ ...before?.with, server })
     expect([before?.with?.['action'], before?.with?.['expect']]).toEqual(['status', 'up'])
-    expect(before?.with?.['server']).toContain("'*'")
   })
 
   test('hands on each of them under its own name', () => {
     for (const { with: given = {} } of [out, back].filter((step) => step !== undefined)) {
       for (const [name, value] of Object.entries(given)) {
         const special: Record<string, string> = {
+          'stats-url': '${{ secrets.HAPROXY_STATS_URL || inputs.stats-url }}',
           password: '${{ secrets.HAPROXY_PASSWORD }}',
           'client-key': '${{ secrets.HAPROXY_CLIENT_KEY }}',
-          server: '${{ matrix.server }}'
+          server: "${{ join(matrix.server, ' ') }}"
         }
         const expected = special[name] ?? `\${{ inputs.${name} }}`
         expect(name === 'action' ? expected : value).toBe(expected)
@@ -194,6 +217,34 @@ describe('the reusable workflow', () => {
       '${{ inputs.take-out }}',
       'ready'
     ])
+  })
+
+  test('takes no permission away from the deploy command, and gives none to any other job', () => {
+    expect(top).not.toHaveProperty('permissions')
+    for (const [name, { permissions }] of Object.entries(jobs)) {
+      expect([name, permissions]).toEqual([name, name === 'server' ? undefined : {}])
+    }
+  })
+
+  test('puts nothing that a caller gives into a script', () => {
+    const scripts = Object.values(jobs).flatMap(({ steps }) =>
+      steps.flatMap(({ run }) => run ?? [])
+    )
+    expect(scripts.length).toBeGreaterThan(3)
+    for (const script of scripts) expect(script).not.toContain('${{')
+  })
+
+  test('says of every secret where it is used, and uses none that a caller cannot pass', () => {
+    const used = read('.github/workflows/rolling-deploy.yml').match(/(?<=\bsecrets\.)\w+/g)
+    expect([...new Set(used)].sort()).toEqual(Object.keys(on.workflow_call.secrets).sort())
+  })
+
+  test('notes the end of as many jobs as it says it can', () => {
+    const { outputs = {} } = jobs['server'] ?? {}
+    expect(Object.keys(outputs)).toHaveLength(32)
+    for (const [name, value] of Object.entries(outputs)) {
+      expect(value).toBe(`\${{ steps.end.outputs.${name} }}`)
+    }
   })
 })
 
@@ -225,7 +276,9 @@ describe('the workflows of this project', () => {
       const checkouts = text.match(/uses: actions\/checkout@/g) ?? []
       expect(text.match(/persist-credentials: false/g) ?? []).toHaveLength(checkouts.length)
       const { permissions, concurrency } = parse(text) as Record<string, unknown>
-      expect(permissions).toEqual({ contents: 'read' })
+      // A called workflow has its caller's; see above.
+      const isCalled = path.endsWith('/rolling-deploy.yml')
+      expect(permissions).toEqual(isCalled ? undefined : { contents: 'read' })
       expect(concurrency).toBeDefined()
     }
   })
