@@ -50,8 +50,11 @@ const ground = (svg) => {
 }
 /** The contrast of a text with what it is on: the ground of its label, the shape around it, or that of all. */
 const legibility = (text, svg) => {
-  const { color, fill } = getComputedStyle(text)
-  const shape = text.closest('.node')?.querySelector('rect, path, polygon')
+  const { color, fill } = getComputedStyle(text.querySelector('tspan') ?? text)
+  const before = text.previousElementSibling
+  const shape = before?.matches('.actor, .note, .labelBox')
+    ? before
+    : text.closest('.node')?.querySelector('rect, path, polygon')
   let behind = shape ? getComputedStyle(shape).fill : ground(svg)
   for (
     let part = text;

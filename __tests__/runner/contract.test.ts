@@ -25,19 +25,25 @@ function declaredIn(section: 'inputs' | 'outputs'): Declared[] {
   })
 }
 
-/** The cells of the table under a heading of README.md, without its header. */
-function tableUnder(heading: string): string[][] {
+/** What stands under a heading of README.md. */
+function sectionOf(heading: string): string {
   const [, text = ''] = readFileSync(README, 'utf8').split(new RegExp(`^## ${heading}$`, 'm'))
-  const [section = ''] = text.split(/^## /m)
-  return section
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .slice(2)
-    .map((line) => {
-      const cells = line.split(/(?<!\\)\|/).slice(1, -1)
-      return cells.map((cell) => cell.trim().replaceAll('\\|', '|'))
-    })
+  return text.split(/^## /m)[0] ?? ''
 }
+
+/** The cells of the tables under a heading of README.md, without their headers. */
+function tablesUnder(heading: string): string[][] {
+  const rows = sectionOf(heading)
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+  return rows.map((line) => {
+    const cells = line.split(/(?<!\\)\|/).slice(1, -1)
+    return cells.map((cell) => cell.trim().replaceAll('\\|', '|'))
+  })
+}
+
+const byName = (one: readonly unknown[], other: readonly unknown[]): number =>
+  String(one[0]).localeCompare(String(other[0]))
 
 const inputs = declaredIn('inputs')
 const outputs = declaredIn('outputs')
@@ -66,7 +72,24 @@ describe('the inputs', () => {
       const shown = value === '' ? '' : `\`${value}\``
       return [`\`${name}\``, required ? 'required' : shown, description]
     })
-    expect(tableUnder('Inputs')).toEqual(expected)
+    expect(tablesUnder('Inputs').toSorted(byName)).toEqual(expected.toSorted(byName))
+  })
+
+  test('are all in the block of README.md that is there to be copied, each with its default', () => {
+    const [, block = ''] = /```yaml\n(.*?)```/s.exec(sectionOf('Inputs')) ?? []
+    const copied = Object.fromEntries(
+      [...block.matchAll(/^ {4}([\w-]+): (.*)$/gm)].map(([, name = '', value = '']) => [
+        name,
+        value
+      ])
+    )
+    const [required, login] = [inputs.filter((input) => input.required), ['username', 'password']]
+    const examples = [...required.map(({ name }) => name), ...login]
+    const expected = Object.entries(DEFAULTS)
+      .filter(([name]) => name !== 'job-status')
+      .map(([name, value]) => [name, examples.includes(name) ? copied[name] : value || "''"])
+    expect(Object.entries(copied).toSorted(byName)).toEqual(expected.toSorted(byName))
+    expect(examples.filter((name) => !copied[name])).toEqual([])
   })
 
   test('are all described in a sentence', () => {
@@ -88,7 +111,7 @@ describe('the outputs', () => {
   })
 
   test('are described in README.md as in action.yml', () => {
-    expect(tableUnder('Outputs')).toEqual(
+    expect(tablesUnder('Outputs')).toEqual(
       outputs.map(({ name, description }) => [`\`${name}\``, description])
     )
   })
