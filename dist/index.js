@@ -3954,7 +3954,7 @@ async function waitUntilDrained(backends, options, context) {
     const wait = { backends, options: options.wait, condition, onLook };
     const result = await (0,rollback/* allOrNothing */.G3)((0,backend/* targetsOf */.QR)(backends), context, () => (0,rotation_wait/* waitUntil */.a)(wait, context));
     if (result.met) {
-        return proven(backends, options, condition, result, context);
+        return proven(backends, { options, condition, result }, context);
     }
     const failure = notDrained(condition, options, result);
     const { onTimeout, state } = options;
@@ -3972,8 +3972,7 @@ async function waitUntilDrained(backends, options, context) {
     }
     return waitAfterKill(backends, busy, { options, condition, result }, context);
 }
-async function proven(backends, options, condition, { settledMs }, context) {
-    const { unclear } = condition;
+async function proven(backends, { options, condition: { unclear }, result: { settledMs } }, context) {
     if (options.state === 'maint') {
         await refuseIfLeftElsewhere(backends, options, context);
     }
@@ -4006,7 +4005,7 @@ async function waitAfterKill(backends, busy, { options, condition, result: befor
         const { problem, message, advice } = notDrained(condition, { ...options, wait: again }, result);
         throw new errors/* HaproxyError */.Q9(problem, `After the sessions were killed: ${message}`, { advice });
     }
-    return proven(backends, options, condition, result, context);
+    return proven(backends, { options, condition, result }, context);
 }
 function notDrained(condition, { wait, state }, result) {
     const { left, withOldProcess } = condition;

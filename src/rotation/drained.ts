@@ -31,7 +31,7 @@ export async function waitUntilDrained(
   const wait = { backends, options: options.wait, condition, onLook }
   const result = await allOrNothing(targetsOf(backends), context, () => waitUntil(wait, context))
   if (result.met) {
-    return proven(backends, options, condition, result, context)
+    return proven(backends, { options, condition, result }, context)
   }
   const failure = notDrained(condition, options, result)
   const { onTimeout, state } = options
@@ -51,14 +51,18 @@ export async function waitUntilDrained(
   return waitAfterKill(backends, busy, { options, condition, result }, context)
 }
 
+/** One wait with its end. */
+interface Waited {
+  readonly options: TakeOutOptions
+  readonly condition: Draining
+  readonly result: WaitResult
+}
+
 async function proven(
   backends: readonly Backend[],
-  options: TakeOutOptions,
-  condition: Draining,
-  { settledMs }: WaitResult,
+  { options, condition: { unclear }, result: { settledMs } }: Waited,
   context: Context
 ): Promise<Outcome> {
-  const { unclear } = condition
   if (options.state === 'maint') {
     await refuseIfLeftElsewhere(backends, options, context)
   }
@@ -84,18 +88,11 @@ async function refuseIfLeftElsewhere(
 /** A kill is over at once; the look after it and the settling take a little longer. Milliseconds. */
 const AFTER_KILL_MS = 5_000
 
-/** The wait that was not enough. */
-interface FirstWait {
-  readonly options: TakeOutOptions
-  readonly condition: Draining
-  readonly result: WaitResult
-}
-
-/** Kills what is left. No POST reaches what an old process holds. */
+/** Kills what is left after a wait that was not enough. No POST reaches what an old process holds. */
 async function waitAfterKill(
   backends: readonly Backend[],
   busy: readonly Target[],
-  { options, condition, result: before }: FirstWait,
+  { options, condition, result: before }: Waited,
   context: Context
 ): Promise<Outcome> {
   context.log.info(`Killing the sessions of ${namesOf(busy)}.`)
@@ -118,7 +115,7 @@ async function waitAfterKill(
     const { problem, message, advice } = notDrained(condition, { ...options, wait: again }, result)
     throw new HaproxyError(problem, `After the sessions were killed: ${message}`, { advice })
   }
-  return proven(backends, options, condition, result, context)
+  return proven(backends, { options, condition, result }, context)
 }
 
 function notDrained(
