@@ -2468,10 +2468,11 @@ const NEEDED = [
     'check_status',
     'check_code'
 ];
-function parseStatsCsv(text, source) {
+function parseStatsCsv(text, source, mediaType) {
     const doing = `Could not read ${source}`;
     if (!text.startsWith(HEADER)) {
-        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV.`);
+        const start = startOf(text, mediaType);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV${start}.`);
     }
     if (!text.endsWith('\n')) {
         throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${doing}: the CSV ends in the middle of a row.`);
@@ -2565,6 +2566,35 @@ function recognise(text) {
         return /type=["']?password/i.test(page) ? 'a login page (HTML)' : 'an HTML page';
     }
     return 'something else';
+}
+const [BEGINNING, TOGETHER, EACH] = [4_096, 60, 40];
+function startOf(text, mediaType) {
+    const words = firstWords(text);
+    const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter((part) => part !== '');
+    return parts.length > 0 ? ` (${parts.join('; ')})` : '';
+}
+function firstWords(text) {
+    const beginning = text.slice(0, BEGINNING);
+    if (/[\0\ufffd]/.test(beginning)) {
+        return '';
+    }
+    const words = beginning
+        .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
+        .replace(/<[^>]*(?:>|$)/g, ' ')
+        .split(/\s+/)
+        .filter((word) => word !== '');
+    if (text.length > BEGINNING) {
+        words.pop();
+    }
+    let start = '';
+    for (const word of words) {
+        const longer = `${start} ${word}`.trimStart();
+        if (longer.length > TOGETHER || word.length > EACH) {
+            return `${start} …`.trimStart();
+        }
+        start = longer;
+    }
+    return text.length > BEGINNING ? `${start} …` : start;
 }
 
 ;// CONCATENATED MODULE: ./src/haproxy/forms.ts
@@ -2898,8 +2928,10 @@ async function exchange(request, settings) {
         const body = await read(message, request.doing);
         const { statusCode: status = 0, headers } = message;
         const schemes = headers['www-authenticate'] ?? 'Basic';
+        const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(headers['content-type'] ?? '')?.[0];
         const login = { schemes, wasGiven: request.authorization !== undefined };
-        return { status, location: headers.location, ...(status === 401 && { login }), body };
+        const { location } = headers;
+        return { status, location, mediaType, ...(status === 401 && { login }), body };
     }
     catch (error) {
         if (error instanceof haproxy_errors/* HaproxyError */.Q9) {
@@ -2988,8 +3020,8 @@ class StatsPage {
         return `Could not read the statistics page ${this.name}${where}`;
     }
     async look(limits, backend) {
-        const body = await this.#get((0,stats_url/* csvAddress */.bH)(this.#options.url, backend), limits);
-        const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`);
+        const { body, mediaType } = await this.#get((0,stats_url/* csvAddress */.bH)(this.#options.url, backend), limits);
+        const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`, mediaType);
         snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number));
         if (this.#processNumbers.size > 1) {
             const seen = [...this.#processNumbers].join(' and ');
@@ -2998,7 +3030,7 @@ class StatsPage {
         return snapshot;
     }
     async identify(limits) {
-        return parseProcess(await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits));
+        return parseProcess((await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits)).body);
     }
     async #get(url, limits) {
         const doing = this.#reading;
@@ -3007,7 +3039,7 @@ class StatsPage {
             throw refusal(answer, doing, this.#isKnown);
         }
         this.#isKnown = true;
-        return answer.body;
+        return answer;
     }
     async ask(change, backend, servers, limits) {
         const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
@@ -4826,7 +4858,7 @@ function closestMatch(target, candidates, options) {
 ;// CONCATENATED MODULE: ./src/rotation/unknown-names.ts
 
 
-function noBackend(instance, name, everything) {
+function noBackend(instance, name, servers, everything) {
     const what = `The statistics page ${instance.name} shows no backend ${name}`;
     if (everything.proxies.has(name)) {
         return new errors/* HaproxyError */.Q9('unknown-backend', `${what}: ${name} is a frontend.`, {
@@ -4836,6 +4868,10 @@ function noBackend(instance, name, everything) {
     const names = [...everything.proxies]
         .filter(([, kinds]) => kinds.has('backend'))
         .map(([proxy]) => proxy);
+    const meant = everything.servers.find((server) => server.name === name && servers !== 'every' && servers.includes(server.backend));
+    if (meant !== undefined) {
+        return new errors/* HaproxyError */.Q9('unknown-backend', `${what}, but ${meant.backend} is a backend, and ${name} a server in it: backend and server seem to be swapped.`, { advice: 'Swap the two.' });
+    }
     return new errors/* HaproxyError */.Q9('unknown-backend', `${what}; ${listOf('backend', names, name)}`);
 }
 const unknown_names_MAX_LISTED = 20;
@@ -4858,6 +4894,14 @@ function closestTo(wanted, names) {
     const isSimilar = least <= Math.ceil(wanted.length / 2);
     return isSimilar && asNear.length === 0 && !isOtherNumber ? nearest : undefined;
 }
+function addressHint(wanted, servers) {
+    if (!/^\d+\.\d+\.\d+\.\d+(:\d+)?$|:\d+$/.test(wanted)) {
+        return undefined;
+    }
+    const [only, ...others] = servers.filter(({ address }) => address !== undefined && [address.host, `${address.host}:${address.port}`].includes(wanted));
+    const found = only !== undefined && others.length === 0 ? `: that is ${only.name}` : '';
+    return `That looks like an address, but its name in haproxy.cfg is wanted${found}.`;
+}
 function lettersOf(name) {
     return name.replaceAll(/\d/g, '');
 }
@@ -4872,7 +4916,7 @@ async function findInNamed(instance, names, servers, look) {
         const snapshot = await look(name);
         return isBackend(snapshot, name)
             ? findInBackend(instance, name, servers, snapshot)
-            : { backends: [], missing: [noBackend(instance, name, await look())] };
+            : { backends: [], missing: [noBackend(instance, name, servers, await look())] };
     });
     return {
         backends: parts.flatMap(({ backends }) => backends),
@@ -4894,7 +4938,7 @@ function findInBackend(instance, name, servers, snapshot) {
         .map((server) => {
         const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : '';
         const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`;
-        return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', names, server)}`);
+        return noSuchServer(what, server, snapshot.servers.filter(({ backend }) => backend === name));
     });
     return {
         backends: missing.length > 0 ? [] : [new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)],
@@ -4906,12 +4950,11 @@ function findInEvery(instance, servers, snapshot) {
         return findAll(instance, snapshot);
     }
     const found = snapshot.servers.filter(({ name }) => servers.includes(name));
-    const all = [...new Set(snapshot.servers.map(({ name }) => name))];
     const missing = servers
         .filter((server) => !found.some(({ name }) => name === server))
         .map((server) => {
         const what = `No backend on ${instance.name} has a server ${server}`;
-        return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', all, server)}`);
+        return noSuchServer(what, server, snapshot.servers);
     });
     return {
         backends: [...new Set(found.map(({ backend }) => backend))].map((name) => new backend/* Backend */.Zx(instance, name, { targets: servers }, snapshot)),
@@ -4926,6 +4969,13 @@ function findAll(instance, snapshot) {
     });
     const missing = [noServer(`The statistics page ${instance.name} shows no server`)];
     return { backends, missing: backends.length > 0 ? [] : missing };
+}
+function noSuchServer(what, wanted, servers) {
+    const names = [...new Set(servers.map(({ name }) => name))];
+    const advice = addressHint(wanted, servers);
+    return new errors/* HaproxyError */.Q9('unknown-server', `${what}; ${listOf('server', names, wanted)}`, {
+        ...(advice !== undefined && { advice })
+    });
 }
 function noServer(what) {
     return new errors/* HaproxyError */.Q9('unknown-server', `${what} at all.`, {

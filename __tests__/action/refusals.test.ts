@@ -12,7 +12,12 @@ let readOnly: Farm
 let scoped: Farm
 beforeAll(async () => {
   ;[farm, readOnly, scoped] = await Promise.all([
-    startFarm({ users, servers: ['node1', 'node2'], backend: 'log_server' }),
+    startFarm({
+      users,
+      servers: ['node1', 'node2'],
+      backend: 'log_server',
+      statsLines: ['stats admin if TRUE', 'stats show-legends']
+    }),
     startFarm({ users, servers: ['node1', 'node2'], backend: 'log_server', statsLines: [] }),
     startFarm({
       users,
@@ -99,8 +104,8 @@ describe('what HAProxy refuses', () => {
   test('a path that an application answers', async () => {
     const result = await run({ 'stats-url': `${farm.userUrl}/admin` })
     await expectUntouched(result)
-    expect(result.lastLine).toContain(
-      'the answer is something else instead of CSV. Nothing was changed. Is this the URL'
+    expect(result.lastLine).toMatch(
+      /the answer is something else instead of CSV \(it begins with "node\d"\)\. Nothing was changed\. Is this the URL/
     )
   })
 
@@ -171,6 +176,25 @@ describe('names that are not there', () => {
     await expectUntouched(result)
     expect(result.lastLine).toContain(
       'users is a frontend. Nothing was changed. Name the backend that'
+    )
+  })
+
+  test('a server and a backend that are swapped', async () => {
+    const result = await run({ backend: 'node1', server: 'log_server' })
+    await expectUntouched(result)
+    expect(result.lastLine).toBe(
+      `The statistics page ${farm.statsUrl} shows no backend node1, but log_server is a backend, and node1 a server in it: ` +
+        'backend and server seem to be swapped. Nothing was changed. Swap the two.'
+    )
+  })
+
+  test('an address instead of a name', async () => {
+    const address = /server node2 (\S+)/.exec(farm.config)?.[1] ?? ''
+    const result = await run({ server: address })
+    await expectUntouched(result)
+    expect(result.lastLine).toContain(
+      `has no server ${address}; there are the servers node1, node2. Nothing was changed. ` +
+        'That looks like an address, but its name in haproxy.cfg is wanted: that is node2.'
     )
   })
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { parseStatsCsv } from '../../src/haproxy/csv.ts'
+import { parseStatsCsv, startOf } from '../../src/haproxy/csv.ts'
 import type { Server } from '../../src/haproxy/server.ts'
 import { failureOf } from './failure.ts'
 import { COLUMNS, pageText, type Row } from '../support/page-text.ts'
@@ -491,9 +491,9 @@ describe('counts', () => {
 })
 
 describe('an answer that is not the page', () => {
-  const instead = (what: string): readonly string[] => [
+  const instead = (what: string, text: string): readonly string[] => [
     'not-csv',
-    `Could not read ${SOURCE}: the answer is ${what} instead of CSV.`
+    `Could not read ${SOURCE}: the answer is ${what} instead of CSV${startOf(text, undefined)}.`
   ]
 
   test.each([
@@ -523,12 +523,14 @@ describe('an answer that is not the page', () => {
     ['something else', '\uFEFF# pxname,svname\n'],
     ['something else', 'pxname,svname\n']
   ])('is recognised as %s', (what, text) => {
-    expect(problemOf(text)).toEqual(instead(what))
+    expect(problemOf(text)).toEqual(instead(what, text))
   })
 
-  test('never repeats what came', () => {
-    const { message } = failureOf(() => parseStatsCsv('<html>s3cret', SOURCE))
-    expect(message).not.toContain('s3cret')
+  test('is told by its type and its first words', () => {
+    const { message } = failureOf(() => parseStatsCsv('<html>Shop', SOURCE, 'text/html'))
+    expect(message).toBe(
+      `Could not read ${SOURCE}: the answer is an HTML page instead of CSV (text/html; it begins with "Shop").`
+    )
   })
 })
 
@@ -598,5 +600,42 @@ describe('a page with little on it', () => {
 
   test('with NUL bytes in a number is malformed', () => {
     expect(problemOf(pageText([{ scur: '0\0' }]))[0]).toBe('malformed')
+  })
+})
+
+describe('the start of an answer that is no statistics page', () => {
+  test.each([
+    ['', undefined, ''],
+    ['', 'text/html', ' (text/html)'],
+    ['{"ok": true}', 'application/json', ' (application/json; it begins with "{"ok": true}")'],
+    ['Not\n found \t here\n', undefined, ' (it begins with "Not found here")'],
+    ['\0a\0b', 'text/csv', ' (text/csv)'],
+    ['a \ufffd b', 'text/csv', ' (text/csv)'],
+    [
+      '<!doctype html><head><style>p { }</style><title>Shop</title><script>1 < 2</script><p>Hello',
+      'text/html',
+      ' (text/html; it begins with "Shop Hello")'
+    ],
+    ['<p>Hello <script>never ends', undefined, ' (it begins with "Hello")'],
+    ['Hello <p never ends', undefined, ' (it begins with "Hello")']
+  ])('%j of the type %s is%s', (text, mediaType, expected) => {
+    expect(startOf(text, mediaType)).toBe(expected)
+  })
+
+  test('is at most 60 characters of whole words', () => {
+    expect(startOf('word '.repeat(13), undefined)).toBe(
+      ` (it begins with "${'word '.repeat(12)}…")`
+    )
+    const text = `${'a'.repeat(30)} ${'b'.repeat(29)}`
+    expect(startOf(text, undefined)).toBe(` (it begins with "${text}")`)
+    expect(startOf(`${text}b`, undefined)).toBe(` (it begins with "${'a'.repeat(30)} …")`)
+  })
+
+  test('never has a part of a word, which might be a part of a secret', () => {
+    expect(startOf('c'.repeat(41), undefined)).toBe(' (it begins with "…")')
+    expect(startOf(`Hello ${'c'.repeat(41)} you`, undefined)).toBe(' (it begins with "Hello …")')
+    expect(startOf(`Hello${' '.repeat(4_090)}secret`, undefined)).toBe(
+      ' (it begins with "Hello …")'
+    )
   })
 })

@@ -381,7 +381,13 @@ describe('an answer', () => {
         false
       ],
       [
-        { status: 200, body: '<html>' },
+        { status: 200, body: '<p>Hello', headers: { 'Content-Type': 'text/plain; charset=utf-8' } },
+        'not-csv',
+        'the answer is something else instead of CSV (text/plain; it begins with "Hello").',
+        false
+      ],
+      [
+        { status: 200, body: '<html>', headers: { 'Content-Type': 'oops' } },
         'not-csv',
         'the answer is an HTML page instead of CSV.',
         false
@@ -390,7 +396,7 @@ describe('an answer', () => {
       [
         { status: 200, body: '{}' },
         'not-csv',
-        'the answer is a JSON document instead of CSV.',
+        'the answer is a JSON document instead of CSV (it begins with "{}").',
         false
       ],
       [

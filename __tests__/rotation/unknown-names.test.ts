@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseStatsCsv, type Snapshot } from '../../src/haproxy/csv.ts'
 import { Instance } from '../../src/rotation/instance.ts'
-import { listOf, noBackend } from '../../src/rotation/unknown-names.ts'
+import { addressHint, listOf, noBackend } from '../../src/rotation/unknown-names.ts'
 import { pageText, type Row } from '../support/page-text.ts'
 import { stageSetter } from './stage.ts'
 
@@ -60,10 +60,14 @@ describe('a name that may have been meant', () => {
 describe('a backend that the page does not show', () => {
   const snapshot = (...rows: readonly Row[]): Snapshot => parseStatsCsv(pageText(rows), 'a page')
 
-  async function missing(name: string, everything: Snapshot): Promise<readonly string[]> {
+  async function missing(
+    name: string,
+    everything: Snapshot,
+    servers: readonly string[] | 'every' = ['node1']
+  ): Promise<readonly string[]> {
     const stage = set()
     const instance = new Instance((await stage.page()).page, stage.clock)
-    const { problem, message, advice } = noBackend(instance, name, everything)
+    const { problem, message, advice } = noBackend(instance, name, servers, everything)
     expect(problem).toBe('unknown-backend')
     return [stage.short(message), advice]
   }
@@ -89,9 +93,49 @@ describe('a backend that the page does not show', () => {
     ])
   })
 
+  test('may be the server, and the server the backend', async () => {
+    const everything = snapshot(
+      { pxname: 'web', svname: 'BACKEND', type: '1' },
+      { pxname: 'web', svname: 'node1' },
+      { pxname: 'very', svname: 'node2' }
+    )
+    expect(await missing('node1', everything, ['node3', 'web'])).toEqual([
+      'The statistics page P1 shows no backend node1, but web is a backend, and node1 a server in it: backend and server seem to be swapped.',
+      'Swap the two.'
+    ])
+    expect((await missing('node1', everything, ['node3']))[1]).toContain('Check the spelling')
+    expect((await missing('node2', everything, 'every'))[1]).toContain('Check the spelling')
+  })
+
   test('may be one of none', async () => {
     expect((await missing('web', snapshot()))[0]).toBe(
       'The statistics page P1 shows no backend web; it shows no backend at all.'
     )
+  })
+})
+
+describe('a server that is named by its address', () => {
+  const servers = [
+    { name: 'node1', addr: '10.0.0.1:8080' },
+    { name: 'node2', addr: '10.0.0.2:8080' },
+    { name: 'node3', addr: '10.0.0.2:8081' },
+    { name: 'node4', addr: '' }
+  ].map(({ name, addr }) => ({ pxname: 'web', svname: name, addr }))
+  const hint = (wanted: string): string | undefined =>
+    addressHint(wanted, parseStatsCsv(pageText(servers), 'a page').servers)
+  const ADDRESS = 'That looks like an address, but its name in haproxy.cfg is wanted'
+
+  test.each([
+    ['10.0.0.1:8080', `${ADDRESS}: that is node1.`],
+    ['10.0.0.1', `${ADDRESS}: that is node1.`],
+    ['10.0.0.2:8081', `${ADDRESS}: that is node3.`],
+    ['10.0.0.2', `${ADDRESS}.`],
+    ['10.0.0.9:8080', `${ADDRESS}.`],
+    ['app.example.com:8080', `${ADDRESS}.`],
+    ['node9', undefined],
+    ['node1.10.0.0.1.x', undefined],
+    ['a:b', undefined]
+  ])('%s: %s', (wanted, expected) => {
+    expect(hint(wanted)).toBe(expected)
   })
 })

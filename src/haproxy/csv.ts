@@ -40,12 +40,17 @@ const NEEDED = [
  * Reads the page's CSV. Columns are found by name, since HAProxy appends new ones with every version.
  *
  * @param source where the text came from, for messages
+ * @param mediaType what it was said to be, for messages
  * @throws HaproxyError `not-csv`, `truncated`, `malformed`
  */
-export function parseStatsCsv(text: string, source: string): Snapshot {
+export function parseStatsCsv(text: string, source: string, mediaType?: string): Snapshot {
   const doing = `Could not read ${source}`
   if (!text.startsWith(HEADER)) {
-    throw new HaproxyError('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV.`)
+    const start = startOf(text, mediaType)
+    throw new HaproxyError(
+      'not-csv',
+      `${doing}: the answer is ${recognise(text)} instead of CSV${start}.`
+    )
   }
   if (!text.endsWith('\n')) {
     throw new HaproxyError('truncated', `${doing}: the CSV ends in the middle of a row.`)
@@ -148,4 +153,43 @@ function recognise(text: string): string {
     return /type=["']?password/i.test(page) ? 'a login page (HTML)' : 'an HTML page'
   }
   return 'something else'
+}
+
+/** So much of an answer is looked at for its first words, and so long may they be together, and each of them. */
+const [BEGINNING, TOGETHER, EACH] = [4_096, 60, 40] as const
+
+/** The media type of such an answer and its first words, without tags; empty where there is neither. */
+export function startOf(text: string, mediaType: string | undefined): string {
+  const words = firstWords(text)
+  const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter(
+    (part) => part !== ''
+  )
+  return parts.length > 0 ? ` (${parts.join('; ')})` : ''
+}
+
+/** Whole words only: half of a secret that an answer repeats would not be masked. */
+function firstWords(text: string): string {
+  const beginning = text.slice(0, BEGINNING)
+  if (/[\0\ufffd]/.test(beginning)) {
+    // No text, or in an encoding that nobody could read.
+    return ''
+  }
+  const words = beginning
+    .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
+    .replace(/<[^>]*(?:>|$)/g, ' ')
+    .split(/\s+/)
+    .filter((word) => word !== '')
+  if (text.length > BEGINNING) {
+    // It may have been cut.
+    words.pop()
+  }
+  let start = ''
+  for (const word of words) {
+    const longer = `${start} ${word}`.trimStart()
+    if (longer.length > TOGETHER || word.length > EACH) {
+      return `${start} …`.trimStart()
+    }
+    start = longer
+  }
+  return text.length > BEGINNING ? `${start} …` : start
 }

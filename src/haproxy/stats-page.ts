@@ -83,8 +83,8 @@ export class StatsPage {
    *   kept a readable page from arriving
    */
   async look(limits: Limits, backend?: string): Promise<Snapshot> {
-    const body = await this.#get(csvAddress(this.#options.url, backend), limits)
-    const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`)
+    const { body, mediaType } = await this.#get(csvAddress(this.#options.url, backend), limits)
+    const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`, mediaType)
     snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number))
     if (this.#processNumbers.size > 1) {
       const seen = [...this.#processNumbers].join(' and ')
@@ -102,17 +102,17 @@ export class StatsPage {
    * @returns undefined where the page does not show it
    */
   async identify(limits: Limits): Promise<Process | undefined> {
-    return parseProcess(await this.#get(headAddress(this.#options.url), limits))
+    return parseProcess((await this.#get(headAddress(this.#options.url), limits)).body)
   }
 
-  async #get(url: URL, limits: Limits): Promise<string> {
+  async #get(url: URL, limits: Limits): Promise<Answer> {
     const doing = this.#reading
     const answer = await this.#exchange({ method: 'GET', url, doing, ...limits })
     if (answer.status !== 200) {
       throw refusal(answer, doing, this.#isKnown)
     }
     this.#isKnown = true
-    return answer.body
+    return answer
   }
 
   /**

@@ -27,6 +27,8 @@ export interface Answer {
   readonly location: string | undefined
   /** Of a 401, which ways to log in it offers, and whether the request had a user name and a password. */
   readonly login?: { readonly schemes: string; readonly wasGiven: boolean } | undefined
+  /** The media type of the body (`text/html`), as far as the answer says it. */
+  readonly mediaType?: string | undefined
   readonly body: string
 }
 
@@ -68,8 +70,10 @@ export async function exchange(request: Request, settings: TransportSettings): P
     const body = await read(message, request.doing)
     const { statusCode: status = 0, headers } = message
     const schemes = headers['www-authenticate'] ?? 'Basic'
+    const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(headers['content-type'] ?? '')?.[0]
     const login = { schemes, wasGiven: request.authorization !== undefined }
-    return { status, location: headers.location, ...(status === 401 && { login }), body }
+    const { location } = headers
+    return { status, location, mediaType, ...(status === 401 && { login }), body }
   } catch (error) {
     if (error instanceof HaproxyError) {
       throw error

@@ -1,9 +1,10 @@
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
+import type { Server } from '../haproxy/server.ts'
 import { Backend } from './backend.ts'
 import type { Instance } from './instance.ts'
 import { settleAll } from './settle-all.ts'
-import { listOf, noBackend } from './unknown-names.ts'
+import { addressHint, listOf, noBackend } from './unknown-names.ts'
 
 /** What was found on one page, in one backend or in all of them. */
 export interface FoundTargets {
@@ -26,7 +27,7 @@ export async function findInNamed(
     const snapshot = await look(name)
     return isBackend(snapshot, name)
       ? findInBackend(instance, name, servers, snapshot)
-      : { backends: [], missing: [noBackend(instance, name, await look())] }
+      : { backends: [], missing: [noBackend(instance, name, servers, await look())] }
   })
   return {
     backends: parts.flatMap(({ backends }) => backends),
@@ -54,7 +55,11 @@ function findInBackend(
     .map((server) => {
       const kind = /^(FRONTEND|BACKEND)$/.test(server) ? ' (that is a row for the whole proxy)' : ''
       const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`
-      return new HaproxyError('unknown-server', `${what}; ${listOf('server', names, server)}`)
+      return noSuchServer(
+        what,
+        server,
+        snapshot.servers.filter(({ backend }) => backend === name)
+      )
     })
   return {
     backends:
@@ -73,12 +78,11 @@ export function findInEvery(
     return findAll(instance, snapshot)
   }
   const found = snapshot.servers.filter(({ name }) => servers.includes(name))
-  const all = [...new Set(snapshot.servers.map(({ name }) => name))]
   const missing = servers
     .filter((server) => !found.some(({ name }) => name === server))
     .map((server) => {
       const what = `No backend on ${instance.name} has a server ${server}`
-      return new HaproxyError('unknown-server', `${what}; ${listOf('server', all, server)}`)
+      return noSuchServer(what, server, snapshot.servers)
     })
   return {
     backends: [...new Set(found.map(({ backend }) => backend))].map(
@@ -97,6 +101,14 @@ function findAll(instance: Instance, snapshot: Snapshot): FoundTargets {
   })
   const missing = [noServer(`The statistics page ${instance.name} shows no server`)]
   return { backends, missing: backends.length > 0 ? [] : missing }
+}
+
+function noSuchServer(what: string, wanted: string, servers: readonly Server[]): HaproxyError {
+  const names = [...new Set(servers.map(({ name }) => name))]
+  const advice = addressHint(wanted, servers)
+  return new HaproxyError('unknown-server', `${what}; ${listOf('server', names, wanted)}`, {
+    ...(advice !== undefined && { advice })
+  })
 }
 
 function noServer(what: string): HaproxyError {

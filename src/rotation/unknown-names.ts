@@ -1,10 +1,20 @@
 import leven from 'leven'
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
+import type { Server } from '../haproxy/server.ts'
 import type { Instance } from './instance.ts'
 
-/** The error of a backend that the page does not show, which names those that it shows. */
-export function noBackend(instance: Instance, name: string, everything: Snapshot): HaproxyError {
+/**
+ * The error of a backend that the page does not show, which names those that it shows.
+ *
+ * @param servers the servers that were looked for in it
+ */
+export function noBackend(
+  instance: Instance,
+  name: string,
+  servers: readonly string[] | 'every',
+  everything: Snapshot
+): HaproxyError {
   const what = `The statistics page ${instance.name} shows no backend ${name}`
   if (everything.proxies.has(name)) {
     return new HaproxyError('unknown-backend', `${what}: ${name} is a frontend.`, {
@@ -14,6 +24,16 @@ export function noBackend(instance: Instance, name: string, everything: Snapshot
   const names = [...everything.proxies]
     .filter(([, kinds]) => kinds.has('backend'))
     .map(([proxy]) => proxy)
+  const meant = everything.servers.find(
+    (server) => server.name === name && servers !== 'every' && servers.includes(server.backend)
+  )
+  if (meant !== undefined) {
+    return new HaproxyError(
+      'unknown-backend',
+      `${what}, but ${meant.backend} is a backend, and ${name} a server in it: backend and server seem to be swapped.`,
+      { advice: 'Swap the two.' }
+    )
+  }
   return new HaproxyError('unknown-backend', `${what}; ${listOf('backend', names, name)}`)
 }
 
@@ -21,7 +41,11 @@ export function noBackend(instance: Instance, name: string, everything: Snapshot
 const MAX_LISTED = 20
 
 /** What names there are, and which one may have been meant. */
-export function listOf(kind: string, names: readonly string[], wanted: string): string {
+export function listOf(
+  kind: 'backend' | 'server',
+  names: readonly string[],
+  wanted: string
+): string {
   if (names.length === 0) {
     return `it shows no ${kind} at all.`
   }
@@ -44,6 +68,19 @@ function closestTo(wanted: string, names: readonly string[]): string | undefined
   const isOtherNumber = least > 0 && lettersOf(nearest.toLowerCase()) === lettersOf(sought)
   const isSimilar = least <= Math.ceil(wanted.length / 2)
   return isSimilar && asNear.length === 0 && !isOtherNumber ? nearest : undefined
+}
+
+/** What to say of a server that was named by its address, or may have been; undefined for any other name. */
+export function addressHint(wanted: string, servers: readonly Server[]): string | undefined {
+  if (!/^\d+\.\d+\.\d+\.\d+(:\d+)?$|:\d+$/.test(wanted)) {
+    return undefined
+  }
+  const [only, ...others] = servers.filter(
+    ({ address }) =>
+      address !== undefined && [address.host, `${address.host}:${address.port}`].includes(wanted)
+  )
+  const found = only !== undefined && others.length === 0 ? `: that is ${only.name}` : ''
+  return `That looks like an address, but its name in haproxy.cfg is wanted${found}.`
 }
 
 function lettersOf(name: string): string {
