@@ -2426,7 +2426,7 @@ function isDrained(server, maxSessions) {
 
 /***/ }),
 
-/***/ 6089:
+/***/ 9460:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2439,19 +2439,88 @@ __nccwpck_require__.d(__webpack_exports__, {
 // EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
 var papaparse = __nccwpck_require__(8728);
 var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
-// EXTERNAL MODULE: ./src/haproxy/counters.ts
-var counters = __nccwpck_require__(4760);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
 var haproxy_errors = __nccwpck_require__(8202);
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
 // EXTERNAL MODULE: ./src/haproxy/server.ts
 var server = __nccwpck_require__(2030);
+;// CONCATENATED MODULE: ./src/haproxy/row.ts
+
+
+
+const KINDS = ['frontend', 'backend', 'server', 'listener'];
+class Row {
+    #cells;
+    #table;
+    constructor(cells, table) {
+        this.#cells = cells;
+        this.#table = table;
+        if (cells.length !== table.width) {
+            throw this.#malformed(`has ${cells.length} cells where the header has ${table.width}`);
+        }
+    }
+    get kind() {
+        const kind = KINDS[this.count('type')];
+        if (kind === undefined) {
+            throw this.#malformed(`is of the unknown type ${this.cell('type')}`);
+        }
+        return kind;
+    }
+    cell = (column) => this.#cells[this.#table.columns.get(column) ?? -1] ?? '';
+    count(column) {
+        if (!/^\d+$/.test(this.cell(column))) {
+            throw this.#malformed(`has "${this.cell(column)}" in its column ${column}`);
+        }
+        return Number(this.cell(column));
+    }
+    #malformed(what) {
+        const label = `${this.cell('pxname')}/${this.cell('svname')}`;
+        return new haproxy_errors/* HaproxyError */.Q9('malformed', `${this.#table.attempt}: the row of ${label} ${what}.`);
+    }
+}
+function serverOf(row) {
+    const { cell } = row;
+    return {
+        backend: cell('pxname'),
+        name: cell('svname'),
+        status: cell('status'),
+        word: (0,server/* statusWord */.Hm)(cell('status')),
+        sessions: row.count('scur'),
+        queue: row.count('qcur'),
+        weight: row.count('weight'),
+        backup: cell('bck') === '1',
+        total: row.count('stot'),
+        counters: (0,counters/* readCounters */.MN)(cell),
+        hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
+        hasAgent: cell('agent_status') !== '',
+        tracked: cell('tracked') || undefined,
+        check: checkResult(cell),
+        checking: cell('check_status').startsWith(RUNNING),
+        checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
+        unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
+        throttle: cell('throttle') === '' ? undefined : row.count('throttle'),
+        address: (0,server/* parseAddress */.or)(cell('addr')),
+        secondsInState: cell('lastchg') === '' ? undefined : row.count('lastchg')
+    };
+}
+const RUNNING = '* ';
+function checkResult(cell) {
+    const running = cell('check_status').startsWith(RUNNING);
+    const status = cell('check_status').replace(RUNNING, '');
+    if (status === '') {
+        return '';
+    }
+    const code = running ? '' : cell('check_code');
+    const reason = cell('last_chk') || (running ? '' : cell('check_desc'));
+    return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
+}
+
 ;// CONCATENATED MODULE: ./src/haproxy/csv.ts
 
 
 
-
 const HEADER = '# pxname,';
-const KINDS = ['frontend', 'backend', 'server', 'listener'];
 const NEEDED = [
     'svname',
     'qcur',
@@ -2469,13 +2538,13 @@ const NEEDED = [
     'check_code'
 ];
 function parseStatsCsv(text, source, mediaType) {
-    const doing = `Could not read ${source}`;
+    const attempt = `Could not read ${source}`;
     if (!text.startsWith(HEADER)) {
         const start = startOf(text, mediaType);
-        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${doing}: the answer is ${recognise(text)} instead of CSV${start}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${attempt}: the answer is ${recognise(text)} instead of CSV${start}.`);
     }
     if (!text.endsWith('\n')) {
-        throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${doing}: the CSV ends in the middle of a row.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${attempt}: the CSV ends in the middle of a row.`);
     }
     const { data, errors } = papaparse_default().parse(text.slice('# '.length), {
         delimiter: ',',
@@ -2485,73 +2554,28 @@ function parseStatsCsv(text, source, mediaType) {
     const [error] = errors;
     if (error !== undefined) {
         const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed';
-        throw new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${error.message}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${error.message}.`);
     }
     const header = data[0] ?? [];
     const missing = NEEDED.filter((column) => !header.includes(column));
     if (missing.length > 0) {
-        throw new haproxy_errors/* HaproxyError */.Q9('malformed', `${doing}: the CSV has no column ${missing.join(', ')}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('malformed', `${attempt}: the CSV has no column ${missing.join(', ')}.`);
     }
     const columns = new Map(header.map((column, index) => [column, index]));
+    const table = { columns, width: header.length, attempt };
     const proxies = new Map();
     const servers = [];
     const processNumbers = new Set();
     for (const cells of data.slice(1)) {
-        const cell = (column) => cells[columns.get(column) ?? -1] ?? '';
-        const label = `${cell('pxname')}/${cell('svname')}`;
-        const malformed = (what) => new haproxy_errors/* HaproxyError */.Q9('malformed', `${doing}: the row of ${label} ${what}.`);
-        const count = (column) => {
-            if (!/^\d+$/.test(cell(column))) {
-                throw malformed(`has "${cell(column)}" in its column ${column}`);
-            }
-            return Number(cell(column));
-        };
-        if (cells.length !== header.length) {
-            throw malformed(`has ${cells.length} cells where the header has ${header.length}`);
-        }
-        const kind = KINDS[count('type')];
-        if (kind === undefined) {
-            throw malformed(`is of the unknown type ${cell('type')}`);
-        }
-        processNumbers.add(cell('pid'));
-        proxies.set(cell('pxname'), (proxies.get(cell('pxname')) ?? new Set()).add(kind));
+        const row = new Row(cells, table);
+        const [proxy, kind] = [row.cell('pxname'), row.kind];
+        processNumbers.add(row.cell('pid'));
+        proxies.set(proxy, (proxies.get(proxy) ?? new Set()).add(kind));
         if (kind === 'server') {
-            servers.push({
-                backend: cell('pxname'),
-                name: cell('svname'),
-                status: cell('status'),
-                word: (0,server/* statusWord */.Hm)(cell('status')),
-                sessions: count('scur'),
-                queue: count('qcur'),
-                weight: count('weight'),
-                backup: cell('bck') === '1',
-                total: count('stot'),
-                counters: (0,counters/* readCounters */.MN)(cell),
-                hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
-                hasAgent: cell('agent_status') !== '',
-                tracked: cell('tracked') || undefined,
-                check: checkResult(cell),
-                checking: cell('check_status').startsWith(RUNNING),
-                checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
-                unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
-                throttle: cell('throttle') === '' ? undefined : count('throttle'),
-                address: (0,server/* parseAddress */.or)(cell('addr')),
-                secondsInState: cell('lastchg') === '' ? undefined : count('lastchg')
-            });
+            servers.push(serverOf(row));
         }
     }
     return { proxies, servers, processNumbers };
-}
-const RUNNING = '* ';
-function checkResult(cell) {
-    const running = cell('check_status').startsWith(RUNNING);
-    const status = cell('check_status').replace(RUNNING, '');
-    if (status === '') {
-        return '';
-    }
-    const code = running ? '' : cell('check_code');
-    const reason = cell('last_chk') || (running ? '' : cell('check_desc'));
-    return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
 }
 function recognise(text) {
     const start = text.trimStart().slice(0, 1024).toLowerCase();
@@ -2626,11 +2650,11 @@ function parseProcess(html) {
     return { pid, uptimeMs: (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000 };
 }
 
-;// CONCATENATED MODULE: ./src/haproxy/refusal.ts
+;// CONCATENATED MODULE: ./src/haproxy/unexpected-status.ts
 
 const NO_SERVER = 'No server is available to handle this request.';
-function refusal({ status, location, login, body }, doing, isKnown = true) {
-    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient });
+function unexpectedStatus({ status, location, login, body }, attempt, isKnown = true) {
+    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
         case 401:
             if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
@@ -2732,9 +2756,9 @@ const MEANINGS = [
     [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
 ];
 function explainFailure(error, failure) {
-    const { doing, url, phase, timedOutMs } = failure;
+    const { attempt, url, phase, timedOutMs } = failure;
     const { code = '', message = '' } = error;
-    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${doing}: ${what}.`, {
+    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${what}.`, {
         cause: error,
         ...(url.protocol === 'http:' && OVER_HTTP[problem] && { advice: OVER_HTTP[problem] }),
         ...(code === 'EAI_AGAIN' && { transient: true })
@@ -2768,7 +2792,7 @@ function explainFailure(error, failure) {
 
 
 async function resolveHost(request, { timeoutMs }) {
-    const { url, signal, doing } = request;
+    const { url, signal, attempt } = request;
     const host = url.hostname.replace(/[[\]]/g, '');
     if ((0,external_node_net_namespaceObject.isIP)(host) !== 0 || (0,proxy/* getProxyUrl */.s)(url) !== undefined) {
         return [];
@@ -2785,7 +2809,7 @@ async function resolveHost(request, { timeoutMs }) {
     catch (error) {
         signal.throwIfAborted();
         const timedOutMs = deadline.aborted ? timeoutMs : undefined;
-        throw explainFailure(error, { doing, url, phase: 'looking up the host', timedOutMs });
+        throw explainFailure(error, { attempt, url, phase: 'looking up the host', timedOutMs });
     }
 }
 function rejection(signal) {
@@ -2925,7 +2949,7 @@ async function exchange(request, settings) {
             ...(request.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' })
         });
         setup.phase = 'reading the answer';
-        const body = await read(message, request.doing);
+        const body = await read(message, request.attempt);
         const { statusCode: status = 0, headers } = message;
         const schemes = headers['www-authenticate'] ?? 'Basic';
         const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(headers['content-type'] ?? '')?.[0];
@@ -2939,7 +2963,7 @@ async function exchange(request, settings) {
         }
         signal.throwIfAborted();
         throw explainFailure(error, {
-            doing: request.doing,
+            attempt: request.attempt,
             url,
             phase: setup.phase,
             timedOutMs: deadline.signal.aborted ? timeoutMs : undefined
@@ -2950,13 +2974,13 @@ async function exchange(request, settings) {
         client.dispose();
     }
 }
-async function read(message, doing) {
+async function read(message, attempt) {
     const chunks = [];
     let size = 0;
     for await (const chunk of message) {
         size += chunk.length;
         if (size > transport_MAX_BODY) {
-            throw new haproxy_errors/* HaproxyError */.Q9('oversized', `${doing}: the answer is larger than ${transport_MAX_BODY} bytes.`);
+            throw new haproxy_errors/* HaproxyError */.Q9('oversized', `${attempt}: the answer is larger than ${transport_MAX_BODY} bytes.`);
         }
         chunks.push(chunk);
     }
@@ -2967,7 +2991,7 @@ async function read(message, doing) {
 
 
 const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
-function verdictOf(answer, doing) {
+function verdictOf(answer, attempt) {
     const { status, location = '' } = answer;
     const code = status === 303 && /;st=([A-Z]{4})/.exec(location)?.[1];
     if (typeof code === 'string') {
@@ -2975,9 +2999,9 @@ function verdictOf(answer, doing) {
     }
     if ([200, 303, 404, 405].includes(status)) {
         const seen = `the answer (HTTP ${status}) does not say what became of it`;
-        throw new haproxy_errors/* HaproxyError */.Q9('not-haproxy', `${doing}: ${seen}.`);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-haproxy', `${attempt}: ${seen}.`);
     }
-    throw refusal(answer, doing);
+    throw unexpectedStatus(answer, attempt);
 }
 function isRefusal(code) {
     return REFUSALS.includes(code);
@@ -3013,7 +3037,7 @@ class StatsPage {
         return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown });
     }
     resolve({ signal }) {
-        return resolveHost({ url: new URL(this.name), signal, doing: this.#reading }, this.#options.settings);
+        return resolveHost({ url: new URL(this.name), signal, attempt: this.#reading }, this.#options.settings);
     }
     get #reading() {
         const where = this.address === undefined ? '' : ` at ${this.address}`;
@@ -3033,20 +3057,20 @@ class StatsPage {
         return parseProcess((await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits)).body);
     }
     async #get(url, limits) {
-        const doing = this.#reading;
-        const answer = await this.#exchange({ method: 'GET', url, doing, ...limits });
+        const attempt = this.#reading;
+        const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits });
         if (answer.status !== 200) {
-            throw refusal(answer, doing, this.#isKnown);
+            throw unexpectedStatus(answer, attempt, this.#isKnown);
         }
         this.#isKnown = true;
         return answer;
     }
     async ask(change, backend, servers, limits) {
-        const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
+        const attempt = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
         let done = 0;
         for (const form of forms_forms(change, backend, servers)) {
             try {
-                await this.#postExpecting('DONE', form, doing, limits);
+                await this.#postExpecting('DONE', form, attempt, limits);
             }
             catch (error) {
                 throw done > 0 ? (0,haproxy_errors/* asPartial */.mN)(error) : error;
@@ -3055,29 +3079,29 @@ class StatsPage {
         }
     }
     async switch(flag, backend, server, limits) {
-        const doing = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
+        const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
         const form = new URLSearchParams({ b: backend, action: flag, s: server });
-        const code = await this.#post(form, doing, limits);
+        const code = await this.#post(form, attempt, limits);
         if (code !== 'DONE' && code !== 'NONE') {
-            throw new haproxy_errors/* HaproxyError */.Q9(code, `${doing}: HAProxy answered ${code}.`);
+            throw new haproxy_errors/* HaproxyError */.Q9(code, `${attempt}: HAProxy answered ${code}.`);
         }
         return code === 'DONE';
     }
     async checkAdminAccess(backend, limits) {
-        const doing = `Could not check the right to change ${backend} on ${this.name}`;
+        const attempt = `Could not check the right to change ${backend} on ${this.name}`;
         const form = new URLSearchParams({ b: backend, action: 'ready' });
-        await this.#postExpecting('NONE', form, doing, limits);
+        await this.#postExpecting('NONE', form, attempt, limits);
     }
-    async #postExpecting(expected, form, doing, limits) {
-        const code = await this.#post(form, doing, limits);
+    async #postExpecting(expected, form, attempt, limits) {
+        const code = await this.#post(form, attempt, limits);
         if (code !== expected) {
-            throw new haproxy_errors/* HaproxyError */.Q9(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`);
+            throw new haproxy_errors/* HaproxyError */.Q9(code === 'DONE' ? 'UNKN' : code, `${attempt}: HAProxy answered ${code}.`);
         }
     }
-    async #post(form, doing, limits) {
+    async #post(form, attempt, limits) {
         const url = new URL(this.name);
         const body = form.toString();
-        return verdictOf(await this.#exchange({ method: 'POST', url, body, doing, ...limits }), doing);
+        return verdictOf(await this.#exchange({ method: 'POST', url, body, attempt, ...limits }), attempt);
     }
     async #exchange(request) {
         const { settings, trace = () => undefined } = this.#options;
@@ -8138,8 +8162,8 @@ function check(reader, name, use) {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 19 modules
 var core = __nccwpck_require__(8079);
-// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 11 modules
-var stats_page = __nccwpck_require__(6089);
+// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 12 modules
+var stats_page = __nccwpck_require__(9460);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(8126);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
@@ -8521,7 +8545,7 @@ function mask(secret) {
 /* harmony export */   X: () => (/* binding */ reopenPage),
 /* harmony export */   l: () => (/* binding */ openPages)
 /* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6089);
+/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9460);
 /* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8126);
 /* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7708);
 

@@ -22,7 +22,7 @@ export function fetchFrom(
       url: new URL(url),
       authorization: undefined,
       signal: new AbortController().signal,
-      doing: 'Could not do it',
+      attempt: 'Could not do it',
       ...request
     },
     { ...SETTINGS, ...settings }

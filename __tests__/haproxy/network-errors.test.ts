@@ -4,7 +4,7 @@ import { explainFailure, type Phase } from '../../src/haproxy/network-errors.ts'
 
 function explain(error: unknown, phase: Phase = 'connecting', timedOutMs?: number): HaproxyError {
   return explainFailure(error, {
-    doing: 'Could not do it',
+    attempt: 'Could not do it',
     url: new URL('https://lb:8404/admin'),
     phase,
     timedOutMs
@@ -86,7 +86,7 @@ describe('a failure of the network', () => {
     ['http', 'ECONNREFUSED', 'Is HAProxy running']
   ])('over %s with the code %s advises: %s', (scheme, code, advice) => {
     const { advice: given } = explainFailure(failure(code), {
-      doing: 'Could not do it',
+      attempt: 'Could not do it',
       url: new URL(`${scheme}://lb:8404/admin`),
       phase: 'connecting',
       timedOutMs: undefined

@@ -48,7 +48,7 @@ function resolve(
     clientKey: undefined,
     verifyTls: true
   }
-  return resolveHost({ url: new URL(url), signal, doing: 'Could not do it' }, settings)
+  return resolveHost({ url: new URL(url), signal, attempt: 'Could not do it' }, settings)
 }
 
 describe('the addresses of a host', () => {

@@ -331,12 +331,12 @@ describe('the addresses of a page', () => {
 
   test('are named where it cannot be read', async () => {
     const page = unknown().at('127.0.0.3')
-    const doing = `Could not read the statistics page ${page.name} at 127.0.0.3: `
+    const attempt = `Could not read the statistics page ${page.name} at 127.0.0.3: `
     const messages = [page.look(LIMITS), page.identify(LIMITS)].map(async (request) => {
       const { problem, message } = await failureIn(request)
-      return [problem, message.slice(0, doing.length)]
+      return [problem, message.slice(0, attempt.length)]
     })
-    expect(await Promise.all(messages)).toEqual(Array(2).fill(['refused', doing]))
+    expect(await Promise.all(messages)).toEqual(Array(2).fill(['refused', attempt]))
   })
 })
 

@@ -50,7 +50,7 @@ describe('an answer', () => {
   afterAll(() => listener.stop())
 
   const ask = (): Promise<void> => page.ask('drain', 'web', ['a', 'b'], LIMITS)
-  const doing = (): string => `Could not ask ${page.name} for drain of web/a, b`
+  const attempt = (): string => `Could not ask ${page.name} for drain of web/a, b`
   const verdict = (code: string): Canned => ({
     status: 303,
     headers: { Location: `/admin;st=${code}` }
@@ -76,14 +76,14 @@ describe('an answer', () => {
       async (code) => {
         answers = [verdict(code)]
         const { problem, message } = await failureIn(ask())
-        expect([problem, message]).toEqual([code, `${doing()}: HAProxy answered ${code}.`])
+        expect([problem, message]).toEqual([code, `${attempt()}: HAProxy answered ${code}.`])
       }
     )
 
     test.each(['NEWS', 'XXXX'])('with the unheard-of code %s is not understood', async (code) => {
       answers = [verdict(code)]
       const { problem, message } = await failureIn(ask())
-      expect([problem, message]).toEqual(['UNKN', `${doing()}: HAProxy answered UNKN.`])
+      expect([problem, message]).toEqual(['UNKN', `${attempt()}: HAProxy answered UNKN.`])
     })
 
     test.each([
@@ -101,7 +101,7 @@ describe('an answer', () => {
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
         'not-haproxy',
-        `${doing()}: the answer (HTTP 303) does not say what became of it.`
+        `${attempt()}: the answer (HTTP 303) does not say what became of it.`
       ])
     })
 
@@ -114,7 +114,7 @@ describe('an answer', () => {
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
         'redirected',
-        `${doing()}: the answer redirects to ${shown} (HTTP 302).`
+        `${attempt()}: the answer redirects to ${shown} (HTTP 302).`
       ])
     })
 
@@ -125,7 +125,7 @@ describe('an answer', () => {
         const { problem, message } = await failureIn(ask())
         expect([problem, message]).toEqual([
           'redirected',
-          `${doing()}: the answer redirects to /admin;st=DONE (HTTP ${status}).`
+          `${attempt()}: the answer redirects to /admin;st=DONE (HTTP ${status}).`
         ])
       }
     )
@@ -135,7 +135,7 @@ describe('an answer', () => {
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
         'not-haproxy',
-        `${doing()}: the answer (HTTP ${status}) does not say what became of it.`
+        `${attempt()}: the answer (HTTP ${status}) does not say what became of it.`
       ])
     })
 
@@ -144,7 +144,7 @@ describe('an answer', () => {
       const { problem, message } = await failureIn(ask())
       expect([problem, message]).toEqual([
         'not-haproxy',
-        `${doing()}: the answer (HTTP 303) does not say what became of it.`
+        `${attempt()}: the answer (HTTP 303) does not say what became of it.`
       ])
     })
   })

@@ -601,7 +601,7 @@ describe('a process that made a request', () => {
     const program = `
       import { exchange } from ${JSON.stringify(transport)}
       const signal = new AbortController().signal
-      const request = { method: 'GET', url: new URL(${JSON.stringify(url)}), signal, doing: 'x' }
+      const request = { method: 'GET', url: new URL(${JSON.stringify(url)}), signal, attempt: 'x' }
       try {
         const { body } = await exchange(request, ${settings})
         console.log(body)

@@ -1,10 +1,7 @@
 import Papa from 'papaparse'
-import { readCounters } from './counters.ts'
 import { HaproxyError } from './errors.ts'
-import { parseAddress, type Server, statusWord } from './server.ts'
-
-/** What a row of the page is about. Column `type`: 0 frontend, 1 backend, 2 server, 3 listener. */
-type RowKind = 'frontend' | 'backend' | 'server' | 'listener'
+import { Row, type RowKind, serverOf } from './row.ts'
+import type { Server } from './server.ts'
 
 /** One look at a statistics page. */
 export interface Snapshot {
@@ -16,7 +13,6 @@ export interface Snapshot {
 }
 
 const HEADER = '# pxname,'
-const KINDS = ['frontend', 'backend', 'server', 'listener'] as const
 // Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). All others are read as empty where they
 // are missing.
 const NEEDED = [
@@ -44,16 +40,16 @@ const NEEDED = [
  * @throws HaproxyError `not-csv`, `truncated`, `malformed`
  */
 export function parseStatsCsv(text: string, source: string, mediaType?: string): Snapshot {
-  const doing = `Could not read ${source}`
+  const attempt = `Could not read ${source}`
   if (!text.startsWith(HEADER)) {
     const start = startOf(text, mediaType)
     throw new HaproxyError(
       'not-csv',
-      `${doing}: the answer is ${recognise(text)} instead of CSV${start}.`
+      `${attempt}: the answer is ${recognise(text)} instead of CSV${start}.`
     )
   }
   if (!text.endsWith('\n')) {
-    throw new HaproxyError('truncated', `${doing}: the CSV ends in the middle of a row.`)
+    throw new HaproxyError('truncated', `${attempt}: the CSV ends in the middle of a row.`)
   }
   const { data, errors } = Papa.parse<string[]>(text.slice('# '.length), {
     delimiter: ',',
@@ -63,81 +59,28 @@ export function parseStatsCsv(text: string, source: string, mediaType?: string):
   const [error] = errors
   if (error !== undefined) {
     const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed'
-    throw new HaproxyError(problem, `${doing}: ${error.message}.`)
+    throw new HaproxyError(problem, `${attempt}: ${error.message}.`)
   }
   const header = data[0] ?? []
   const missing = NEEDED.filter((column) => !header.includes(column))
   if (missing.length > 0) {
-    throw new HaproxyError('malformed', `${doing}: the CSV has no column ${missing.join(', ')}.`)
+    throw new HaproxyError('malformed', `${attempt}: the CSV has no column ${missing.join(', ')}.`)
   }
   const columns = new Map(header.map((column, index) => [column, index]))
+  const table = { columns, width: header.length, attempt }
   const proxies = new Map<string, Set<RowKind>>()
   const servers: Server[] = []
   const processNumbers = new Set<string>()
   for (const cells of data.slice(1)) {
-    const cell = (column: string): string => cells[columns.get(column) ?? -1] ?? ''
-    const label = `${cell('pxname')}/${cell('svname')}`
-    const malformed = (what: string): HaproxyError =>
-      new HaproxyError('malformed', `${doing}: the row of ${label} ${what}.`)
-    const count = (column: string): number => {
-      if (!/^\d+$/.test(cell(column))) {
-        throw malformed(`has "${cell(column)}" in its column ${column}`)
-      }
-      return Number(cell(column))
-    }
-    if (cells.length !== header.length) {
-      throw malformed(`has ${cells.length} cells where the header has ${header.length}`)
-    }
-    const kind = KINDS[count('type')]
-    if (kind === undefined) {
-      throw malformed(`is of the unknown type ${cell('type')}`)
-    }
-    processNumbers.add(cell('pid'))
-    proxies.set(cell('pxname'), (proxies.get(cell('pxname')) ?? new Set()).add(kind))
+    const row = new Row(cells, table)
+    const [proxy, kind] = [row.cell('pxname'), row.kind]
+    processNumbers.add(row.cell('pid'))
+    proxies.set(proxy, (proxies.get(proxy) ?? new Set()).add(kind))
     if (kind === 'server') {
-      servers.push({
-        backend: cell('pxname'),
-        name: cell('svname'),
-        status: cell('status'),
-        word: statusWord(cell('status')),
-        sessions: count('scur'),
-        queue: count('qcur'),
-        weight: count('weight'),
-        backup: cell('bck') === '1',
-        total: count('stot'),
-        counters: readCounters(cell),
-        // In maint the check's own columns are empty, but `chkfail` is filled for every server whose
-        // check is switched on (docs/haproxy-facts.md, "Health checks").
-        hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
-        hasAgent: cell('agent_status') !== '',
-        tracked: cell('tracked') || undefined,
-        check: checkResult(cell),
-        checking: cell('check_status').startsWith(RUNNING),
-        // INI, UNK, SOCKERR, PROCOK, L4OK, L6OK, L7OK, L7OKC, L4TOUT … (manual, "check_status").
-        checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
-        unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
-        throttle: cell('throttle') === '' ? undefined : count('throttle'),
-        address: parseAddress(cell('addr')),
-        secondsInState: cell('lastchg') === '' ? undefined : count('lastchg')
-      })
+      servers.push(serverOf(row))
     }
   }
   return { proxies, servers, processNumbers }
-}
-
-/** Stands before the status of a check while the next one runs, from 1.9 on (docs/haproxy-facts.md, "Health checks"). */
-const RUNNING = '* '
-
-function checkResult(cell: (column: string) => string): string {
-  const running = cell('check_status').startsWith(RUNNING)
-  const status = cell('check_status').replace(RUNNING, '')
-  if (status === '') {
-    return ''
-  }
-  // While a check runs, these two describe nothing.
-  const code = running ? '' : cell('check_code')
-  const reason = cell('last_chk') || (running ? '' : cell('check_desc'))
-  return `${status}${code && `/${code}`}${reason && `: ${reason}`}`
 }
 
 function recognise(text: string): string {

@@ -1,6 +1,6 @@
 import { HaproxyError, type Problem } from './errors.ts'
 
-/** What an exchange was doing when it ended. */
+/** What an exchange was attempt when it ended. */
 export type Phase =
   | 'looking up the host'
   | 'connecting'
@@ -11,7 +11,7 @@ export type Phase =
 /** What is known of an exchange that failed. */
 export interface Failure {
   /** What was being attempted, to begin the message with. */
-  readonly doing: string
+  readonly attempt: string
   readonly url: URL
   readonly phase: Phase
   /** The deadline in milliseconds, if that ended the exchange. */
@@ -80,10 +80,10 @@ const MEANINGS: readonly Meaning[] = [
 
 /** Puts what Node reports of a failed exchange into words and names its problem. */
 export function explainFailure(error: unknown, failure: Failure): HaproxyError {
-  const { doing, url, phase, timedOutMs } = failure
+  const { attempt, url, phase, timedOutMs } = failure
   const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>
   const seen = (problem: Problem, what: string): HaproxyError =>
-    new HaproxyError(problem, `${doing}: ${what}.`, {
+    new HaproxyError(problem, `${attempt}: ${what}.`, {
       cause: error,
       ...(url.protocol === 'http:' && OVER_HTTP[problem] && { advice: OVER_HTTP[problem] }),
       // The name server was away, and says nothing of the name.

@@ -12,10 +12,10 @@ import type { Request } from './transport.ts'
  * @throws HaproxyError `host-not-found`, `timed-out`; the signal's own reason when that ended it
  */
 export async function resolveHost(
-  request: Pick<Request, 'url' | 'signal' | 'doing'>,
+  request: Pick<Request, 'url' | 'signal' | 'attempt'>,
   { timeoutMs }: TransportSettings
 ): Promise<string[]> {
-  const { url, signal, doing } = request
+  const { url, signal, attempt } = request
   const host = url.hostname.replace(/[[\]]/g, '')
   if (isIP(host) !== 0 || getProxyUrl(url) !== undefined) {
     return []
@@ -32,7 +32,7 @@ export async function resolveHost(
   } catch (error) {
     signal.throwIfAborted()
     const timedOutMs = deadline.aborted ? timeoutMs : undefined
-    throw explainFailure(error, { doing, url, phase: 'looking up the host', timedOutMs })
+    throw explainFailure(error, { attempt, url, phase: 'looking up the host', timedOutMs })
   }
 }
 

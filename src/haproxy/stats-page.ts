@@ -3,7 +3,7 @@ import { parseStatsCsv, type Snapshot } from './csv.ts'
 import { asPartial, HaproxyError } from './errors.ts'
 import { forms } from './forms.ts'
 import { parseProcess, type Process } from './process.ts'
-import { destination, refusal } from './refusal.ts'
+import { destination, unexpectedStatus } from './unexpected-status.ts'
 import type { TransportSettings } from './request-setup.ts'
 import { resolveHost } from './resolve-host.ts'
 import type { AdminState } from './server.ts'
@@ -66,7 +66,7 @@ export class StatsPage {
    */
   resolve({ signal }: Limits): Promise<string[]> {
     return resolveHost(
-      { url: new URL(this.name), signal, doing: this.#reading },
+      { url: new URL(this.name), signal, attempt: this.#reading },
       this.#options.settings
     )
   }
@@ -106,10 +106,10 @@ export class StatsPage {
   }
 
   async #get(url: URL, limits: Limits): Promise<Answer> {
-    const doing = this.#reading
-    const answer = await this.#exchange({ method: 'GET', url, doing, ...limits })
+    const attempt = this.#reading
+    const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits })
     if (answer.status !== 200) {
-      throw refusal(answer, doing, this.#isKnown)
+      throw unexpectedStatus(answer, attempt, this.#isKnown)
     }
     this.#isKnown = true
     return answer
@@ -127,11 +127,11 @@ export class StatsPage {
     servers: readonly string[],
     limits: Limits
   ): Promise<void> {
-    const doing = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`
+    const attempt = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`
     let done = 0
     for (const form of forms(change, backend, servers)) {
       try {
-        await this.#postExpecting('DONE', form, doing, limits)
+        await this.#postExpecting('DONE', form, attempt, limits)
       } catch (error) {
         throw done > 0 ? asPartial(error) : error
       }
@@ -151,11 +151,11 @@ export class StatsPage {
     server: string,
     limits: Limits
   ): Promise<boolean> {
-    const doing = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`
+    const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`
     const form = new URLSearchParams({ b: backend, action: flag, s: server })
-    const code = await this.#post(form, doing, limits)
+    const code = await this.#post(form, attempt, limits)
     if (code !== 'DONE' && code !== 'NONE') {
-      throw new HaproxyError(code, `${doing}: HAProxy answered ${code}.`)
+      throw new HaproxyError(code, `${attempt}: HAProxy answered ${code}.`)
     }
     return code === 'DONE'
   }
@@ -167,27 +167,33 @@ export class StatsPage {
    * @throws HaproxyError `DENY`, or another of HAProxy's codes
    */
   async checkAdminAccess(backend: string, limits: Limits): Promise<void> {
-    const doing = `Could not check the right to change ${backend} on ${this.name}`
+    const attempt = `Could not check the right to change ${backend} on ${this.name}`
     const form = new URLSearchParams({ b: backend, action: 'ready' })
-    await this.#postExpecting('NONE', form, doing, limits)
+    await this.#postExpecting('NONE', form, attempt, limits)
   }
 
   async #postExpecting(
     expected: 'DONE' | 'NONE',
     form: URLSearchParams,
-    doing: string,
+    attempt: string,
     limits: Limits
   ): Promise<void> {
-    const code = await this.#post(form, doing, limits)
+    const code = await this.#post(form, attempt, limits)
     if (code !== expected) {
-      throw new HaproxyError(code === 'DONE' ? 'UNKN' : code, `${doing}: HAProxy answered ${code}.`)
+      throw new HaproxyError(
+        code === 'DONE' ? 'UNKN' : code,
+        `${attempt}: HAProxy answered ${code}.`
+      )
     }
   }
 
-  async #post(form: URLSearchParams, doing: string, limits: Limits): Promise<Verdict> {
+  async #post(form: URLSearchParams, attempt: string, limits: Limits): Promise<Verdict> {
     const url = new URL(this.name)
     const body = form.toString()
-    return verdictOf(await this.#exchange({ method: 'POST', url, body, doing, ...limits }), doing)
+    return verdictOf(
+      await this.#exchange({ method: 'POST', url, body, attempt, ...limits }),
+      attempt
+    )
   }
 
   async #exchange(request: Omit<Request, 'authorization' | 'address'>): Promise<Answer> {

@@ -18,7 +18,7 @@ export interface Request {
   /** Ends the exchange early. */
   readonly signal: AbortSignal
   /** What is being attempted, to begin an error message with: `Could not read http://…`. */
-  readonly doing: string
+  readonly attempt: string
 }
 
 /** One complete answer. */
@@ -67,7 +67,7 @@ export async function exchange(request: Request, settings: TransportSettings): P
       ...(request.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' })
     })
     setup.phase = 'reading the answer'
-    const body = await read(message, request.doing)
+    const body = await read(message, request.attempt)
     const { statusCode: status = 0, headers } = message
     const schemes = headers['www-authenticate'] ?? 'Basic'
     const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(headers['content-type'] ?? '')?.[0]
@@ -80,7 +80,7 @@ export async function exchange(request: Request, settings: TransportSettings): P
     }
     signal.throwIfAborted()
     throw explainFailure(error, {
-      doing: request.doing,
+      attempt: request.attempt,
       url,
       phase: setup.phase,
       timedOutMs: deadline.signal.aborted ? timeoutMs : undefined
@@ -91,13 +91,16 @@ export async function exchange(request: Request, settings: TransportSettings): P
   }
 }
 
-async function read(message: IncomingMessage, doing: string): Promise<string> {
+async function read(message: IncomingMessage, attempt: string): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of message as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > MAX_BODY) {
-      throw new HaproxyError('oversized', `${doing}: the answer is larger than ${MAX_BODY} bytes.`)
+      throw new HaproxyError(
+        'oversized',
+        `${attempt}: the answer is larger than ${MAX_BODY} bytes.`
+      )
     }
     chunks.push(chunk)
   }

@@ -1,5 +1,5 @@
 import { HaproxyError } from './errors.ts'
-import { refusal } from './refusal.ts'
+import { unexpectedStatus } from './unexpected-status.ts'
 import type { Answer } from './transport.ts'
 
 const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'] as const
@@ -13,7 +13,7 @@ export type Verdict = 'DONE' | Refusal
  *
  * @throws HaproxyError `not-haproxy` where the answer holds none, or what its HTTP status means
  */
-export function verdictOf(answer: Answer, doing: string): Verdict {
+export function verdictOf(answer: Answer, attempt: string): Verdict {
   const { status, location = '' } = answer
   const code = status === 303 && /;st=([A-Z]{4})/.exec(location)?.[1]
   if (typeof code === 'string') {
@@ -21,9 +21,9 @@ export function verdictOf(answer: Answer, doing: string): Verdict {
   }
   if ([200, 303, 404, 405].includes(status)) {
     const seen = `the answer (HTTP ${status}) does not say what became of it`
-    throw new HaproxyError('not-haproxy', `${doing}: ${seen}.`)
+    throw new HaproxyError('not-haproxy', `${attempt}: ${seen}.`)
   }
-  throw refusal(answer, doing)
+  throw unexpectedStatus(answer, attempt)
 }
 
 function isRefusal(code: string): code is Refusal {

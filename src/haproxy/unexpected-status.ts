@@ -12,13 +12,13 @@ const NO_SERVER = 'No server is available to handle this request.'
  *
  * @param isKnown whether a page was read at this URL before
  */
-export function refusal(
+export function unexpectedStatus(
   { status, location, login, body }: Answer,
-  doing: string,
+  attempt: string,
   isKnown = true
 ): HaproxyError {
   const fail = (problem: Problem, seen: string, transient = false): HaproxyError =>
-    new HaproxyError(problem, `${doing}: ${seen} (HTTP ${status}).`, { transient })
+    new HaproxyError(problem, `${attempt}: ${seen} (HTTP ${status}).`, { transient })
   switch (status) {
     case 401:
       if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
