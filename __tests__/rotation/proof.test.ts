@@ -80,9 +80,15 @@ describe('the process', () => {
       2_000,
       1_000,
       false,
-      'no older process can hold a session, as hard-stop-after is 1s'
+      'no older process can hold a session, by the hard-stop-after of 1s that was given'
     ],
-    ['a moment', 2_000, 0, false, 'no older process can hold a session, as hard-stop-after is 0ms']
+    [
+      'a moment',
+      2_000,
+      0,
+      false,
+      'no older process can hold a session, by the hard-stop-after of 0ms that was given'
+    ]
   ])(
     'that ran for %s (%i ms) with hard-stop-after %s leaves in doubt those from before it: %s',
     async (_, age, hardStopAfterMs, isYoung, expected) => {

@@ -22,7 +22,7 @@ describe('the title', () => {
 
   test.each<[Outcome, string]>([
     [{ kind: 'observed' }, 'ℹ️ web/a: seen'],
-    [{ kind: 'dry run', plan: 'do it' }, 'ℹ️ web/a: dry run'],
+    [{ kind: 'dry run', plan: 'do it' }, 'ℹ️ Dry run: would do it'],
     [{ kind: 'commanded' }, '✅ web/a: carried out'],
     [{ kind: 'requested' }, '✅ web/a: requested'],
     [{ kind: 'safe to stop', proof: proven }, '✅ web/a: safe to stop'],
@@ -43,7 +43,7 @@ describe('the title', () => {
     ['not-up', '❌ web/a: not up'],
     ['changed-meanwhile', '❌ web/a: changed meanwhile'],
     ['cancelled', '❌ web/a: cancelled'],
-    ['DENY', '❌ web/a: failed']
+    ['DENY', '❌ web/a: refused, HAProxy allows no changes']
   ])('of a failure of the problem %s is %s', (problem, expected) => {
     expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
   })

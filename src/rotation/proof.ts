@@ -78,7 +78,7 @@ function processFact(instance: Instance, evidence: Evidence): string | undefined
   const isReloaded = process.firstSeenAt !== instance.firstProcess?.firstSeenAt
   const old =
     hardStopAfterMs !== undefined
-      ? `no older process can hold a session, as hard-stop-after is ${formatDuration(hardStopAfterMs)}`
+      ? `no older process can hold a session, by the hard-stop-after of ${formatDuration(hardStopAfterMs)} that was given`
       : isYoung(instance, evidence)
         ? 'an older process may hold a session'
         : isReloaded
