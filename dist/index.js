@@ -2274,7 +2274,7 @@ const ADVICE = {
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
     'changed-meanwhile': 'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
     'not-drained': '',
-    'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
+    'old-process': '`hard-stop-after` in haproxy.cfg, if it is set, limits how long an old process lives.',
     'not-up': '',
     'bake-failed': 'Look at what the application answers, and at its log, before it is brought back again.',
     'not-baked': '',
@@ -3502,7 +3502,7 @@ class Baking {
     }
     #beginAnew(why) {
         const { log, clock } = this.#context;
-        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#options.bakeMs)}.`);
+        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#options.bakeMs)}.`, 'Watched anew');
         this.#window = new BakeWindow(this.#backends, clock.now());
         this.#up.clear();
     }
@@ -3859,7 +3859,7 @@ class Draining {
         if (byOthers.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
         }
-        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)));
+        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)), 'HAProxy was reloaded');
         if (lost.length > 0) {
             (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
         }
@@ -4022,7 +4022,7 @@ async function waitUntilDrained(backends, options, context) {
     if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
         throw failure;
     }
-    context.log.warning(failure.message);
+    context.log.warning(failure.message, 'Not drained in time');
     if (onTimeout === 'continue') {
         return { kind: 'not drained' };
     }
@@ -4641,7 +4641,7 @@ async function performTakeOut(inputs, search, context) {
     const { found, isClaimed } = await turnOf(inputs, search, context);
     const { backends, shared } = found;
     if (shared.otherPort.length > 0) {
-        context.log.notice(`Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`);
+        context.log.notice(`Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`, 'Same host, another port');
     }
     const targets = targetsToTakeOut(backends, action);
     const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp);
@@ -4915,7 +4915,7 @@ function closestTo(wanted, names) {
     const least = Math.min(...byDistance.keys());
     const [nearest = '', ...asNear] = byDistance.get(least) ?? [];
     const isOtherNumber = least > 0 && lettersOf(nearest.toLowerCase()) === lettersOf(sought);
-    const isSimilar = least <= Math.ceil(wanted.length / 2);
+    const isSimilar = least <= Math.ceil(wanted.length / 2) && least < wanted.length;
     return isSimilar && asNear.length === 0 && !isOtherNumber ? nearest : undefined;
 }
 function addressHint(wanted, servers) {
@@ -5344,7 +5344,7 @@ function explainFact(fact) {
 function olderInWords(older) {
     switch (older.kind) {
         case 'gone':
-            return `no older process can hold a session, as hard-stop-after is ${(0,duration/* formatDuration */.a3)(older.hardStopAfterMs)}`;
+            return `no older process can hold a session, by the hard-stop-after of ${(0,duration/* formatDuration */.a3)(older.hardStopAfterMs)} that was given`;
         case 'assumed gone':
             return 'older processes are assumed to be gone after an hour';
         case 'was idle':
@@ -5400,7 +5400,13 @@ function afterFailure(error, inputs, targets) {
 }
 function hasStates(error, targets) {
     const message = error instanceof Error ? error.message : '';
-    return targets.every((target) => [';', '.', ', and ', ', its '].some((end) => message.includes(`${(0,describe/* statesOf */.kY)([target])}${end}`)));
+    const isNotUp = error instanceof errors/* HaproxyError */.Q9 && error.problem === 'not-up';
+    return targets.every((target) => {
+        const { change, fullName, isKnown } = target;
+        const isPlain = isNotUp && isKnown && !change.isRolledBack && change.isUncertain !== true;
+        const state = isPlain ? `${fullName} is ${(0,describe/* seenAs */.ke)(target)}` : (0,describe/* statesOf */.kY)([target]);
+        return [';', ':', '.', ', and ', ', its '].some((end) => message.includes(`${state}${end}`));
+    });
 }
 function isLarge({ action }, targets) {
     return action === 'status' && targets.length > MAX_ROWS;
@@ -5471,7 +5477,7 @@ function setOutputs(targets, result) {
     for (const [name, value] of Object.entries(outputs)) {
         const size = String(value).length;
         if (size > MAX_LENGTH) {
-            log/* log */.Rm.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`);
+            log/* log */.Rm.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`, `Output ${name}`);
         }
         (0,core/* setOutput */.uH)(name, size > MAX_LENGTH ? '' : value);
     }
@@ -5536,7 +5542,8 @@ function returnInWords(routes) {
 
 function takenAsFound(targets) {
     const found = targets.filter((target) => !(0,rotation_target/* wasTouched */.I7)(target));
-    return found.length > 0 ? ` Already up, so not checked again: ${(0,describe/* namesOf */.eZ)(found)}.` : '';
+    const which = found.length === targets.length ? '' : `: ${(0,describe/* namesOf */.eZ)(found)}`;
+    return found.length > 0 ? ` Already up, so not checked again${which}.` : '';
 }
 function phrase(target) {
     const { now } = target;
@@ -5547,6 +5554,7 @@ function phrase(target) {
 // EXTERNAL MODULE: ./src/runner/escape.ts
 var runner_escape = __nccwpck_require__(4099);
 ;// CONCATENATED MODULE: ./src/runner/summary.ts
+
 
 
 
@@ -5570,15 +5578,30 @@ const OUTCOMES = {
     up: '✅ {}: up',
     'all up': '✅ {}: up'
 };
+const MAX_PLAN_LENGTH = 120;
 function titleOf(outcome, targets) {
     const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0;
     if (isUnclear(outcome)) {
         return fill('⚠️ {}: up, perhaps not well', targets);
     }
+    const plan = outcome.kind === 'dry run' ? planInWords(outcome.plan) : '';
+    if (plan !== '' && plan.length <= MAX_PLAN_LENGTH) {
+        return `ℹ️ Dry run: would ${plan}`;
+    }
     const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind];
     return fill(title, targets);
 }
 const summary_FAILURES = {
+    unauthorized: 'login refused',
+    'login-needed': 'login missing',
+    'wrong-path': 'no statistics page',
+    'not-csv': 'no statistics page',
+    'unknown-backend': 'no such backend',
+    'unknown-server': 'no such server',
+    DENY: 'refused, HAProxy allows no changes',
+    'not-returnable': 'refused, cannot come back by itself',
+    'did-not-hold': 'the admin state did not hold',
+    'several-haproxies': 'several HAProxies answer',
     'guard-refused': 'refused, too few others serve',
     'same-address': 'refused, its address is in use',
     'not-drained': 'not drained',
@@ -5594,6 +5617,9 @@ function titleOfFailure(error, targets) {
     const what = error instanceof errors/* HaproxyError */.Q9 ? summary_FAILURES[error.problem] : undefined;
     return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
 }
+function inWords(title) {
+    return title.replace(/^\P{L}+/u, '');
+}
 function blamed(error, targets) {
     if (error instanceof BakeFailure) {
         return error.bad;
@@ -5604,7 +5630,7 @@ const MAX_NAMES = 3;
 function fill(title, targets) {
     const names = [...new Set(targets.map(({ name }) => name))];
     const all = names.length > MAX_NAMES ? `${names.length} servers` : names.join(', ');
-    return title.replace('{}', () => all);
+    return targets.length === 0 ? title.replace('{}: ', '') : title.replace('{}', () => all);
 }
 async function writeSummary(summary) {
     if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
@@ -5622,7 +5648,7 @@ async function writeSummary(summary) {
             .write();
     }
     catch (error) {
-        log/* log */.Rm.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Q)(error)}`);
+        log/* log */.Rm.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Qz)(error)}`);
     }
 }
 function list(facts) {
@@ -5786,12 +5812,13 @@ class Report {
         }
     };
     async succeed(outcome) {
-        const sentence = this.#achievement(outcome);
+        const sentence = (0,failure/* withoutOnlyUrl */.UM)(this.#achievement(outcome), this.#inputs);
         const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : [];
-        await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts }));
+        const title = (0,failure/* withoutOnlyUrl */.UM)(titleOf(outcome, this.#targets), this.#inputs);
+        await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title, facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
         if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
-            log/* log */.Rm.warning(sentence);
+            log/* log */.Rm.warning(sentence, inWords(title));
         }
         else {
             log/* log */.Rm.info(sentence);
@@ -5805,9 +5832,10 @@ class Report {
             ...afterFailure(error, this.#inputs, targets),
             whoBringsThemBack(targets, this.#inputs)
         ];
-        const sentence = (0,failure/* failureSentence */.Q)(error, ...more);
-        await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] }));
-        (0,failure/* reportFailure */.x)(error, ...more);
+        const sentence = (0,failure/* withoutOnlyUrl */.UM)((0,failure/* failureSentence */.Qz)(error, ...more), this.#inputs);
+        const title = titleOfFailure(error, targets);
+        await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }));
+        (0,failure/* failWith */.ff)(error, sentence, inWords(title));
     }
     async #publish(isSafeToStop, write) {
         try {
@@ -5818,7 +5846,7 @@ class Report {
             });
         }
         catch (error) {
-            (0,failure/* reportFailure */.x)(error, 'So the outputs of this step are missing.');
+            (0,failure/* reportFailure */.xV)(error, 'So the outputs of this step are missing.');
         }
         await write();
     }
@@ -5885,7 +5913,7 @@ async function main() {
         await run((0,runner_inputs/* readInputs */.K)(), context);
     }
     catch (error) {
-        (0,failure/* reportFailure */.x)(error);
+        (0,failure/* reportFailure */.xV)(error);
     }
 }
 async function run(inputs, context) {
@@ -5950,7 +5978,7 @@ async function restore(state, backends, options, context) {
         await (0,request/* lookAgain */.IK)(backends, context);
         (0,request/* refuseIfNotHeld */.aw)(targets);
     }
-    context.log.notice(`Restored to ${state}: ${(0,describe/* statesOf */.kY)(targets)}.`);
+    context.log.notice(`Restored to ${state}: ${(0,describe/* statesOf */.kY)(targets)}.`, `Restored to ${state}`);
 }
 
 // EXTERNAL MODULE: ./src/rotation/retry.ts
@@ -6004,7 +6032,7 @@ async function post() {
         }
     }
     catch (error) {
-        (0,failure/* reportFailure */.x)(error, byHand(known));
+        (0,failure/* failWith */.ff)(error, (0,failure/* failureSentence */.Qz)(error, byHand(known)), 'Not restored');
     }
 }
 function byHand(backends) {
@@ -6024,7 +6052,7 @@ function isDue({ restore: when, backends }, { jobStatus }) {
         log/* log */.Rm.info(`Not restoring ${namesOf(backends)}: ${why}.`);
     }
     else {
-        log/* log */.Rm.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`);
+        log/* log */.Rm.warning(`Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`, 'Not restored');
     }
     return false;
 }
@@ -6048,7 +6076,8 @@ async function restoreOn(url, intent, inputs, context) {
         }
     }
     catch (error) {
-        (0,failure/* reportFailure */.x)(error, (0,advice/* adviceFor */.c)(error, inputs), byHand(intended));
+        const sentence = (0,failure/* failureSentence */.Qz)(error, (0,advice/* adviceFor */.c)(error, inputs), byHand(intended));
+        (0,failure/* failWith */.ff)(error, sentence, 'Not restored');
     }
 }
 function optionsOf(inputs) {
@@ -6057,7 +6086,7 @@ function optionsOf(inputs) {
 function announceMissing(names, { targets, fullName }) {
     const gone = names.filter((name) => !targets.some(({ before }) => before.name === name));
     if (gone.length > 0) {
-        log/* log */.Rm.warning(`No longer in ${fullName}: ${gone.join(', ')}.`);
+        log/* log */.Rm.warning(`No longer in ${fullName}: ${gone.join(', ')}.`, 'No longer there');
     }
 }
 function stillAsLeft(backend, { state, isClaimed }, elapsedMs) {
@@ -6296,7 +6325,7 @@ var route = __nccwpck_require__(7663);
 function announceReleases(routes, { log }) {
     for (const [target, route] of routes) {
         if (route === 'release') {
-            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`);
+            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`, `${target.name}: no fresh check`);
         }
     }
 }
@@ -6305,12 +6334,12 @@ function announceGaps(routes, { log }) {
     for (const target of all) {
         const { status, tracked } = target.now;
         if (status === 'no check') {
-            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`);
+            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`, `${target.name}: no health check`);
         }
         if (tracked !== undefined &&
             routes.get(target) === 'ready' &&
             (0,route/* leaderOf */.tY)(target, all) === undefined) {
-            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`);
+            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`, `${target.name}: follows another server`);
         }
     }
 }
@@ -6607,7 +6636,7 @@ class Returning {
         const unresolved = this.#stages.at('unresolved', mine);
         const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target));
         const again = mine.filter((target) => checked.includes(target) || lost.includes(target));
-        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'bringing them back starts over'));
+        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'bringing them back starts over'), 'HAProxy was reloaded');
         const others = lost.filter((target) => !checked.includes(target));
         await (0,request/* request */.Em)('ready', this.#stages.at('released', others), this.#context);
         await takeOutAgain([...checked, ...this.#stages.at('elsewhere', others)], this.#stages, this.#minUp, this.#context);
@@ -7814,7 +7843,7 @@ const INPUTS = {
     'timed-out': 'Raise request-timeout if the page is only slow.',
     'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
     'same-address': "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof.",
-    'old-process': 'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+    'old-process': 'If it is set there, give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
 };
 function adviceFor(error, inputs) {
     if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9)) {
@@ -7896,8 +7925,10 @@ function escapeForHtml(text) {
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Q: () => (/* binding */ failureSentence),
-/* harmony export */   x: () => (/* binding */ reportFailure)
+/* harmony export */   Qz: () => (/* binding */ failureSentence),
+/* harmony export */   UM: () => (/* binding */ withoutOnlyUrl),
+/* harmony export */   ff: () => (/* binding */ failWith),
+/* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
 /* harmony import */ var _input_reader_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1703);
@@ -7906,15 +7937,27 @@ function escapeForHtml(text) {
 
 
 function reportFailure(error, ...more) {
+    const title = error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz ? 'Inputs to correct' : 'Failed';
+    failWith(error, failureSentence(error, ...more), title);
+}
+function failWith(error, sentence, title) {
     if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
-        error.problems.forEach(_log_js__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3);
+        error.problems.forEach((problem) => {
+            (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(problem, `Input ${problem.split(':')[0] ?? ''}`);
+        });
     }
     if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) &&
         !(error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) &&
         error instanceof Error) {
         (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .debug */ .Yz)(error.stack ?? '');
     }
-    (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .fail */ .fJ)(failureSentence(error, ...more));
+    (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .fail */ .fJ)(sentence, title);
+}
+function withoutOnlyUrl(sentence, { instances }) {
+    const [only, ...others] = instances;
+    return only === undefined || others.length > 0
+        ? sentence
+        : [' on ', ' at '].reduce((rest, on) => rest.replaceAll(`${on}${only.url.href}`, ''), sentence);
 }
 function failureSentence(error, ...more) {
     return [problemOf(error), ...more].filter((part) => part !== '').join(' ');
@@ -8183,7 +8226,7 @@ function readCredentials(reader) {
     }
     const credentials = masked({ username, password });
     if (password !== given) {
-        log/* log */.Rm.notice('The password ends in a line break, which is left out. Store the secret without it.');
+        log/* log */.Rm.notice('The password ends in a line break, which is left out. Store the secret without it.', 'Input password');
     }
     if (username.includes(':')) {
         reader.refuse('username', `it ${COLON}`);
@@ -8513,21 +8556,25 @@ const log = {
     info: (text) => {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
     },
-    notice: (text) => {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .notice */ .lm((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+    notice: (text, title) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .notice */ .lm((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text), titled(title));
     },
-    warning: (text) => {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+    warning: (text, title) => {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .warning */ .$e((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text), titled(title));
     }
 };
 function debug(text) {
     _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
 }
-function error(text) {
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+function error(text, title) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .error */ .z3((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text), titled(title));
 }
-function fail(text) {
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(text));
+function fail(text, title) {
+    process.exitCode = _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .ExitCode */ .yU.Failure;
+    error(text, title);
+}
+function titled(title) {
+    return { title: (0,_escape_js__WEBPACK_IMPORTED_MODULE_1__/* .escapeForLog */ .z)(title) };
 }
 function mask(secret) {
     if (process.env['GITHUB_ACTIONS'] === 'true') {
@@ -8567,7 +8614,7 @@ function reopenPage(href, inputs) {
 }
 function warnOfUnverifiedTls({ transport, instances }) {
     if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.');
+        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.', 'TLS is not verified');
     }
 }
 
@@ -8680,6 +8727,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  yU: () => (/* binding */ ExitCode),
   Yz: () => (/* binding */ core_debug),
   z3: () => (/* binding */ error),
   V4: () => (/* binding */ getInput),
@@ -8687,14 +8735,13 @@ __nccwpck_require__.d(__webpack_exports__, {
   pq: () => (/* binding */ info),
   lm: () => (/* binding */ notice),
   LZ: () => (/* binding */ saveState),
-  C1: () => (/* binding */ setFailed),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ core_setSecret),
   z: () => (/* reexport */ summary),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, startGroup, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: addPath, endGroup, exportVariable, getBooleanInput, getIDToken, getMultilineInput, group, isDebug, markdownSummary, platform, setCommandEcho, setFailed, startGroup, toPlatformPath, toPosixPath, toWin32Path
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");

@@ -83,7 +83,8 @@ async function performTakeOut(
   const { backends, shared } = found
   if (shared.otherPort.length > 0) {
     context.log.notice(
-      `Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`
+      `Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`,
+      'Same host, another port'
     )
   }
   const targets = targetsToTakeOut(backends, action)

@@ -9,7 +9,7 @@ import { retry } from './rotation/retry.ts'
 import { settleAll } from './rotation/settle-all.ts'
 import { adviceFor } from './runner/advice.ts'
 import { listenForCancel } from './runner/cancellation.ts'
-import { reportFailure } from './runner/failure.ts'
+import { failureSentence, failWith } from './runner/failure.ts'
 import { type Inputs, readInputs } from './runner/inputs.ts'
 import { ageOf, type Intent, type IntendedBackend, readIntent } from './runner/intent.ts'
 import { log } from './runner/log.ts'
@@ -32,7 +32,7 @@ export async function post(): Promise<void> {
       await Promise.all([...urls].map((url) => restoreOn(url, intent, inputs, context)))
     }
   } catch (error) {
-    reportFailure(error, byHand(known))
+    failWith(error, failureSentence(error, byHand(known)), 'Not restored')
   }
 }
 
@@ -57,7 +57,8 @@ function isDue({ restore: when, backends }: Intent, { jobStatus }: Inputs): bool
     log.info(`Not restoring ${namesOf(backends)}: ${why}.`)
   } else {
     log.warning(
-      `Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`
+      `Not restoring ${namesOf(backends)}: restore is ${when}, and this runner does not say how the job went.`,
+      'Not restored'
     )
   }
   return false
@@ -93,7 +94,8 @@ async function restoreOn(
       )
     }
   } catch (error) {
-    reportFailure(error, adviceFor(error, inputs), byHand(intended))
+    const sentence = failureSentence(error, adviceFor(error, inputs), byHand(intended))
+    failWith(error, sentence, 'Not restored')
   }
 }
 
@@ -104,7 +106,7 @@ function optionsOf(inputs: Inputs): BringBackOptions {
 function announceMissing(names: readonly string[], { targets, fullName }: Backend): void {
   const gone = names.filter((name) => !targets.some(({ before }) => before.name === name))
   if (gone.length > 0) {
-    log.warning(`No longer in ${fullName}: ${gone.join(', ')}.`)
+    log.warning(`No longer in ${fullName}: ${gone.join(', ')}.`, 'No longer there')
   }
 }
 

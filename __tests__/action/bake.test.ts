@@ -69,7 +69,7 @@ describe('a version', () => {
     const users = traffic()
     const result = await (await bring({ 'bake-time': '4s' })).done
     expect(result.lastLine).toMatch(
-      /^Back and taking traffic: web\/app1 on \S+ is UP.*, waited \S+\. Baked for 4\.?\d?s: \d+ requests, 0 failed, neighbours 0 %\.$/
+      /^Back and taking traffic: web\/app1 is UP.*, waited \S+\. Baked for 4\.?\d?s: \d+ requests, 0 failed, neighbours 0 %\.$/
     )
     expect(result.exitCode).toBe(0)
     expect(users.failures).toEqual([])

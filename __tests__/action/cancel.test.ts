@@ -98,7 +98,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(result.summary).toContain(server)
     expect(result.summary).toContain('DRAIN')
     expect(result.lastLine).toContain(signal)
-    expect(result.lastLine).toContain(`web/${server} on ${farm.statsUrl} is DRAIN with 1 session`)
+    expect(result.lastLine).toContain(`web/${server} is DRAIN with 1 session`)
     expect(result.lastLine).toContain('does not bring')
     expect(result.annotations.filter(({ level }) => level === 'error')).toHaveLength(1)
     expect(await farm.status(server)).toBe('DRAIN')
@@ -293,8 +293,8 @@ test('SIGINT before the drain of a return has ended says that the server stays t
   expect(tookMs).toBeLessThan(AT_ONCE)
   // It was found in drain.
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'false' } })
-  expect(result.lastLine).toMatch(/web\/app1 on \S+ is DOWN, asked for drain/)
-  expect(result.lastLine).toMatch(/app1 on \S+ stays in drain until somebody asks for ready\.$/)
+  expect(result.lastLine).toMatch(/web\/app1 is DOWN, asked for drain/)
+  expect(result.lastLine).toMatch(/app1 stays in drain until somebody asks for ready\.$/)
 })
 
 test('SIGINT after the drain of a return has ended leaves the server to its health check', async () => {
@@ -307,7 +307,7 @@ test('SIGINT after the drain of a return has ended leaves the server to its heal
   const { result, tookMs } = await end(run, 'SIGINT')
   expect(tookMs).toBeLessThan(AT_ONCE)
   expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'true' } })
-  expect(result.lastLine).toMatch(/web\/app1 on \S+ is DOWN, asked for ready/)
+  expect(result.lastLine).toMatch(/web\/app1 is DOWN, asked for ready/)
   expect(result.lastLine).not.toContain('stays in drain')
   farm.app('app1').health = 200
   await farm.until(async () => (await farm.status('app1')) === 'UP')

@@ -173,7 +173,7 @@ describe('two HAProxies behind one address that answer in turn', () => {
     const url = balancer.through(farms[0].statsUrl)
     const result = await run({ 'stats-url': url, action, wait })
     expect(result).toMatchObject({ exitCode: 1, outputs: { 'safe-to-stop': 'false' } })
-    expect(result.lastLine).toContain(`Two HAProxies answer in turn at ${url}`)
+    expect(result.lastLine).toContain(`Two HAProxies answer in turn`)
     for (const status of await statuses(farms)) expect(status).toMatch(/^UP/)
     expect(Math.min(...balancer.connections)).toBeGreaterThan(0)
   })
@@ -196,7 +196,7 @@ describe('two HAProxies behind one address that answer in turn', () => {
       const url = balancer.through(farms[0].statsUrl)
       const result = await run({ 'stats-url': url, action: 'ready', wait })
       expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
-      expect(result.lastLine).toContain(`Two HAProxies answer in turn at ${url}`)
+      expect(result.lastLine).toContain(`Two HAProxies answer in turn`)
       expect(result.lastLine).toContain('Nothing was changed.')
       for (const farm of farms) {
         // Neither forced down nor released: `DOWN` would hide the drain, so the application is well again.

@@ -129,7 +129,7 @@ describe('what HAProxy refuses', () => {
     await expectUntouched(result, readOnly)
     expect(result.lastLine).toContain(
       `Could not ask ${readOnly.statsUrl} for maint of log_server/node1: HAProxy answered DENY. Nothing was changed. ` +
-        `Now log_server/node1 on ${readOnly.statsUrl} is UP. HAProxy refuses changes: \`stats admin if …\` is missing`
+        `Now log_server/node1 is UP. HAProxy refuses changes: \`stats admin if …\` is missing`
     )
     expect(result.outputs).toMatchObject({ changed: 'false', status: 'UP' })
   })
@@ -149,7 +149,7 @@ describe('names that are not there', () => {
     const result = await run({ server: 'Node1' })
     await expectUntouched(result)
     expect(result.lastLine).toBe(
-      `The backend log_server on ${farm.statsUrl} has no server Node1; there are the servers node1, node2. ` +
+      `The backend log_server has no server Node1; there are the servers node1, node2. ` +
         'Did you mean node1? Nothing was changed. Check the spelling; names are case-sensitive.'
     )
   })
@@ -158,7 +158,7 @@ describe('names that are not there', () => {
     const result = await run({ server: 'node9' })
     await expectUntouched(result)
     expect(result.lastLine).toBe(
-      `The backend log_server on ${farm.statsUrl} has no server node9; there are the servers node1, node2. ` +
+      `The backend log_server has no server node9; there are the servers node1, node2. ` +
         'Nothing was changed. Check the spelling; names are case-sensitive.'
     )
   })
@@ -210,7 +210,7 @@ describe('names that are not there', () => {
     const result = await run({ backend: '*', server: 'node1 ghost' })
     await expectUntouched(result)
     expect(result.lastLine).toContain(
-      `No backend on ${farm.statsUrl} has a server ghost; there are the servers node1, node2.`
+      `No backend has a server ghost; there are the servers node1, node2.`
     )
   })
 })

@@ -71,7 +71,6 @@ describe('the process', () => {
     expectDoubt(
       result,
       'HAProxy was started less than an hour ago',
-      `at ${farm.statsUrl}`,
       'set `hard-stop-after` in haproxy.cfg and give the same value as the input hard-stop-after'
     )
     expect(result.summary).toContain('an older process may hold a session')
@@ -88,11 +87,11 @@ describe('the process', () => {
     await held.close()
     const result = await action.done
     expectSafe(result)
-    expect(result.lastLine).toContain(`web/${server} on ${farm.statsUrl} is MAINT`)
+    expect(result.lastLine).toContain(`web/${server} is MAINT`)
     expect(result.summary).toMatch(/<li>No session for [\d.]+(ms|s)\.<\/li>/)
     expect(result.summary).toContain(`process ${farm.haproxy.pid} has been running for `)
     expect(result.summary).toContain(
-      'no older process can hold a session, as hard-stop-after is 0ms.'
+      'no older process can hold a session, by the hard-stop-after of 0ms that was given.'
     )
     expect(result.summary).toContain('The page does not show the addresses (stats show-legends).')
     expect(result.summary).toContain(`Serving in web on ${farm.statsUrl}: ${other}.`)
@@ -105,7 +104,7 @@ describe('the process', () => {
     expect(result.log).toContain('a process from before a reload may still hold some')
     // From when the step first saw the process, which was before the wait began.
     expect(Number(result.outputs['waited'])).toBeGreaterThan(2)
-    expect(result.summary).toContain('hard-stop-after is 3s')
+    expect(result.summary).toContain('hard-stop-after of 3s')
   })
 
   test('a user who may not read the HTML page gets no proof, and no failure either', async () => {
@@ -117,7 +116,7 @@ describe('the process', () => {
     const result = await run(noOldProcess)
     expectDoubt(
       result,
-      `Which process answers is not shown at ${farm.statsUrl}`,
+      `Which process answers is not shown`,
       'let this user read the HTML page as well'
     )
     expect(result.summary).not.toContain('has been running')
@@ -168,7 +167,7 @@ describe('another server that was not named', () => {
     const result = await run({ ...noOldProcess, 'same-address': 'ignore' })
     expectDoubt(
       result,
-      `Also at the same address: api/other on ${farm.statsUrl} (no check).`,
+      `Also at the same address: api/other (no check).`,
       'Take every server at that address out in the same step.'
     )
     expect(result.summary).toContain(`At the same address: api/other on ${farm.statsUrl}`)
@@ -179,7 +178,7 @@ describe('another server that was not named', () => {
     const result = await run(noOldProcess)
     expectDoubt(
       result,
-      `api/app1 on ${farm.statsUrl} (no check) may be the same application`,
+      `api/app1 (no check) may be the same application`,
       "use backend: '*'",
       '`stats show-legends`'
     )
@@ -220,7 +219,7 @@ test('a backend that has lost its other server during the wait is said to have t
   const result = await action.done
   expectDoubt(
     result,
-    `Fewer other servers are up now than min-up asks for: bring another one back in web on ${farm.statsUrl}`
+    `Fewer other servers are up now than min-up asks for: bring another one back in web`
   )
   expect(result.summary).toContain(`Serving in web on ${farm.statsUrl}: none.`)
 })

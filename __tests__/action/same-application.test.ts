@@ -137,7 +137,7 @@ describe('servers that follow one', () => {
       )
     ])
     const result = await run()
-    expectRefusal(result, `Without app1 the backend api on ${wire.through(farm.statsUrl)} would`)
+    expectRefusal(result, `Without app1 the backend api would`)
     expect(result.lastLine).toContain('have 0 serving servers, and needs 1')
     expect(await farm.status('app1')).toBe('UP')
     expect(await farm.status('app1', 'api')).toBe('UP')
@@ -170,7 +170,7 @@ describe('servers that follow one', () => {
     ])
     if (deep === undefined) throw new Error('no backend deep')
     const refused = await run({ server: 'app2' })
-    expectRefusal(refused, 'Without app2 the backend lonely on')
+    expectRefusal(refused, 'Without app2 the backend lonely')
     const held = await holdOn('app1', deep)
     const action = start()
     await action.until(/deep\/app1 on \S+ is MAINT \(via \S+\) with 1 session/)
@@ -186,7 +186,7 @@ describe('servers that follow one', () => {
     const result = await run({ 'wait-timeout': '1s' })
     expect(result).toMatchObject({ exitCode: 1, outputs: { 'safe-to-stop': 'false' } })
     expect(result.lastLine).toMatch(
-      /Not drained within 1s: api\/app1 on \S+ is MAINT \(via web\/app1\) with 1 session\./
+      /Not drained within 1s: api\/app1 is MAINT \(via web\/app1\) with 1 session\./
     )
     expect(held.open).toBe(true)
   })
@@ -234,8 +234,7 @@ describe('the same address in another backend', () => {
       const result = await run({ action })
       expectRefusal(
         result,
-        'The same address is in use by servers that were not named: ' +
-          `api/other on ${wire.through(farm.statsUrl)} (no check).`,
+        'The same address is in use by servers that were not named: ' + `api/other (no check).`,
         "backend: '*'",
         'same-address: ignore'
       )
@@ -249,7 +248,7 @@ describe('the same address in another backend', () => {
     if (api === undefined) throw new Error('no backend api')
     const held = await hold(api)
     expect(await farm.post('b=api&action=maint&s=other')).toBe('DONE')
-    expectRefusal(await run(), 'api/other on', '(MAINT)')
+    expectRefusal(await run(), 'api/other', '(MAINT)')
     await held.close()
     await farm.until(async () => (await farm.row('api', 'other'))['scur'] === '0')
     expectSafe(await run())
@@ -273,14 +272,14 @@ describe('the same address in another backend', () => {
     const result = await action.done
     expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'false' } })
     expect(result.lastLine).toMatch(
-      /^Drained, but not proven safe to stop: .* Also at the same address: api\/other on \S+ \(DOWN\)\./
+      /^Drained, but not proven safe to stop: .* Also at the same address: api\/other \(DOWN\)\./
     )
   })
 
   test('is in use in drain, for pinned clients', async () => {
     await stage([await sectionOf('api', alsoAt)], showAddresses)
     expect(await farm.post('b=api&action=drain&s=other')).toBe('DONE')
-    expectRefusal(await run(), 'api/other on', '(DRAIN)')
+    expectRefusal(await run(), 'api/other', '(DRAIN)')
   })
 
   test('is in use in the same backend under another name', async () => {
@@ -292,7 +291,7 @@ describe('the same address in another backend', () => {
       ],
       showAddresses
     )
-    expectRefusal(await run({ backend: 'api', server: 'one' }), 'api/two on')
+    expectRefusal(await run({ backend: 'api', server: 'one' }), 'api/two')
   })
 
   test.each([
@@ -376,7 +375,7 @@ describe('the same name in another backend', () => {
     const doubtful = await run()
     expect(doubtful).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'false' } })
     expect(doubtful.lastLine).toMatch(/^Drained, but not proven safe to stop: /)
-    expect(doubtful.lastLine).toMatch(/api\/app1 on \S+ \(no check\) may be the same application/)
+    expect(doubtful.lastLine).toMatch(/api\/app1 \(no check\) may be the same application/)
     expectSafe(await run({ backend: '*' }))
   })
 

@@ -52,8 +52,8 @@ describe.each(['maint', 'drain'])('%s', (action) => {
     expect(result.lastLine).toMatch(
       new RegExp(
         isMaint
-          ? `^Safe to stop: web/app1 on ${farm.statsUrl} is MAINT, waited [\\d.]+s\\.$`
-          : `^Drained: web/app1 on ${farm.statsUrl} is DRAIN, waited [\\d.]+s\\. Pinned clients may come back; maint keeps them away\\.$`
+          ? `^Safe to stop: web/app1 is MAINT, waited [\\d.]+s\\.$`
+          : `^Drained: web/app1 is DRAIN, waited [\\d.]+s\\. Pinned clients may come back; maint keeps them away\\.$`
       )
     )
     expect(result.annotations).toEqual([])
@@ -71,7 +71,7 @@ describe.each(['maint', 'drain'])('%s', (action) => {
       'safe-to-stop': 'false'
     })
     expect(result.lastLine).toContain(
-      `Not drained within 1s: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session.`
+      `Not drained within 1s: web/${held.application} is ${status} with 1 session.`
     )
     expect(result.lastLine).toContain(
       'You can wait longer (wait-timeout), let some sessions remain (max-sessions) or end the sessions (on-timeout: shutdown).'
@@ -135,7 +135,7 @@ describe.each(['maint', 'drain'])('%s', (action) => {
       { level: 'warning', message: result.lastLine }
     ])
     expect(result.lastLine).toContain(
-      `Out of rotation but not drained: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session`
+      `Out of rotation but not drained: web/${held.application} is ${status} with 1 session`
     )
     await held.close()
   })
@@ -185,7 +185,7 @@ describe.each(['maint', 'drain'])('%s', (action) => {
       outputs: { status, sessions: '1', waited: '0.0', 'safe-to-stop': 'false' }
     })
     expect(result.lastLine).toBe(
-      `Out of rotation: web/${held.application} on ${farm.statsUrl} is ${status} with 1 session. This step did not wait for sessions to end.`
+      `Out of rotation: web/${held.application} is ${status} with 1 session. This step did not wait for sessions to end.`
     )
     await held.close()
   })
@@ -236,7 +236,7 @@ test('short requests that fall between two looks keep drain from being green whi
   await visits
   expect(result).toMatchObject({ exitCode: 1, outputs: { status: 'DRAIN' } })
   expect(result.log).toContain(`New sessions keep coming to web/app1 on ${farm.statsUrl}`)
-  expect(result.lastLine).toMatch(/Not drained within 2s: web\/app1 on \S+ is DRAIN.*, and \d+ new/)
+  expect(result.lastLine).toMatch(/Not drained within 2s: web\/app1 is DRAIN.*, and \d+ new/)
   expect(result.lastLine).toContain('Clients pinned to a server by cookie or stick table')
   expect(await take('drain')).toMatchObject({ exitCode: 0, outputs: { changed: 'false' } })
 })
@@ -318,7 +318,7 @@ describe('the other commands of the page', () => {
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
     expect(result.lastLine).toBe(
       `Could not ask ${farm.statsUrl} for dhlth of web/app1: HAProxy answered NONE. Nothing was changed. ` +
-        `Now web/app1 on ${farm.statsUrl} is ready (no check). HAProxy changed nothing; the server has no such check, or its check is not enabled.`
+        `Now web/app1 is ready (no check). HAProxy changed nothing; the server has no such check, or its check is not enabled.`
     )
   })
 

@@ -149,7 +149,7 @@ describe('a job that waits for its turn', () => {
     const result = await runAction(inputsFor('app1', 'maint', { 'min-up-timeout': '2s' }))
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
     expect(result.lastLine).toMatch(
-      /^No turn within 2s: Without app1 the backend web on \S+ would have 4 serving servers \(app3, app4, app5, app6\), and needs 5 \(all others\); not counted: app2 \(MAINT for [1-9]s\)\. Nothing was changed\./
+      /^No turn within 2s: Without app1 the backend web would have 4 serving servers \(app3, app4, app5, app6\), and needs 5 \(all others\); not counted: app2 \(MAINT for [1-9]s\)\. Nothing was changed\./
     )
     expect(result.lastLine).toContain('lower min-up')
     expect(await farm?.status('app1')).toBe('UP')

@@ -49,7 +49,9 @@ function saidBy(path: string): string[] {
   }
   const visit = (node: ts.Node): void => {
     if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && SAYERS.test(nameOf(node))) {
-      node.arguments?.forEach(add)
+      // What follows the text of a warning or a notice is its title.
+      const hasTitle = /^(warning|notice)$/.test(nameOf(node))
+      node.arguments?.slice(0, hasTitle ? 1 : undefined).forEach(add)
     } else if (ts.isArrowFunction(node) && ts.isArrayLiteralExpression(node.parent)) {
       add(node.body)
     } else if (path === 'src/runner/doubts.ts' && ts.isReturnStatement(node)) {

@@ -347,8 +347,8 @@ function wrongState(
 ): string[] {
   // What the failure itself says of the state is not said twice.
   const now =
-    /Now s\d+\/s\d+a on \S+ is ([^.(]*)(\(rolled back\))?/.exec(lastLine) ??
-    /s\d+\/s\d+a on \S+ is ([^.(;,]*)()/.exec(lastLine)
+    /Now s\d+\/s\d+a(?: on \S+)? is ([^.(]*)(\(rolled back\))?/.exec(lastLine) ??
+    /s\d+\/s\d+a(?: on \S+)? is ([^.(;,]*)()/.exec(lastLine)
   const rolledBack =
     (now?.[2] ?? '') !== '' || lastLine.includes('What had changed was rolled back')
   const said = now?.[1]?.trim()

@@ -56,7 +56,8 @@ function run(more: Record<string, string>, options?: ActionOptions): Promise<Act
 }
 
 /** The commands that this action gives the runner of its own will. */
-const OWN = /^::(error|warning|notice|debug)::|^::group::[A-Z][a-z ]*$|^::endgroup::$/
+const OWN =
+  /^::(error|warning|notice|debug)( title=[^:,]*)?::|^::group::[A-Z][a-z ]*$|^::endgroup::$/
 
 /** Nothing in what was written is anything but text to a runner, a terminal, a browser. */
 function expectInert(result: ActionResult): void {

@@ -323,7 +323,8 @@ describe('inputs', () => {
       spy.mockRestore()
     }
     // All that is said before the inputs are known is what must be masked, and a notice of ours.
-    const own = /^(::add-mask::.*|::notice::The password ends in a line break.*)$/
+    const own =
+      /^(::add-mask::.*|::notice title=Input password::The password ends in a line break.*)$/
     for (const line of written.join('').split('\n')) if (line !== '') expect(line).toMatch(own)
   })
 })

@@ -37,6 +37,7 @@ describe('a name that may have been meant', () => {
     ['is none of which more than half differs', 'abcd', ['axyz'], undefined],
     ['is one of which the smaller half is alike', 'abc', ['axy'], 'axy'],
     ['is none of which all differs', 'abc', ['xyz'], undefined],
+    ['is none of which the only letter differs', 'a', ['b'], undefined],
     ['is none when two are equally near', 'node', ['node1', 'node2'], undefined],
     ['is none when two differ in capitals only', 'web', ['WEB', 'Web'], undefined],
     [

@@ -30,7 +30,7 @@ describe('the advice', () => {
     ],
     [
       'old-process',
-      'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+      'If it is set there, give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
     ]
   ])('on %s is what HAProxy needs, and then the input for it', async (problem, expected) => {
     const error = new HaproxyError(problem, 'No.', { advice: 'Do this.' })

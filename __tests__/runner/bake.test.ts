@@ -86,7 +86,7 @@ describe('the last line of a step that watched says what it saw:', () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(lb, { a, b })
     const result = await runMain(inputsFor([lb], given()))
-    expect(result.lastLine).toMatch(/^Back and taking traffic: web\/a on LB1 is UP, waited /)
+    expect(result.lastLine).toMatch(/^Back and taking traffic: web\/a is UP, waited /)
     expect(result.lastLine).toMatch(expected)
     expect(result.exitCode).toBe(0)
     expect(result.annotations).toEqual([])
@@ -257,7 +257,7 @@ describe('a watch', () => {
     serve(lb, { a: GOOD, b: GOOD }, happenings)
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
     expect(lastLine).toMatch(
-      /^The traffic could not be watched for 30s within 50s: reloads or cleared counters kept interrupting it\. Now web\/a on LB1 is UP/
+      /^The traffic could not be watched for 30s within 50s: reloads or cleared counters kept interrupting it\. Now web\/a is UP/
     )
     expect(exitCode).toBe(1)
     expect(lb.changes).toEqual(FRESH)
@@ -289,7 +289,7 @@ describe('a server that is bad', () => {
     serve(lb, { a: HALF, b: GOOD })
     const { lastLine, exitCode, summary, outputs } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toBe(
-      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Out of rotation again, and safe to stop: web/a on LB1. Now web/a on LB1 is MAINT. Look at what the application answers, and at its log, before it is brought back again.'
+      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Out of rotation again, and safe to stop: web/a. Now web/a is MAINT. Look at what the application answers, and at its log, before it is brought back again.'
     )
     expect(exitCode).toBe(1)
     expect(lb.changes).toEqual([...FRESH, 'maint web/a'])
@@ -311,9 +311,9 @@ describe('a server that is bad', () => {
     serve(lb, { a: HALF, b: GOOD })
     const { lastLine } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toContain(
-      'Out of rotation again and drained, but not proven safe to stop: web/a on LB1. '
+      'Out of rotation again and drained, but not proven safe to stop: web/a. '
     )
-    expect(lastLine).toContain('api/a on LB1 (UP) may be the same application')
+    expect(lastLine).toContain('api/a (UP) may be the same application')
   })
 
   test('is out although it does not get drained', async () => {
@@ -322,7 +322,7 @@ describe('a server that is bad', () => {
     serve(lb, { a: HALF, b: GOOD })
     const { lastLine } = await runMain(inputsFor([lb], given({ 'wait-timeout': '5s' })))
     expect(lastLine).toContain(
-      'Out of rotation again, but not drained: web/a on LB1. Not drained within 5s'
+      'Out of rotation again, but not drained: web/a. Not drained within 5s'
     )
   })
 
@@ -340,7 +340,7 @@ describe('a server that is bad', () => {
     serve(lb, { a: HALF })
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toMatch(
-      /Left in rotation: web\/a on LB1\. Without a the backend web on LB1 would have 0 serving servers, and needs 1/
+      /Left in rotation: web\/a\. Without a the backend web would have 0 serving servers, and needs 1/
     )
     expect(exitCode).toBe(1)
     expect(lb.server('a').status()).toBe('UP')
@@ -350,7 +350,9 @@ describe('a server that is bad', () => {
     const lb = await start(server('a', MAINT), server('b', MAINT))
     serve(lb, { a: GOOD }, { 6: () => (lb.server('a').well = false) })
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
-    expect(lastLine).toContain('Left as it is: web/a on LB1. Without a the backend web on LB1')
+    expect(lastLine).toContain(
+      'web/a was up, and while its traffic was watched it became DOWN, its last check says L7STS/503. Left as it is: web/a. Without a the backend web would have 0 serving servers, and needs 1; not counted: b (MAINT for 1h12s). Now web/a is DOWN, asked for ready. Look at what the application answers, and at its log, before it is brought back again.'
+    )
     expect(exitCode).toBe(1)
     expect(lb.changes).toEqual(FRESH)
   })
@@ -384,7 +386,9 @@ describe('a server that is bad', () => {
       ...inputsFor([lb], given({ 'fresh-check': 'false' })),
       server: 'a b'
     })
-    expect(result.lastLine).toContain('Left in rotation: web/b on LB1.')
+    expect(result.lastLine).toContain(
+      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Too many requests failed on web/b within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Out of rotation again, and safe to stop: web/a. Left in rotation: web/b. Without a, b the backend web would have 0 serving servers, and needs 1; it has no other servers. Now web/a is MAINT; web/b is UP. Look at what the application answers, and at its log, before it is brought back again.'
+    )
     expect(lb.changes.at(-1)).toBe('maint web/a')
   })
 
@@ -419,7 +423,9 @@ describe('a server that is bad', () => {
     serve(lb, { a: HALF, b: GOOD }, { 4: () => (lb.admin = false) })
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toMatch(/^Too many requests failed on web\/a within .*HAProxy answered DENY/)
-    expect(lastLine).toContain('Now web/a on LB1 is UP')
+    expect(lastLine).toContain(
+      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Left in rotation: web/a. Could not ask LB1 for maint of web/a: HAProxy answered DENY. HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out. Now web/a is UP. Look at what the application answers, and at its log, before it is brought back again.'
+    )
     expect(lastLine).not.toContain('Out of rotation again')
     expect(exitCode).toBe(1)
   })
@@ -442,7 +448,7 @@ describe('a server that is bad', () => {
     serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a').well = false) })
     const { lastLine } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toMatch(
-      /^web\/a on LB1 was up, and while its traffic was watched it became DOWN\S*( \d\/\d)?, its last check says L7STS\/503\. Out of rotation again/
+      /^web\/a was up, and while its traffic was watched it became DOWN\S*( \d\/\d)?, its last check says L7STS\/503\. Out of rotation again/
     )
     expect(lb.changes.at(-1)).toBe('maint web/a')
   })

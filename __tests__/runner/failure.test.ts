@@ -13,7 +13,7 @@ function reported(error: unknown, ...more: readonly string[]): Promise<StepResul
 describe('a failure', () => {
   test('is the last line and makes the step red', async () => {
     const { lines, exitCode } = await reported(new HaproxyError('DENY', 'No.'), 'Try later.')
-    expect(lines).toEqual(['::error::No. Try later.'])
+    expect(lines).toEqual(['::error title=Failed::No. Try later.'])
     expect(exitCode).toBe(1)
   })
 
@@ -23,10 +23,10 @@ describe('a failure', () => {
       'More.'
     )
     expect(lines).toEqual([
-      '::error::wait: it is odd.',
-      '::error::server: "a" is bad.',
-      '::error::server: "b" is bad.',
-      '::error::Nothing was changed: please correct wait, server. More.'
+      '::error title=Input wait::wait: it is odd.',
+      '::error title=Input server::server: "a" is bad.',
+      '::error title=Input server::server: "b" is bad.',
+      '::error title=Inputs to correct::Nothing was changed: please correct wait, server. More.'
     ])
     expect(exitCode).toBe(1)
   })
@@ -35,18 +35,18 @@ describe('a failure', () => {
     const { lines } = await reported(new Error('Out of order'))
     expect(lines).toEqual([
       expect.stringMatching(/^::debug::Error: Out of order +at .*failure\.test\.ts/),
-      '::error::Out of order.'
+      '::error title=Failed::Out of order.'
     ])
   })
 
   test('without a stack is reported all the same', async () => {
     const error = Object.assign(new Error('No.'), { stack: undefined })
-    expect((await reported(error)).lines).toEqual(['::debug::', '::error::No.'])
+    expect((await reported(error)).lines).toEqual(['::debug::', '::error title=Failed::No.'])
   })
 
   test('that is no error is given as it is', async () => {
     const { lines, exitCode } = await reported('out of order', '', 'Try later.')
-    expect([exitCode, lines]).toEqual([1, ['::error::out of order. Try later.']])
+    expect([exitCode, lines]).toEqual([1, ['::error title=Failed::out of order. Try later.']])
   })
 
   test.each([

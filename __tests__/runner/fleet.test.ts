@@ -131,7 +131,7 @@ describe('a fleet that is not all up', () => {
 
   test('is green where nothing is expected', async () => {
     const result = await look([await start(server('a'), server('b', { admin: 'drain' }))])
-    expect(result.lastLine).toBe('Seen: web/a on LB1 is UP; web/b on LB1 is DRAIN.')
+    expect(result.lastLine).toBe('Seen: web/a is UP; web/b is DRAIN.')
     expect(result.exitCode).toBe(0)
   })
 

@@ -44,6 +44,7 @@ export interface StepResult {
   readonly log: readonly string[]
   readonly lastLine: string
   readonly annotations: readonly Annotation[]
+  readonly titles: readonly string[]
   readonly masks: readonly string[]
   readonly outputs: Given
   readonly state: Given

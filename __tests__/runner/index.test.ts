@@ -14,7 +14,7 @@ test('the first run is the main step, and the run with its state the post step',
   const given = inputsFor([lb], { action: 'maint', restore: 'always' })
   const main = await inProcess(given, () => import('../../src/index.ts'))
   expect(main).toMatchObject({ exitCode: 0, state: { isPost: 'true' } })
-  expect(main.lastLine).toBe('Safe to stop: web/a on LB1 is MAINT, waited 1s.')
+  expect(main.lastLine).toBe('Safe to stop: web/a is MAINT, waited 1s.')
   const { state } = main
   const post = await inProcess(given, () => import(AGAIN), { state })
   expect(post).toMatchObject({ exitCode: 0, state: {}, outputs: {} })

@@ -783,7 +783,7 @@ describe('credentials', () => {
     (password, expected) => {
       expect(read({ username: 'joe', password }).credentials?.password).toBe(expected)
       expect(output.split('\n').filter((line) => line.startsWith('::notice'))).toEqual([
-        '::notice::The password ends in a line break, which is left out. Store the secret without it.'
+        '::notice title=Input password::The password ends in a line break, which is left out. Store the secret without it.'
       ])
     }
   )
@@ -891,7 +891,7 @@ describe('a secret', () => {
     expect(problems({ username: 'a:b', password: 'pw\n', wait: 'hm' })).toHaveLength(2)
     const lines = output.trim().split('\n')
     expect(lines.slice(0, -1).every((line) => line.startsWith('::add-mask::'))).toBe(true)
-    expect(lines.at(-1)).toMatch(/^::notice::/)
+    expect(lines.at(-1)).toMatch(/^::notice title=Input password::/)
   })
 
   test('is in no message', () => {

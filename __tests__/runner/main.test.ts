@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { cancel, runMain } from './in-process.ts'
+import { cancel, type Given, runMain } from './in-process.ts'
 import { inputsFor, pageStarter } from './imitated-pages.ts'
-import { server } from '../support/imitated-page.ts'
+import { type ImitatedPage, server } from '../support/imitated-page.ts'
 
 const start = pageStarter()
 
@@ -18,7 +18,7 @@ describe('a step that takes a server out', () => {
       'web/a on LB1 is MAINT with 2 sessions, 1 queued (0ms elapsed, 5m left).',
       'web/a on LB1 is MAINT with 2 sessions (100ms elapsed, 5m left).',
       'web/a on LB1 is MAINT (200ms elapsed, 5m left).',
-      'Safe to stop: web/a on LB1 is MAINT, waited 1.2s.'
+      'Safe to stop: web/a is MAINT, waited 1.2s.'
     ])
     expect(result.exitCode).toBe(0)
     // The first look, the process, and both once more; how many looks there are is the wait's affair.
@@ -44,7 +44,7 @@ describe('a step that takes a server out', () => {
     })
     expect(result.summary.split('\n').slice(0, 3)).toEqual([
       '<h3>✅ web/a: safe to stop</h3>',
-      '<p>Safe to stop: web/a on LB1 is MAINT, waited 1.2s.</p>',
+      '<p>Safe to stop: web/a is MAINT, waited 1.2s.</p>',
       '<table><tr><th>HAProxy</th><th>Backend</th><th>Server</th><th>Before</th><th>After</th><th>Sessions</th><th>Waited</th></tr>' +
         '<tr><td>LB1</td><td>web</td><td>a</td><td>UP</td><td>MAINT</td><td>0</td><td>1.2s</td></tr></table>'
     ])
@@ -57,7 +57,7 @@ describe('a step that takes a server out', () => {
     const lb = await start(server('a', { sessions: 2 }), server('b'))
     const result = await runMain(inputsFor([lb], { action: 'maint', wait: 'false' }))
     expect(result.lastLine).toBe(
-      'Out of rotation: web/a on LB1 is MAINT with 2 sessions. This step did not wait for sessions to end.'
+      'Out of rotation: web/a is MAINT with 2 sessions. This step did not wait for sessions to end.'
     )
     expect(result.outputs['safe-to-stop']).toBe('false')
     expect(lb.requests).toEqual([
@@ -74,7 +74,7 @@ describe('a step that takes a server out', () => {
       '##[debug]GET LB1;csv;scope=web',
       expect.stringMatching(/^##\[debug\]GET LB1;csv;scope=web → 200 \(\d+ characters\)$/),
       'Found: web/a on LB1 is UP.',
-      'Seen: web/a on LB1 is UP.'
+      'Seen: web/a is UP.'
     ])
   })
 })
@@ -89,7 +89,7 @@ test('a step that brings a server back tells the whole story', async () => {
     'Ending the drain: web/a on LB1.',
     'web/a on LB1 is DOWN 1/2, its last check says L7STS/503 (100ms elapsed, 5m left).',
     'web/a on LB1 is UP (200ms elapsed, 5m left).',
-    'Back and taking traffic: web/a on LB1 is UP, waited 1.2s.'
+    'Back and taking traffic: web/a is UP, waited 1.2s.'
   ])
   expect(lb.changes).toEqual(['drain web/a', 'hdown web/a', 'start web/a'])
   expect(result).toMatchObject({ exitCode: 0, state: { isPost: 'true' } })
@@ -127,7 +127,7 @@ test('a wait names the server that changed, and no other', async () => {
     'web/b on LB1 is MAINT with 1 session (0ms elapsed, 5m left).',
     'web/b on LB1 is MAINT (100ms elapsed, 5m left).',
     'web/a on LB1 is MAINT (300ms elapsed, 5m left).',
-    'Safe to stop: web/a, web/b on LB1 are MAINT, waited 1.3s.'
+    'Safe to stop: web/a, web/b are MAINT, waited 1.3s.'
   ])
 })
 
@@ -154,8 +154,8 @@ describe('a wait until up', () => {
     expect(result.log.slice(2)).toEqual([
       'web/a on LB1 is DOWN, its last check says L7STS/503 (0ms elapsed, 2s left).',
       'Ending the drain: web/a on LB1.',
-      'Error: Not up within 2s: web/a on LB1 is DOWN, its last check says L7STS/503. Now web/a on LB1 is DOWN, asked for ready. ' +
-        'HAProxy brings web/a on LB1 up by itself once its health check passes; maint keeps it out.'
+      'Error: Not up within 2s: web/a is DOWN, its last check says L7STS/503. ' +
+        'HAProxy brings web/a up by itself once its health check passes; maint keeps it out.'
     ])
   })
 })
@@ -170,8 +170,8 @@ describe('a cancelled step', () => {
       })
       const result = await runMain(inputsFor([lb], { action: 'drain' }))
       expect(result.lastLine).toBe(
-        `Cancelled (${signal}). Now web/a on LB1 is DRAIN with 1 session. ` +
-          'The post step does not bring web/a on LB1 back (restore: never); action: ready does.'
+        `Cancelled (${signal}). Now web/a is DRAIN with 1 session. ` +
+          'The post step does not bring web/a back (restore: never); action: ready does.'
       )
       expect(result.annotations).toEqual([{ level: 'error', message: result.lastLine }])
       expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'DRAIN' } })
@@ -189,8 +189,8 @@ describe('a cancelled step', () => {
     }
     const result = await runMain(inputsFor([lb], { action: 'maint', restore: 'failure' }))
     expect(result.lastLine).toBe(
-      'Cancelled (SIGINT). Now web/a on LB1 is MAINT with 1 session. ' +
-        'The post step brings web/a on LB1 back if the job fails or is cancelled (restore: failure).'
+      'Cancelled (SIGINT). Now web/a is MAINT with 1 session. ' +
+        'The post step brings web/a back if the job fails or is cancelled (restore: failure).'
     )
     expect(lb.requests.slice(3)).toEqual(['GET /admin;csv;scope=web', 'GET /admin;csv;scope=web'])
   })
@@ -280,7 +280,48 @@ test('a run whose outputs cannot be set is red, and its last line says what is s
   expect(result.exitCode).toBe(1)
   expect(result.lines.filter((line) => !line.startsWith('::debug::'))).toEqual([
     'Found: web/a on LB1 is UP.',
-    '::error::Missing file at path: /nowhere/output. So the outputs of this step are missing.',
-    'Seen: web/a on LB1 is UP.'
+    '::error title=Failed::Missing file at path: /nowhere/output. So the outputs of this step are missing.',
+    'Seen: web/a is UP.'
   ])
+})
+
+describe('the titles of the annotations', () => {
+  const titles = async (lb: ImitatedPage, given: Given): Promise<readonly string[]> =>
+    (await runMain(inputsFor([lb], given))).titles
+
+  test('say what became of which server', async () => {
+    const lb = await start(server('a', { sessions: 1 }), server('b'))
+    expect(await titles(lb, { action: 'drain', 'wait-timeout': '1s' })).toEqual([
+      'web/a: not drained'
+    ])
+    expect(await titles(lb, { action: 'maint', 'max-sessions': '1' })).toEqual([
+      'web/a: drained, not proven safe to stop'
+    ])
+  })
+
+  test('say what was refused, also where no server was found', async () => {
+    const lb = await start(server('a'))
+    expect(await titles(lb, { action: 'maint' })).toEqual(['web/a: refused, too few others serve'])
+    expect(await titles(lb, { action: 'maint', server: 'c' })).toEqual(['no such server'])
+  })
+
+  test('name the inputs that are bad', async () => {
+    const lb = await start(server('a'))
+    expect(await titles(lb, { action: 'hm', wait: 'hm' })).toEqual([
+      'Input action',
+      'Input wait',
+      'Inputs to correct'
+    ])
+  })
+
+  test('say what a notice is about', async () => {
+    const lb = await start(server('a', { checked: false }))
+    expect(await titles(lb, { action: 'ready' })).toEqual(['web/a: no health check'])
+  })
+})
+
+test('nothing of a run is folded away in a group', async () => {
+  const lb = await start(server('a', { sessions: 1 }), server('b'))
+  const { lines } = await runMain(inputsFor([lb], { action: 'maint', 'wait-timeout': '1s' }))
+  expect(lines.filter((line) => /^::group|^##\[group/.test(line))).toEqual([])
 })

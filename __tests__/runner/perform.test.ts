@@ -134,62 +134,62 @@ describe('what is refused, before anything is asked for:', () => {
       { cells: { status: 'SLEEPING' } },
       {},
       { action: 'status' },
-      'A status that HAProxy is not known to write: web/a on LB1 has "SLEEPING".'
+      'A status that HAProxy is not known to write: web/a has "SLEEPING". Nothin'
     ],
     [
       'a server that only another one can bring back',
       { cells: { status: 'MAINT (via api/x)', tracked: 'api/x' } },
       {},
       { action: 'ready' },
-      'web/a on LB1 is MAINT (via api/x): it follows api/x; name that server instead.'
+      'web/a is MAINT (via api/x): it follows api/x; name that server instead. Nothin'
     ],
     [
       'a server that DNS has lost, where there is no wait for it',
       { cells: { status: 'MAINT (resolution)' } },
       {},
       { action: 'ready', wait: 'false' },
-      'web/a on LB1 is MAINT (resolution): HAProxy cannot resolve its host name'
+      'web/a is MAINT (resolution): HAProxy cannot resolve its host name, and o'
     ],
     [
       'the last server that serves',
       {},
       MAINT,
       { action: 'drain' },
-      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT for '
+      'Without a the backend web would have 0 serving servers, and needs 1; not counted: b (MAINT for 1h5s). '
     ],
     [
       'the last server that serves, in a dry run too',
       {},
       MAINT,
       { action: 'maint', 'dry-run': 'true' },
-      'Without a the backend web on LB1 would have 0 serving servers, and needs 1; not counted: b (MAINT for '
+      'Without a the backend web would have 0 serving servers, and needs 1; not counted: b (MAINT for 1h5s). '
     ],
     [
       'one server too many',
       {},
       {},
       { action: 'drain', 'min-up': '2' },
-      'Without a the backend web on LB1 would have 1 serving server (b), and needs 2; it has no further servers.'
+      'Without a the backend web would have 1 serving server (b), and needs 2; it has no further servers. Nothin'
     ],
     [
       'a server whose address another one has, in drain',
       SAME,
       SAME,
       { action: 'drain' },
-      'The same address is in use by servers that were not named: web/b on LB1 (UP).'
+      'The same address is in use by servers that were not named: web/b (UP). Nothin'
     ],
     [
       'a server whose address another one has, in maint and a dry run',
       SAME,
       SAME,
       { action: 'maint', 'dry-run': 'true' },
-      'The same address is in use by servers that were not named: web/b on LB1 (UP).'
+      'The same address is in use by servers that were not named: web/b (UP). Nothin'
     ]
   ])('%s', async (_, a, b, given, expected) => {
     const lb = await start(server('a', a), server('b', b))
     const result = await runMain(inputsFor([lb], { ...given, restore: 'always' }))
     expect(result.lastLine.slice(0, expected.length)).toBe(expected)
-    expect(result.lastLine).toContain(' Nothing was changed. ')
+    expect(result.lastLine).toContain(' Nothing was changed.')
     expect(result).toMatchObject({ exitCode: 1, state: { isPost: 'true' } })
     expect(result.outputs).toMatchObject({ changed: 'false', 'safe-to-stop': 'false' })
     expect(saved(result)).toBeUndefined()
@@ -251,7 +251,7 @@ describe('a dry run', () => {
     const { exitCode, lastLine } = await runMain(inputsFor([lb], given))
     expect(exitCode).toBe(0)
     expect(lastLine).toContain(
-      'A real run would wait for its turn for up to 30m, and then put web/a on'
+      'Dry run, nothing was changed: web/a is UP. A real run would wait for its turn for up to 30m, and then put web/a into maint.'
     )
     const never = await runMain(inputsFor([lb], { ...given, 'min-up': '3' }))
     expect(never.lastLine).toContain('and needs 3')
@@ -259,23 +259,23 @@ describe('a dry run', () => {
   })
 
   test.each<[string, ImitatedOptions, Given, string]>([
-    ['drain', {}, {}, 'put web/a on LB1 into drain'],
-    ['maint', DRAIN, {}, 'put web/a on LB1 into maint'],
+    ['drain', {}, {}, 'put web/a into drain'],
+    ['maint', DRAIN, {}, 'put web/a into maint'],
     ['maint', MAINT, {}, 'change nothing'],
-    ['ready', MAINT, {}, 'bring web/a on LB1 back with a fresh health check'],
-    ['ready', DRAIN, {}, 'bring web/a on LB1 back with a fresh health check'],
-    ['ready', MAINT, { wait: 'false' }, 'bring web/a on LB1 back with a fresh health check'],
-    ['ready', MAINT, { 'fresh-check': 'false' }, 'make web/a on LB1 ready'],
-    ['ready', { ...MAINT, checked: false }, {}, 'make web/a on LB1 ready'],
+    ['ready', MAINT, {}, 'bring web/a back with a fresh health check'],
+    ['ready', DRAIN, {}, 'bring web/a back with a fresh health check'],
+    ['ready', MAINT, { wait: 'false' }, 'bring web/a back with a fresh health check'],
+    ['ready', MAINT, { 'fresh-check': 'false' }, 'make web/a ready'],
+    ['ready', { ...MAINT, checked: false }, {}, 'make web/a ready'],
     [
       'ready',
       { down: true },
       {},
-      'make web/a on LB1 ready, for HAProxy to bring up once its health check passes'
+      'make web/a ready, for HAProxy to bring up once its health check passes'
     ],
     ['ready', {}, {}, 'change nothing'],
-    ['shutdown', {}, {}, 'request shutdown for web/a on LB1'],
-    ['dhlth', {}, {}, 'request dhlth for web/a on LB1']
+    ['shutdown', {}, {}, 'request shutdown for web/a'],
+    ['dhlth', {}, {}, 'request dhlth for web/a']
   ])('of %s for %j with %j says what a real run would do', async (action, a, more, plan) => {
     const lb = await start(server('a', a), server('b'))
     const status = lb.server('a').status()
@@ -284,7 +284,7 @@ describe('a dry run', () => {
     const seen = status === 'no check' ? 'ready (no check)' : status
     expect(result.log).toEqual([
       `Found: web/a on LB1 is ${seen}.`,
-      `Dry run, nothing was changed: web/a on LB1 is ${seen}. A real run would ${plan}.`
+      `Dry run, nothing was changed: web/a is ${seen}. A real run would ${plan}.`
     ])
     const isTakeOut = action === 'drain' || action === 'maint'
     expect(lb.requests).toEqual([
@@ -299,7 +299,7 @@ describe('a dry run', () => {
   test('of status is a look like any other', async () => {
     const lb = await start(server('a'))
     const result = await runMain(inputsFor([lb], { action: 'status', 'dry-run': 'true' }))
-    expect(result.lastLine).toBe('Seen: web/a on LB1 is UP.')
+    expect(result.lastLine).toBe('Seen: web/a is UP.')
     expect(lb.posts).toEqual([])
   })
 
@@ -316,7 +316,7 @@ describe('a dry run', () => {
     const given = { backend: 'web api', server: 'a b c', action: 'ready', 'dry-run': 'true' }
     const { lastLine } = await runMain(inputsFor([lb], given))
     expect(lastLine).toMatch(
-      / A real run would bring web\/a on LB1 back with a fresh health check; make web\/b, api\/c on LB1 ready once the health checks in the other backends have passed; leave web\/c on LB1 alone; make api\/a on LB1 ready without a fresh check, because no other server serves; make api\/b on LB1 ready, for HAProxy to bring up once its health check passes\.$/
+      / A real run would bring web\/a back with a fresh health check; make web\/b, api\/c ready once the health checks in the other backends have passed; leave web\/c alone; make api\/a ready without a fresh check, because no other server serves; make api\/b ready, for HAProxy to bring up once its health check passes\.$/
     )
   })
 

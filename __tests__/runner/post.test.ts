@@ -103,7 +103,7 @@ describe('the way back', () => {
       RESTORING,
       'Asking for drain: web/a on LB1.',
       'Ending the drain: web/a on LB1.',
-      '::notice::Restored to ready: web/a on LB1 is DOWN 1/2, asked for ready.'
+      '::notice title=Restored to ready::Restored to ready: web/a on LB1 is DOWN 1/2, asked for ready.'
     ])
     expect(lb.requests.map((request) => request.split('?')[0])).toEqual([
       'GET process',

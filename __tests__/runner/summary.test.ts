@@ -23,7 +23,7 @@ describe('the title', () => {
 
   test.each<[Outcome, string]>([
     [{ kind: 'observed' }, 'ℹ️ web/a: seen'],
-    [{ kind: 'dry run', plan }, 'ℹ️ web/a: dry run'],
+    [{ kind: 'dry run', plan }, 'ℹ️ Dry run: would request shutdown for web/a on http://lb/admin'],
     [{ kind: 'commanded' }, '✅ web/a: carried out'],
     [{ kind: 'requested' }, '✅ web/a: requested'],
     [{ kind: 'safe to stop', proof: proven }, '✅ web/a: safe to stop'],
@@ -44,7 +44,7 @@ describe('the title', () => {
     ['not-up', '❌ web/a: not up'],
     ['changed-meanwhile', '❌ web/a: changed meanwhile'],
     ['cancelled', '❌ web/a: cancelled'],
-    ['DENY', '❌ web/a: failed']
+    ['DENY', '❌ web/a: refused, HAProxy allows no changes']
   ])('of a failure of the problem %s is %s', (problem, expected) => {
     expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
   })

@@ -10,6 +10,8 @@ export interface Annotation {
 /** What the runner makes of a step's output. */
 export interface RunnerLog {
   readonly annotations: readonly Annotation[]
+  /** The titles of the annotations, in their order; empty for one without. */
+  readonly titles: readonly string[]
   /** The values that the step registered with `::add-mask::`, in their order. */
   readonly masks: readonly string[]
   /** What a person sees: commands carried out, secrets masked from their registration on. */
@@ -31,6 +33,7 @@ export function readLog(lines: readonly string[], options: ReadLogOptions = {}):
   const masker = new Masker()
   for (const secret of options.masked ?? []) masker.add(secret)
   const annotations: Annotation[] = []
+  const titles: string[] = []
   const masks: string[] = []
   const shown: string[] = []
   let lastLine = ''
@@ -53,6 +56,7 @@ export function readLog(lines: readonly string[], options: ReadLogOptions = {}):
       case 'error':
       case 'warning':
       case 'notice':
+        titles.push(masker.mask(command.title))
         annotations.push({ level: command.name, message: masker.mask(command.data) })
         show(command.data, prefixes[command.name])
         break
@@ -81,25 +85,31 @@ export function readLog(lines: readonly string[], options: ReadLogOptions = {}):
         show(line)
     }
   }
-  return { annotations, masks, text: shown.join('\n'), lastLine }
+  return { annotations, titles, masks, text: shown.join('\n'), lastLine }
 }
 
 const prefixes = { error: 'Error: ', warning: 'Warning: ', notice: 'Notice: ' }
 
 interface Command {
   readonly name: string
+  readonly title: string
   readonly data: string
 }
 
 /** `::name k=v::data` at the start of a line, or the older `##[name k=v]data` anywhere in it. */
 function parseCommand(line: string): Command | undefined {
-  const modern = /^\s*::([^\s:]+)(?: .*?)?::(.*)$/s.exec(line)
+  const modern = /^\s*::([^\s:]+)( .*?)?::(.*)$/s.exec(line)
   if (modern?.[1] !== undefined) {
-    return { name: modern[1].toLowerCase(), data: unescapeData(modern[2] ?? '') }
+    const title = /[ ,]title=([^,]*)/.exec(modern[2] ?? '')?.[1] ?? ''
+    return {
+      name: modern[1].toLowerCase(),
+      title: unescapeData(title.replaceAll('%3A', ':').replaceAll('%2C', ',')),
+      data: unescapeData(modern[3] ?? '')
+    }
   }
   const old = /##\[([^\s\]]+)(?: [^\]]*)?\](.*)$/s.exec(line)
   if (old?.[1] !== undefined) {
-    return { name: old[1].toLowerCase(), data: unescapeData(old[2] ?? '') }
+    return { name: old[1].toLowerCase(), title: '', data: unescapeData(old[2] ?? '') }
   }
   return undefined
 }

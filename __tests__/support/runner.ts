@@ -59,6 +59,8 @@ export interface ActionResult {
   /** The job summary as the action wrote it, unmasked. */
   readonly summary: string
   readonly annotations: readonly Annotation[]
+  /** What the list of annotations shows of each in bold. */
+  readonly titles: readonly string[]
   /** Every value that the job masks now: those of `masked` and those of `::add-mask::`. */
   readonly masks: readonly string[]
   /** What a person sees in the log. */
@@ -240,6 +242,7 @@ class Run implements RunningAction {
       state: { ...this.#options.state, ...readCommandFile(files.GITHUB_STATE) },
       summary: files.GITHUB_STEP_SUMMARY,
       annotations: log.annotations,
+      titles: log.titles,
       masks: [...masked, ...log.masks],
       log: log.text,
       lastLine: log.lastLine,

@@ -69,7 +69,8 @@ const ADVICE = {
   'changed-meanwhile':
     'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
   'not-drained': '',
-  'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
+  'old-process':
+    '`hard-stop-after` in haproxy.cfg, if it is set, limits how long an old process lives.',
   'not-up': '',
   'bake-failed':
     'Look at what the application answers, and at its log, before it is brought back again.',

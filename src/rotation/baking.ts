@@ -124,7 +124,7 @@ export class Baking implements Condition {
 
   #beginAnew(why: string): void {
     const { log, clock } = this.#context
-    log.warning(`${why} It lasts ${formatDuration(this.#options.bakeMs)}.`)
+    log.warning(`${why} It lasts ${formatDuration(this.#options.bakeMs)}.`, 'Watched anew')
     this.#window = new BakeWindow(this.#backends, clock.now())
     this.#up.clear()
   }

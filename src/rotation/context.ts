@@ -22,8 +22,10 @@ export const systemClock: Clock = {
 /** Where to say what is being done. */
 export interface Log {
   info(text: string): void
-  notice(text: string): void
-  warning(text: string): void
+  /** @param title a few words that tell it from others in a list */
+  notice(text: string, title: string): void
+  /** @param title a few words that tell it from others in a list */
+  warning(text: string, title: string): void
 }
 
 /** Called after every look of a wait, with times in milliseconds. */

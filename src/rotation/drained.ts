@@ -44,7 +44,7 @@ export async function waitUntilDrained(
   if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
     throw failure
   }
-  context.log.warning(failure.message)
+  context.log.warning(failure.message, 'Not drained in time')
   if (onTimeout === 'continue') {
     return { kind: 'not drained' }
   }

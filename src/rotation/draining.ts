@@ -119,7 +119,8 @@ export class Draining implements Condition {
       throw changedByOthers(byOthers, change)
     }
     this.#context.log.warning(
-      reloadedMessage(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0))
+      reloadedMessage(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)),
+      'HAProxy was reloaded'
     )
     if (lost.length > 0) {
       // What is asked for again may have become one too many meanwhile.

@@ -25,5 +25,5 @@ export async function restore(
     await lookAgain(backends, context)
     refuseIfNotHeld(targets)
   }
-  context.log.notice(`Restored to ${state}: ${statesOf(targets)}.`)
+  context.log.notice(`Restored to ${state}: ${statesOf(targets)}.`, `Restored to ${state}`)
 }

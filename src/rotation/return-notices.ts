@@ -7,7 +7,8 @@ export function announceReleases(routes: ReadonlyMap<Target, Route>, { log }: Co
   for (const [target, route] of routes) {
     if (route === 'release') {
       log.notice(
-        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`
+        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`,
+        `${target.name}: no fresh check`
       )
     }
   }
@@ -20,7 +21,8 @@ export function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Contex
     const { status, tracked } = target.now
     if (status === 'no check') {
       log.notice(
-        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`
+        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`,
+        `${target.name}: no health check`
       )
     }
     if (
@@ -29,7 +31,8 @@ export function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Contex
       leaderOf(target, all) === undefined
     ) {
       log.notice(
-        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`
+        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`,
+        `${target.name}: follows another server`
       )
     }
   }

@@ -173,7 +173,8 @@ export class Returning implements Condition {
     const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target))
     const again = mine.filter((target) => checked.includes(target) || lost.includes(target))
     this.#context.log.warning(
-      reloadedMessage(instance.name, change, again, 'bringing them back starts over')
+      reloadedMessage(instance.name, change, again, 'bringing them back starts over'),
+      'HAProxy was reloaded'
     )
     const others = lost.filter((target) => !checked.includes(target))
     await request('ready', this.#stages.at('released', others), this.#context)

@@ -66,7 +66,7 @@ function closestTo(wanted: string, names: readonly string[]): string | undefined
   const least = Math.min(...byDistance.keys())
   const [nearest = '', ...asNear] = byDistance.get(least) ?? []
   const isOtherNumber = least > 0 && lettersOf(nearest.toLowerCase()) === lettersOf(sought)
-  const isSimilar = least <= Math.ceil(wanted.length / 2)
+  const isSimilar = least <= Math.ceil(wanted.length / 2) && least < wanted.length
   return isSimilar && asNear.length === 0 && !isOtherNumber ? nearest : undefined
 }
 

@@ -13,7 +13,7 @@ const INPUTS: Partial<Record<Problem, string>> = {
   'same-address':
     "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof.",
   'old-process':
-    'Give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+    'If it is set there, give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
 }
 
 /** What to do about a failure. */

@@ -24,7 +24,10 @@ export function readCredentials(reader: InputReader): Credentials | undefined {
   }
   const credentials = masked({ username, password })
   if (password !== given) {
-    log.notice('The password ends in a line break, which is left out. Store the secret without it.')
+    log.notice(
+      'The password ends in a line break, which is left out. Store the secret without it.',
+      'Input password'
+    )
   }
   if (username.includes(':')) {
     // Not shown: what follows the colon may be the password.

@@ -1,5 +1,6 @@
 import { HaproxyError, messageOf } from '../haproxy/errors.ts'
 import { InputError } from './input-reader.ts'
+import type { Inputs } from './inputs.ts'
 import { debug, error as logError, fail } from './log.ts'
 
 /**
@@ -8,8 +9,20 @@ import { debug, error as logError, fail } from './log.ts'
  * @param more sentences to end it with; empty ones are left out
  */
 export function reportFailure(error: unknown, ...more: readonly string[]): void {
+  const title = error instanceof InputError ? 'Inputs to correct' : 'Failed'
+  failWith(error, failureSentence(error, ...more), title)
+}
+
+/**
+ * Has the step fail with a sentence as its last line.
+ *
+ * @param title the same in a few words, for the list of annotations
+ */
+export function failWith(error: unknown, sentence: string, title: string): void {
   if (error instanceof InputError) {
-    error.problems.forEach(logError)
+    error.problems.forEach((problem) => {
+      logError(problem, `Input ${problem.split(':')[0] ?? ''}`)
+    })
   }
   if (
     !(error instanceof HaproxyError) &&
@@ -18,7 +31,18 @@ export function reportFailure(error: unknown, ...more: readonly string[]): void 
   ) {
     debug(error.stack ?? '')
   }
-  fail(failureSentence(error, ...more))
+  fail(sentence, title)
+}
+
+/**
+ * A sentence without the URL of a step's only HAProxy, which tells nothing. The sentences of the inner rings name it,
+ * for they do not know how many there are.
+ */
+export function withoutOnlyUrl(sentence: string, { instances }: Pick<Inputs, 'instances'>): string {
+  const [only, ...others] = instances
+  return only === undefined || others.length > 0
+    ? sentence
+    : [' on ', ' at '].reduce((rest, on) => rest.replaceAll(`${on}${only.url.href}`, ''), sentence)
 }
 
 /** What went wrong, in one line. */

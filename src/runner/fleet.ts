@@ -1,6 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { isInheritedMaint, isUnresolved, type Server } from '../haproxy/server.ts'
-import { count, statesOf } from '../rotation/describe.ts'
+import { count, seenAs, statesOf } from '../rotation/describe.ts'
 import {
   countsOf,
   fitsInLine,
@@ -55,9 +55,14 @@ export function afterFailure(
 /** Whether an error says the state of every target already, in the same words. */
 function hasStates(error: unknown, targets: readonly Target[]): boolean {
   const message = error instanceof Error ? error.message : ''
-  return targets.every((target) =>
-    [';', '.', ', and ', ', its '].some((end) => message.includes(`${statesOf([target])}${end}`))
-  )
+  const isNotUp = error instanceof HaproxyError && error.problem === 'not-up'
+  return targets.every((target) => {
+    const { change, fullName, isKnown } = target
+    // That it was asked for ready is what a message about servers that are not up is about.
+    const isPlain = isNotUp && isKnown && !change.isRolledBack && change.isUncertain !== true
+    const state = isPlain ? `${fullName} is ${seenAs(target)}` : statesOf([target])
+    return [';', ':', '.', ', and ', ', its '].some((end) => message.includes(`${state}${end}`))
+  })
 }
 
 function isLarge({ action }: Inputs, targets: readonly Target[]): boolean {

@@ -7,11 +7,11 @@ export const log: Log = {
   info: (text) => {
     core.info(escapeForLog(text))
   },
-  notice: (text) => {
-    core.notice(escapeForLog(text))
+  notice: (text, title) => {
+    core.notice(escapeForLog(text), titled(title))
   },
-  warning: (text) => {
-    core.warning(escapeForLog(text))
+  warning: (text, title) => {
+    core.warning(escapeForLog(text), titled(title))
   }
 }
 
@@ -21,13 +21,20 @@ export function debug(text: string): void {
 }
 
 /** An error beside the one with which the step ends. */
-export function error(text: string): void {
-  core.error(escapeForLog(text))
+export function error(text: string, title: string): void {
+  core.error(escapeForLog(text), titled(title))
 }
 
 /** Has the step fail, with this as its last line. */
-export function fail(text: string): void {
-  core.setFailed(escapeForLog(text))
+export function fail(text: string, title: string): void {
+  // What core.setFailed does, which takes no title.
+  process.exitCode = core.ExitCode.Failure
+  error(text, title)
+}
+
+/** What GitHub's list of annotations shows in bold. */
+function titled(title: string): core.AnnotationProperties {
+  return { title: escapeForLog(title) }
 }
 
 /** Has the runner hide a text wherever it appears. Another CI would not: it would show the command, with the text. */

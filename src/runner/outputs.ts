@@ -45,7 +45,8 @@ export function setOutputs(targets: readonly Target[], result: RunResult): void 
     const size = String(value).length
     if (size > MAX_LENGTH) {
       log.notice(
-        `The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`
+        `The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`,
+        `Output ${name}`
       )
     }
     setOutput(name, size > MAX_LENGTH ? '' : value)

@@ -27,7 +27,8 @@ export function reopenPage(href: string, inputs: Inputs): StatsPage {
 function warnOfUnverifiedTls({ transport, instances }: Inputs): void {
   if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
     log.warning(
-      'tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.'
+      'tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.',
+      'TLS is not verified'
     )
   }
 }

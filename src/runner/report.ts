@@ -10,14 +10,21 @@ import { BakeReport } from './bake-report.ts'
 import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
 import { explainFact } from './facts.ts'
-import { failureSentence, reportFailure } from './failure.ts'
+import { failureSentence, failWith, reportFailure, withoutOnlyUrl } from './failure.ts'
 import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
 import { setOutputs } from './outputs.ts'
 import { planInWords } from './plan-words.ts'
 import { phrase, takenAsFound } from './target-words.ts'
-import { type Sample, type Summary, titleOf, titleOfFailure, writeSummary } from './summary.ts'
+import {
+  inWords,
+  type Sample,
+  type Summary,
+  titleOf,
+  titleOfFailure,
+  writeSummary
+} from './summary.ts'
 import { whoBringsThemBack } from './way-back.ts'
 
 /** Reports one run: its progress, and at the end its outputs, its summary and its last line. */
@@ -86,14 +93,15 @@ export class Report {
 
   /** Ends the run with what was achieved; a green step that leaves a doubt warns of it. */
   async succeed(outcome: Outcome): Promise<void> {
-    const sentence = this.#achievement(outcome)
+    const sentence = withoutOnlyUrl(this.#achievement(outcome), this.#inputs)
     const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : []
+    const title = withoutOnlyUrl(titleOf(outcome, this.#targets), this.#inputs)
     await this.#publish(outcome.kind === 'safe to stop', () =>
-      writeSummary({ ...this.#summary(sentence), title: titleOf(outcome, this.#targets), facts })
+      writeSummary({ ...this.#summary(sentence), title, facts })
     )
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
     if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
-      log.warning(sentence)
+      log.warning(sentence, inWords(title))
     } else {
       log.info(sentence)
     }
@@ -108,11 +116,10 @@ export class Report {
       ...afterFailure(error, this.#inputs, targets),
       whoBringsThemBack(targets, this.#inputs)
     ]
-    const sentence = failureSentence(error, ...more)
-    await this.#publish(false, () =>
-      writeSummary({ ...this.#summary(sentence), title: titleOfFailure(error, targets), facts: [] })
-    )
-    reportFailure(error, ...more)
+    const sentence = withoutOnlyUrl(failureSentence(error, ...more), this.#inputs)
+    const title = titleOfFailure(error, targets)
+    await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }))
+    failWith(error, sentence, inWords(title))
   }
 
   /** Reporting cannot undo what was done: what goes wrong with it is said before the last line. */

@@ -5,6 +5,7 @@ import { escapeForHtml } from './escape.ts'
 import { failureSentence } from './failure.ts'
 import { isOfFleet, MAX_ROWS } from './fleet.ts'
 import { log } from './log.ts'
+import { planInWords } from './plan-words.ts'
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import { isUp } from '../haproxy/server.ts'
 import { BakeFailure } from '../rotation/bake.ts'
@@ -48,17 +49,34 @@ const OUTCOMES = {
   'all up': '✅ {}: up'
 } as const satisfies Record<Outcome['kind'], string>
 
+/** A longer plan makes no title, in characters. */
+const MAX_PLAN_LENGTH = 120
+
 /** The title of a run that has achieved something. */
 export function titleOf(outcome: Outcome, targets: readonly Target[]): string {
   const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0
   if (isUnclear(outcome)) {
     return fill('⚠️ {}: up, perhaps not well', targets)
   }
+  const plan = outcome.kind === 'dry run' ? planInWords(outcome.plan) : ''
+  if (plan !== '' && plan.length <= MAX_PLAN_LENGTH) {
+    return `ℹ️ Dry run: would ${plan}`
+  }
   const title = hasDoubts ? '⚠️ {}: drained, not proven safe to stop' : OUTCOMES[outcome.kind]
   return fill(title, targets)
 }
 
 const FAILURES: Partial<Record<Problem, string>> = {
+  unauthorized: 'login refused',
+  'login-needed': 'login missing',
+  'wrong-path': 'no statistics page',
+  'not-csv': 'no statistics page',
+  'unknown-backend': 'no such backend',
+  'unknown-server': 'no such server',
+  DENY: 'refused, HAProxy allows no changes',
+  'not-returnable': 'refused, cannot come back by itself',
+  'did-not-hold': 'the admin state did not hold',
+  'several-haproxies': 'several HAProxies answer',
   'guard-refused': 'refused, too few others serve',
   'same-address': 'refused, its address is in use',
   'not-drained': 'not drained',
@@ -77,6 +95,11 @@ export function titleOfFailure(error: unknown, targets: readonly Target[]): stri
   return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets))
 }
 
+/** A title without its sign, for the list of annotations. */
+export function inWords(title: string): string {
+  return title.replace(/^\P{L}+/u, '')
+}
+
 function blamed(error: unknown, targets: readonly Target[]): readonly Target[] {
   if (error instanceof BakeFailure) {
     return error.bad
@@ -90,7 +113,7 @@ const MAX_NAMES = 3
 function fill(title: string, targets: readonly Target[]): string {
   const names = [...new Set(targets.map(({ name }) => name))]
   const all = names.length > MAX_NAMES ? `${names.length} servers` : names.join(', ')
-  return title.replace('{}', () => all)
+  return targets.length === 0 ? title.replace('{}: ', '') : title.replace('{}', () => all)
 }
 
 /** Writes the job summary. A report must not fail the step, so what goes wrong is only said. */

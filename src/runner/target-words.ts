@@ -5,7 +5,8 @@ import { type Target, wasTouched } from '../rotation/target.ts'
 /** A server that was ready already was not checked anew. */
 export function takenAsFound(targets: readonly Target[]): string {
   const found = targets.filter((target) => !wasTouched(target))
-  return found.length > 0 ? ` Already up, so not checked again: ${namesOf(found)}.` : ''
+  const which = found.length === targets.length ? '' : `: ${namesOf(found)}`
+  return found.length > 0 ? ` Already up, so not checked again${which}.` : ''
 }
 
 /** How a target is spoken of while it is waited for; sessions count only where they are to end. */
