@@ -3180,7 +3180,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(768);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2152);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
 /* harmony import */ var _runner_post_step_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6177);
@@ -3196,7 +3196,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 768:
+/***/ 2152:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5092,6 +5092,29 @@ var cancellation = __nccwpck_require__(2323);
 var runner_inputs = __nccwpck_require__(911);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(7708);
+;// CONCATENATED MODULE: ./src/runner/only-url.ts
+
+function withoutOnlyUrl(sentence, { instances }) {
+    const [only, ...others] = instances;
+    return only === undefined || others.length > 0
+        ? sentence
+        : [' on ', ' at '].reduce((rest, on) => rest.replaceAll(`${on}${only.url.href}`, ''), sentence);
+}
+function logOf(inputs) {
+    const short = (text) => withoutOnlyUrl(text, inputs);
+    return {
+        info: (text) => {
+            log/* log */.Rm.info(short(text));
+        },
+        notice: (text, title) => {
+            log/* log */.Rm.notice(short(text), short(title));
+        },
+        warning: (text, title) => {
+            log/* log */.Rm.warning(short(text), short(title));
+        }
+    };
+}
+
 // EXTERNAL MODULE: ./src/runner/pages.ts
 var pages = __nccwpck_require__(2338);
 ;// CONCATENATED MODULE: ./src/runner/chart.ts
@@ -5271,14 +5294,15 @@ function missingIn(servers) {
 
 
 
-
 class BakeReport {
     #bakeMs;
+    #log;
     #said = new Map();
     #samples = [];
     #lastLineMs = 0;
-    constructor(bakeMs) {
+    constructor(bakeMs, log) {
         this.#bakeMs = bakeMs;
+        this.#log = log;
     }
     get chart() {
         return bakeChart(this.#samples);
@@ -5295,7 +5319,7 @@ class BakeReport {
         const time = `(${(0,duration/* formatDuration */.a3)(elapsedMs)} of ${(0,duration/* formatDuration */.a3)(this.#bakeMs)})`;
         for (const server of isDue ? servers : moved) {
             this.#said.set(server.name, server.verdict);
-            log/* log */.Rm.info(`${standing(server)} ${time}.`);
+            this.#log.info(`${standing(server)} ${time}.`);
             this.#lastLineMs = elapsedMs;
         }
     };
@@ -5305,7 +5329,7 @@ class BakeReport {
             const states = (0,describe/* statesOf */.kY)(targets);
             if (states !== said) {
                 said = states;
-                log/* log */.Rm.info(`${states} (${(0,duration/* formatDuration */.a3)(elapsedMs)} elapsed).`);
+                this.#log.info(`${states} (${(0,duration/* formatDuration */.a3)(elapsedMs)} elapsed).`);
             }
         };
     };
@@ -5759,18 +5783,21 @@ function mayBeReleased({ change, now }) {
 
 
 
+
 class Report {
     observer;
     #bake;
     #inputs;
+    #log;
     #said = new Map();
     #samples = [];
     #backends = [];
     #waitedMs = 0;
     #lastLineMs = 0;
-    constructor(inputs) {
+    constructor(inputs, log) {
         this.#inputs = inputs;
-        this.#bake = new BakeReport(inputs.bakeMs);
+        this.#log = log;
+        this.#bake = new BakeReport(inputs.bakeMs, log);
         const { onBakeLook, onTakenOutAgain } = this.#bake;
         this.observer = { onLook: this.#onLook, onBakeLook, onTakenOutAgain };
     }
@@ -5801,20 +5828,20 @@ class Report {
         const changed = watched.filter((target) => this.#said.get(target) !== phrase(target));
         for (const target of changed) {
             this.#said.set(target, phrase(target));
-            log/* log */.Rm.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+            this.#log.info(`${target.fullName} is ${phrase(target)} ${time}.`);
         }
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;
         }
         else if (elapsedMs - this.#lastLineMs >= rotation_context/* HEARTBEAT_MS */.m) {
             this.#lastLineMs = elapsedMs;
-            log/* log */.Rm.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
+            this.#log.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
     async succeed(outcome) {
-        const sentence = (0,failure/* withoutOnlyUrl */.UM)(this.#achievement(outcome), this.#inputs);
+        const sentence = withoutOnlyUrl(this.#achievement(outcome), this.#inputs);
         const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : [];
-        const title = (0,failure/* withoutOnlyUrl */.UM)(titleOf(outcome, this.#targets), this.#inputs);
+        const title = withoutOnlyUrl(titleOf(outcome, this.#targets), this.#inputs);
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title, facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
         if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
@@ -5832,7 +5859,7 @@ class Report {
             ...afterFailure(error, this.#inputs, targets),
             whoBringsThemBack(targets, this.#inputs)
         ];
-        const sentence = (0,failure/* withoutOnlyUrl */.UM)((0,failure/* failureSentence */.Qz)(error, ...more), this.#inputs);
+        const sentence = withoutOnlyUrl((0,failure/* failureSentence */.Qz)(error, ...more), this.#inputs);
         const title = titleOfFailure(error, targets);
         await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }));
         (0,failure/* failWith */.ff)(error, sentence, inWords(title));
@@ -5906,6 +5933,7 @@ var post_step = __nccwpck_require__(6177);
 
 
 
+
 async function main() {
     const context = { clock: rotation_context/* systemClock */.ml, log: log/* log */.Rm, observer: rotation_context/* NO_OBSERVER */.L1, ...(0,cancellation/* listenForCancel */.F)() };
     try {
@@ -5916,8 +5944,10 @@ async function main() {
         (0,failure/* reportFailure */.xV)(error);
     }
 }
-async function run(inputs, context) {
-    const report = new Report(inputs);
+async function run(inputs, base) {
+    const log = logOf(inputs);
+    const report = new Report(inputs, log);
+    const context = { ...base, log, observer: report.observer };
     try {
         const wanted = { ...(0,runner_inputs/* wantedBy */.f)(inputs), pages: (0,pages/* openPages */.l)(inputs) };
         const search = async () => {
@@ -5925,7 +5955,7 @@ async function run(inputs, context) {
             report.found(found.backends);
             return found;
         };
-        await report.succeed(await perform(inputs, search, { ...context, observer: report.observer }));
+        await report.succeed(await perform(inputs, search, context));
     }
     catch (error) {
         await lastLook(report.backends, context);
@@ -7926,7 +7956,6 @@ function escapeForHtml(text) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Qz: () => (/* binding */ failureSentence),
-/* harmony export */   UM: () => (/* binding */ withoutOnlyUrl),
 /* harmony export */   ff: () => (/* binding */ failWith),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
@@ -7952,12 +7981,6 @@ function failWith(error, sentence, title) {
         (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .debug */ .Yz)(error.stack ?? '');
     }
     (0,_log_js__WEBPACK_IMPORTED_MODULE_2__/* .fail */ .fJ)(sentence, title);
-}
-function withoutOnlyUrl(sentence, { instances }) {
-    const [only, ...others] = instances;
-    return only === undefined || others.length > 0
-        ? sentence
-        : [' on ', ' at '].reduce((rest, on) => rest.replaceAll(`${on}${only.url.href}`, ''), sentence);
 }
 function failureSentence(error, ...more) {
     return [problemOf(error), ...more].filter((part) => part !== '').join(' ');

@@ -5,6 +5,7 @@ import { lastLook } from './rotation/last-look.ts'
 import { listenForCancel } from './runner/cancellation.ts'
 import { type Inputs, readInputs, wantedBy } from './runner/inputs.ts'
 import { log } from './runner/log.ts'
+import { logOf } from './runner/only-url.ts'
 import { openPages } from './runner/pages.ts'
 import { Report } from './runner/report.ts'
 import { markMainStep } from './runner/post-step.ts'
@@ -21,8 +22,10 @@ export async function main(): Promise<void> {
   }
 }
 
-async function run(inputs: Inputs, context: Context): Promise<void> {
-  const report = new Report(inputs)
+async function run(inputs: Inputs, base: Context): Promise<void> {
+  const log = logOf(inputs)
+  const report = new Report(inputs, log)
+  const context = { ...base, log, observer: report.observer }
   try {
     const wanted = { ...wantedBy(inputs), pages: openPages(inputs) }
     const search = async (): Promise<Found> => {
@@ -30,7 +33,7 @@ async function run(inputs: Inputs, context: Context): Promise<void> {
       report.found(found.backends)
       return found
     }
-    await report.succeed(await perform(inputs, search, { ...context, observer: report.observer }))
+    await report.succeed(await perform(inputs, search, context))
   } catch (error) {
     await lastLook(report.backends, context)
     await report.fail(error)

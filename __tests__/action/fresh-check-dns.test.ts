@@ -98,7 +98,7 @@ describe.each(['fall 1', 'fall 3'])('a server with %s whose name DNS has lost', 
     await farm.until(() => wire.requests.length > 5)
     expect(bodies()).toEqual([])
     dns.names.set(host, '127.0.0.1')
-    await step.until(/app1 on \S+ is DOWN/)
+    await step.until(/app1 is DOWN/)
     expect(bodies()).toContain('b=named&action=hdown&s=app1')
     expect(application.served).toBe(served)
     application.health = 200

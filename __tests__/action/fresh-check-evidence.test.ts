@@ -183,7 +183,7 @@ describe('a server in drain, while no other serves,', () => {
       {
         level: 'notice',
         message: expect.stringMatching(
-          /^web\/app1 on \S+ comes back without a fresh check: no other/
+          /^web\/app1 comes back without a fresh check: no other/
         )
       }
     ])
@@ -317,7 +317,7 @@ test('a follower that comes back alone has no check of its own, and a notice say
   expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
   expect(bodies()).toEqual(['b=api&action=ready&s=app1'])
   expect(result.annotations.map(({ message }) => message)).toEqual([
-    expect.stringMatching(/^api\/app1 on \S+ follows web\/app1 \(track\): this step did not/)
+    expect.stringMatching(/^api\/app1 follows web\/app1 \(track\): this step did not/)
   ])
 })
 

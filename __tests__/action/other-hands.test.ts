@@ -82,7 +82,7 @@ describe('while maint waits', () => {
       await stage()
       await holdOn('app2')
       const action = start()
-      await action.until(/app2 on \S+ is MAINT with 1 session/)
+      await action.until(/app2 is MAINT with 1 session/)
       await byHand(`set server web/app1 state ${state}`)
       const result = await action.done
       expectRed(
@@ -110,7 +110,7 @@ describe('while maint waits', () => {
     })
     await holdOn('app2')
     const action = start()
-    await action.until(/app2 on \S+ is MAINT with 1 session/)
+    await action.until(/app2 is MAINT with 1 session/)
     agent.answer = 'up ready'
     const result = await action.done
     expectRed(result, 'web/app1', 'somebody else changed it', 'An agent check is enabled there.')
@@ -124,7 +124,7 @@ describe('while maint waits', () => {
     await farm.set('app1', 'maint')
     await holdOn('app2')
     const action = start()
-    await action.until(/app2 on \S+ is MAINT with 1 session/)
+    await action.until(/app2 is MAINT with 1 session/)
     await byHand('set server web/app1 state ready')
     const result = await action.done
     expectRed(result, /web\/app1 is UP/, 'somebody else changed it')
@@ -137,7 +137,7 @@ describe('on-timeout: restore', () => {
     await stage()
     await holdOn('app1', 'app2')
     const action = start({ 'on-timeout': 'restore', 'wait-timeout': '7s' })
-    await action.until(/app2 on \S+ is MAINT with 1 session/)
+    await action.until(/app2 is MAINT with 1 session/)
     await sleep(later)
     await byHand('set server web/app1 state ready', 'set server web/app1 state maint')
     const result = await action.done
@@ -157,7 +157,7 @@ describe('on-timeout: restore', () => {
     await stage()
     await holdOn('app1', 'app2')
     const action = start({ action: 'drain', 'on-timeout': 'restore', 'wait-timeout': '2s' })
-    await action.until(/app2 on \S+ is DRAIN with 1 session/)
+    await action.until(/app2 is DRAIN with 1 session/)
     await byHand('set server web/app1 state maint')
     const result = await action.done
     expectRed(result, 'Not drained within 2s', 'Changed meanwhile, and left alone: web/app1')
@@ -240,7 +240,7 @@ describe('while ready waits for another server', () => {
 
   test("an operator's maint of one that is up already is left as it is, and ends the step", async () => {
     const action = await returning()
-    await action.until(/app1 on \S+ is UP \(/)
+    await action.until(/app1 is UP \(/)
     await byHand('set server web/app1 state maint')
     const from = posts().length
     const result = await action.done
@@ -259,8 +259,8 @@ describe('while ready waits for another server', () => {
 
   test("an operator's maint of one that is still down is left as it is, too", async () => {
     const action = await returning()
-    await action.until(/app2 on \S+ is DOWN/)
-    await action.until(/app1 on \S+ is UP \(/)
+    await action.until(/app2 is DOWN/)
+    await action.until(/app1 is UP \(/)
     await byHand('set server web/app2 state maint')
     const from = posts().length
     const result = await action.done

@@ -49,7 +49,7 @@ describe('an HAProxy that is away', () => {
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'DRAIN', sessions: '0' } })
     expect(await farm.status('app1')).toBe('DRAIN')
     expect(warnings(result)).toEqual([
-      expect.stringContaining(`${reloaded} at ${farm.statsUrl}, and web/app1`)
+      expect.stringContaining(`${reloaded}, and web/app1`)
     ])
     await held.close()
   })
@@ -74,7 +74,7 @@ describe('an HAProxy that is away', () => {
     app1.health = 503
     const action = start({ action: 'ready', 'stats-url': farm.statsUrl })
     const state = ending(action)
-    await action.until(/app1 .* is (DRAIN|DOWN)/)
+    await action.until(/app1 is (DRAIN|DOWN)/)
     await farm.haproxy.kill()
     await action.until('refused the connection')
     await sleep(3_000)
@@ -129,7 +129,7 @@ test('a reload on the way back of a dead application does not end green', async 
   await farm.set('app1', 'maint')
   farm.app('app1').health = 503
   const action = start({ action: 'ready', 'wait-timeout': '5s' })
-  await action.until(/app1 .* is (DRAIN|DOWN)/)
+  await action.until(/app1 is (DRAIN|DOWN)/)
   await reload()
   const result = await action.done
   expect(result.exitCode).toBe(1)
@@ -206,7 +206,7 @@ describe('where checks are slow', () => {
     await stage(slow)
     await hold()
     const action = start({ 'min-up': '2', 'hard-stop-after': '0s', 'settle-time': '2s' })
-    await action.until(/app1 on \S+ is MAINT/)
+    await action.until(/app1 is MAINT/)
     await reload()
     await farm.until(async () => (await farm.status('app1')) === 'MAINT')
     const result = await action.done

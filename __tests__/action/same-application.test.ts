@@ -148,7 +148,7 @@ describe('servers that follow one', () => {
     if (api === undefined) throw new Error('no backend api')
     const held = await holdOn('app1', api)
     const action = start()
-    await action.until('api/app1 on')
+    await action.until('api/app1 is')
     await action.until('MAINT (via web/app1) with 1 session')
     await farm.until(() => wire.requests.length > 8)
     expect(action.output).not.toContain('afe to stop')
@@ -173,7 +173,7 @@ describe('servers that follow one', () => {
     expectRefusal(refused, 'Without app2 the backend lonely')
     const held = await holdOn('app1', deep)
     const action = start()
-    await action.until(/deep\/app1 on \S+ is MAINT \(via \S+\) with 1 session/)
+    await action.until(/deep\/app1 is MAINT \(via \S+\) with 1 session/)
     await held.close()
     expectSafe(await action.done)
     expect(await farm.status('app1', 'deep')).toMatch(/^MAINT \(via /)
@@ -265,7 +265,7 @@ describe('the same address in another backend', () => {
     await farm.until(async () => (await farm.status('other', 'api')) === 'DOWN')
     const held = await holdOn('app1', { userUrl: farm.userUrl })
     const action = start()
-    await action.until(/web\/app1 on \S+ is MAINT with 1 session/)
+    await action.until(/web\/app1 is MAINT with 1 session/)
     application.health = 200
     await farm.until(async () => (await farm.status('other', 'api')) === 'UP')
     await held.close()
@@ -305,7 +305,7 @@ describe('the same address in another backend', () => {
     if (api === undefined) throw new Error('no backend api')
     const held = await holdOn('app1', api)
     const action = start({ backend })
-    await action.until(/api\/app1 on \S+ is MAINT with 1 session/)
+    await action.until(/api\/app1 is MAINT with 1 session/)
     expect(await (await fetch(api.userUrl)).text()).toBe('app2')
     await held.close()
     const result = await action.done
@@ -349,7 +349,7 @@ test('the same host on another port gets a notice, and is no reason against it',
   const notices = result.annotations.filter(({ level }) => level === 'notice')
   expect(notices.map(({ message }) => message)).toEqual([
     expect.stringMatching(
-      /^Also on the same host, on another port: .*metrics\/sidecar on \S+ \(no check\)/
+      /^Also on the same host, on another port: .*metrics\/sidecar \(no check\)/
     )
   ])
 })

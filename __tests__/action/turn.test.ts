@@ -105,7 +105,7 @@ describe('jobs that start at the same moment with min-up: all', () => {
     const held = await holdOn(farm, 'app1')
     const cancelled = inputsFor('app1', 'maint', { restore: 'failure' })
     const first = startAction(cancelled)
-    await first.until(/web\/app1 on \S+ is MAINT with 1 session/)
+    await first.until(/web\/app1 is MAINT with 1 session/)
     const others = ['app3', 'app4'].map((server) => deploy(server, holders))
     const failing = failThenHeal(farm, 'app2')
     await sleep(1_000)

@@ -239,7 +239,7 @@ test.each([
   const { log } = await runMain(inputsFor([lb], { action }))
   expect(log.filter((line) => line.startsWith('Notice: '))).toEqual(
     Array(times).fill(
-      'Notice: Also on the same host, on another port: web/b on LB1 (UP). Is one of them the same application?'
+      'Notice: Also on the same host, on another port: web/b (UP). Is one of them the same application?'
     )
   )
 })

@@ -1,21 +1,22 @@
 import type { Baked, BakeVerdict } from '../rotation/bake-verdict.ts'
-import { HEARTBEAT_MS, type Observer } from '../rotation/context.ts'
+import { HEARTBEAT_MS, type Log, type Observer } from '../rotation/context.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { bakeChart, type BakeSample } from './bake-chart.ts'
 import { standing } from './bake-words.ts'
-import { log } from './log.ts'
 
 /** Reports how a watch of traffic goes: a line where a verdict moves, a heartbeat, and a chart at the end. */
 export class BakeReport implements Omit<Observer, 'onLook'> {
   readonly #bakeMs: number
+  readonly #log: Log
   readonly #said = new Map<string, BakeVerdict>()
   readonly #samples: BakeSample[] = []
   #lastLineMs = 0
 
   /** @param bakeMs how long the watch is to last, in milliseconds */
-  constructor(bakeMs: number) {
+  constructor(bakeMs: number, log: Log) {
     this.#bakeMs = bakeMs
+    this.#log = log
   }
 
   /** The chart for the job summary; empty where nothing was watched, or there was no request. */
@@ -36,7 +37,7 @@ export class BakeReport implements Omit<Observer, 'onLook'> {
     const time = `(${formatDuration(elapsedMs)} of ${formatDuration(this.#bakeMs)})`
     for (const server of isDue ? servers : moved) {
       this.#said.set(server.name, server.verdict)
-      log.info(`${standing(server)} ${time}.`)
+      this.#log.info(`${standing(server)} ${time}.`)
       this.#lastLineMs = elapsedMs
     }
   }
@@ -47,7 +48,7 @@ export class BakeReport implements Omit<Observer, 'onLook'> {
       const states = statesOf(targets)
       if (states !== said) {
         said = states
-        log.info(`${states} (${formatDuration(elapsedMs)} elapsed).`)
+        this.#log.info(`${states} (${formatDuration(elapsedMs)} elapsed).`)
       }
     }
   }

@@ -1,6 +1,5 @@
 import { HaproxyError, messageOf } from '../haproxy/errors.ts'
 import { InputError } from './input-reader.ts'
-import type { Inputs } from './inputs.ts'
 import { debug, error as logError, fail } from './log.ts'
 
 /**
@@ -32,17 +31,6 @@ export function failWith(error: unknown, sentence: string, title: string): void 
     debug(error.stack ?? '')
   }
   fail(sentence, title)
-}
-
-/**
- * A sentence without the URL of a step's only HAProxy, which tells nothing. The sentences of the inner rings name it,
- * for they do not know how many there are.
- */
-export function withoutOnlyUrl(sentence: string, { instances }: Pick<Inputs, 'instances'>): string {
-  const [only, ...others] = instances
-  return only === undefined || others.length > 0
-    ? sentence
-    : [' on ', ' at '].reduce((rest, on) => rest.replaceAll(`${on}${only.url.href}`, ''), sentence)
 }
 
 /** What went wrong, in one line. */

@@ -1,6 +1,6 @@
 import { isOutOfRotation } from '../haproxy/server.ts'
 import { type Backend, followersOf, targetsOf } from '../rotation/backend.ts'
-import { HEARTBEAT_MS, type Observer } from '../rotation/context.ts'
+import { HEARTBEAT_MS, type Log, type Observer } from '../rotation/context.ts'
 import { statesOf } from '../rotation/describe.ts'
 import { formatDuration } from '../rotation/duration.ts'
 import { troubleFirst } from '../rotation/fleet.ts'
@@ -10,10 +10,11 @@ import { BakeReport } from './bake-report.ts'
 import { badInWords, bakedInWords, isUnclear } from './bake-words.ts'
 import { explainDoubt } from './doubts.ts'
 import { explainFact } from './facts.ts'
-import { failureSentence, failWith, reportFailure, withoutOnlyUrl } from './failure.ts'
+import { failureSentence, failWith, reportFailure } from './failure.ts'
 import { afterFailure, allUpInWords, foundInLines, statesInLine } from './fleet.ts'
 import type { Inputs } from './inputs.ts'
 import { log } from './log.ts'
+import { withoutOnlyUrl } from './only-url.ts'
 import { setOutputs } from './outputs.ts'
 import { planInWords } from './plan-words.ts'
 import { phrase, takenAsFound } from './target-words.ts'
@@ -33,15 +34,17 @@ export class Report {
   readonly observer: Observer
   readonly #bake: BakeReport
   readonly #inputs: Inputs
+  readonly #log: Log
   readonly #said = new Map<Target, string>()
   readonly #samples: Sample[] = []
   #backends: readonly Backend[] = []
   #waitedMs = 0
   #lastLineMs = 0
 
-  constructor(inputs: Inputs) {
+  constructor(inputs: Inputs, log: Log) {
     this.#inputs = inputs
-    this.#bake = new BakeReport(inputs.bakeMs)
+    this.#log = log
+    this.#bake = new BakeReport(inputs.bakeMs, log)
     const { onBakeLook, onTakenOutAgain } = this.#bake
     this.observer = { onLook: this.#onLook, onBakeLook, onTakenOutAgain }
   }
@@ -60,7 +63,7 @@ export class Report {
     return [...this.#targets, ...followersOf(this.#backends)]
   }
 
-  /** Says what the run is about. */
+  /** Says what the run is about: the one place that always names the HAProxy. */
   found(backends: readonly Backend[]): void {
     this.#backends = backends
     foundInLines(this.#inputs, this.#targets).forEach((line) => {
@@ -81,13 +84,13 @@ export class Report {
     const changed = watched.filter((target) => this.#said.get(target) !== phrase(target))
     for (const target of changed) {
       this.#said.set(target, phrase(target))
-      log.info(`${target.fullName} is ${phrase(target)} ${time}.`)
+      this.#log.info(`${target.fullName} is ${phrase(target)} ${time}.`)
     }
     if (changed.length > 0) {
       this.#lastLineMs = elapsedMs
     } else if (elapsedMs - this.#lastLineMs >= HEARTBEAT_MS) {
       this.#lastLineMs = elapsedMs
-      log.info(`Still waiting: ${statesOf(this.#targets)} ${time}.`)
+      this.#log.info(`Still waiting: ${statesOf(this.#targets)} ${time}.`)
     }
   }
 
