@@ -182,9 +182,7 @@ describe('a server in drain, while no other serves,', () => {
     expect(result.annotations).toEqual([
       {
         level: 'notice',
-        message: expect.stringMatching(
-          /^web\/app1 comes back without a fresh check: no other/
-        )
+        message: expect.stringMatching(/^web\/app1 comes back without a fresh check: no other/)
       }
     ])
   })

@@ -48,9 +48,7 @@ describe('an HAProxy that is away', () => {
     const result = await action.done
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'DRAIN', sessions: '0' } })
     expect(await farm.status('app1')).toBe('DRAIN')
-    expect(warnings(result)).toEqual([
-      expect.stringContaining(`${reloaded}, and web/app1`)
-    ])
+    expect(warnings(result)).toEqual([expect.stringContaining(`${reloaded}, and web/app1`)])
     await held.close()
   })
 
