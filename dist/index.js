@@ -3180,7 +3180,7 @@ function headAddress(url) {
 /***/ ((module, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(module, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2152);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4301);
 /* harmony import */ var _post_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(224);
 /* harmony import */ var _runner_cancellation_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2323);
 /* harmony import */ var _runner_post_step_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6177);
@@ -3196,7 +3196,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2152:
+/***/ 4301:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3397,8 +3397,8 @@ function addNeighbours(neighbours, last, { others }) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(3676);
+// EXTERNAL MODULE: ./src/rotation/log-lines.ts
+var log_lines = __nccwpck_require__(1358);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
@@ -3459,7 +3459,7 @@ class Baking {
         const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
             const change = await this.#recheck(instance);
             if ((0,seen_process/* isReload */.ag)(change)) {
-                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+                this.#beginAnew((0,log_lines/* reloadAt */.lq)(instance.name, change));
             }
             return change;
         });
@@ -3490,11 +3490,11 @@ class Baking {
             }
             const change = await this.#recheck(instance);
             if ((0,seen_process/* isReload */.ag)(change)) {
-                this.#beginAnew((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, [], NEXT));
+                this.#beginAnew((0,log_lines/* reloadAt */.lq)(instance.name, change));
                 isAnew = true;
             }
             else if (signs.includes('counters')) {
-                this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`);
+                this.#beginAnew((0,log_lines/* countersClearedAt */.H7)(instance.name));
                 isAnew = true;
             }
         }
@@ -3502,7 +3502,7 @@ class Baking {
     }
     #beginAnew(why) {
         const { log, clock } = this.#context;
-        log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#options.bakeMs)}.`, 'Watched anew');
+        log.warning(...(0,log_lines/* watchedAnew */.mP)(why, this.#options.bakeMs));
         this.#window = new BakeWindow(this.#backends, clock.now());
         this.#up.clear();
     }
@@ -3510,7 +3510,6 @@ class Baking {
         return instance.recheck({ signal: this.#context.cancelled });
     }
 }
-const NEXT = 'the watch of the traffic begins anew';
 function isTakenOut(server) {
     const shown = (0,haproxy_server/* shownAdminState */.Yy)(server);
     return (shown === 'maint' || shown === 'drain') && !(0,haproxy_server/* isUnresolved */.U4)(server);
@@ -3533,54 +3532,8 @@ function signOf(before, now) {
 
 // EXTERNAL MODULE: ./src/rotation/describe.ts
 var describe = __nccwpck_require__(225);
-;// CONCATENATED MODULE: ./src/rotation/same-address.ts
-
-
-function sharedAddresses(instance, { servers }, targets, isLeaving) {
-    const others = servers.filter((server) => !isLeaving(server));
-    const reachable = others.filter(haproxy_server/* isReachable */.kj);
-    const down = others.filter((server) => !(0,haproxy_server/* isReachable */.kj)(server) && (0,haproxy_server/* mayComeUp */.Tg)(server));
-    const among = (some, test) => some
-        .filter((other) => targets.some((target) => test(other, target)))
-        .map((server) => ({ instance, server }));
-    return {
-        same: among(reachable, isSameAddress),
-        down: among(down, isSameAddress),
-        otherPort: among(reachable, (other, target) => isSameHost(other, target) && !isSameAddress(other, target)),
-        unknown: among([...reachable, ...down], (other, target) => other.name === target.name && (other.address === undefined || target.address === undefined)),
-        areShown: targets.every(({ address }) => address !== undefined)
-    };
-}
-function onAllPages(pages) {
-    return {
-        same: pages.flatMap(({ same }) => same),
-        down: pages.flatMap(({ down }) => down),
-        otherPort: pages.flatMap(({ otherPort }) => otherPort),
-        unknown: pages.flatMap(({ unknown }) => unknown),
-        areShown: pages.length > 0 && pages.every(({ areShown }) => areShown)
-    };
-}
-function isSameAddress(one, other) {
-    return isSameHost(one, other) && one.address?.port === other.address?.port;
-}
-function isSameHost(one, other) {
-    return one.address !== undefined && one.address.host === other.address?.host;
-}
-function atSameAddress({ same, down }) {
-    return [...same, ...down];
-}
-function describeOthers(others) {
-    const names = others.map(({ server, instance }) => {
-        return `${server.backend}/${server.name} on ${instance.name} (${server.status})`;
-    });
-    return [...new Set(names)].join(', ');
-}
-function refuseSharedAddresses({ same }) {
-    if (same.length > 0) {
-        throw new errors/* HaproxyError */.Q9('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
-    }
-}
-
+// EXTERNAL MODULE: ./src/rotation/same-address.ts
+var same_address = __nccwpck_require__(8059);
 ;// CONCATENATED MODULE: ./src/rotation/followers.ts
 
 
@@ -3594,7 +3547,7 @@ function withFollowers(instance, backends, snapshot) {
             const ofBackend = { targets: namesOf(targets, name), followers: namesOf(followers, name) };
             return new backend/* Backend */.Zx(instance, name, ofBackend, snapshot);
         }),
-        shared: sharedAddresses(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
+        shared: (0,same_address/* sharedAddresses */.Yf)(instance, snapshot, targets, (server) => targets.includes(server) || followers.includes(server))
     };
 }
 function findFollowers(leaders, all) {
@@ -3859,7 +3812,8 @@ class Draining {
         if (byOthers.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
         }
-        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)), 'HAProxy was reloaded');
+        const rest = this.#restOn(instance, forgotten.length === 0);
+        this.#context.log.warning(...(0,log_lines/* reloaded */.hi)((0,log_lines/* reloadAt */.lq)(instance.name, change), lost, rest));
         if (lost.length > 0) {
             (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
         }
@@ -3868,11 +3822,11 @@ class Draining {
     }
     #restOn(instance, isKept) {
         if (this.#reloaded.get(instance) === 'unclear') {
-            return 'whether an old process still holds sessions cannot be known';
+            return log_lines/* SESSIONS_UNKNOWN */.Z6;
         }
         return this.#old.get(instance)?.replaced(isKept) === true
-            ? 'its old process may still hold sessions, and nothing shows them'
-            : 'no session was left on its old process';
+            ? log_lines/* SESSIONS_MAY_REMAIN */.HI
+            : log_lines/* NO_SESSION_WAS_LEFT */.PL;
     }
     #remember(seen) {
         (0,backend/* targetsOf */.QR)(seen)
@@ -3902,8 +3856,7 @@ class Draining {
         const remainingMs = goneAt - clock.now();
         if (remainingMs > 0 && goneAt > this.#saidUntil) {
             this.#saidUntil = goneAt;
-            const howLong = remainingMs === Infinity ? '' : ` for ${(0,duration/* formatDuration */.a3)(remainingMs)}`;
-            log.info(`HAProxy shows no more sessions. Waiting${howLong}: a process from before a reload may still hold some.`);
+            log.info((0,log_lines/* waitingForOldProcess */.RU)(remainingMs));
         }
         return remainingMs <= 0;
     }
@@ -3914,12 +3867,14 @@ class Draining {
         for (const target of (0,backend/* targetsOf */.QR)(this.#backends)) {
             if ((0,haproxy_server/* isDrained */.wx)(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
                 this.#visited.add(target);
-                this.#context.log.info(`New sessions keep coming to ${target.fullName}, so it is not drained, even though none is open right now.`);
+                this.#context.log.info((0,log_lines/* newSessionsKeepComing */.ub)(target));
             }
         }
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/proof.ts
 
 
@@ -3941,7 +3896,7 @@ function doubtsOf(backends, evidence) {
     const { shared, unclear, minUp, maxSessions } = evidence;
     const instances = (0,backend/* instancesOf */.sG)(backends);
     const unknown = instances.filter(({ showsProcess }) => !showsProcess);
-    const atSame = atSameAddress(shared);
+    const atSame = (0,same_address/* atSameAddress */.GV)(shared);
     const young = instances.filter((instance) => isYoung(instance, evidence));
     const withAgent = (0,backend/* targetsOf */.QR)(backends).filter(({ now }) => now.hasAgent);
     const short = (0,guard/* shortOf */.IX)((0,guard/* backendsAtStake */.rj)(backends), minUp);
@@ -4004,6 +3959,7 @@ var rotation_wait = __nccwpck_require__(6361);
 
 
 
+
 async function waitUntilDrained(backends, options, context) {
     const condition = new Draining(backends, options, context);
     const { onLook } = context.observer;
@@ -4022,7 +3978,7 @@ async function waitUntilDrained(backends, options, context) {
     if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
         throw failure;
     }
-    context.log.warning(failure.message, 'Not drained in time');
+    context.log.warning(...(0,log_lines/* notDrainedInTime */.pd)(failure.message));
     if (onTimeout === 'continue') {
         return { kind: 'not drained' };
     }
@@ -4044,7 +4000,7 @@ async function refuseIfLeftElsewhere(backends, { maxSessions }, context) {
 }
 const AFTER_KILL_MS = 5_000;
 async function waitAfterKill(backends, busy, { options, condition, result: before }, context) {
-    context.log.info(`Killing the sessions of ${(0,describe/* namesOf */.eZ)(busy)}.`);
+    context.log.info((0,log_lines/* killingSessions */.uL)(busy));
     await (0,request/* forEachBackend */.XS)(busy, (backend, targets) => backend.command('shutdown', targets, { signal: context.over }));
     const { settleMs, pollMs } = options.wait;
     const again = { ...options.wait, timeoutMs: AFTER_KILL_MS + settleMs + 2 * pollMs };
@@ -4128,6 +4084,7 @@ async function takeOut(backends, options, context) {
 
 
 
+
 async function takeBadOut(bad, options, context) {
     const troubles = [];
     let taken = [];
@@ -4172,7 +4129,7 @@ async function takeThemOut(taken, { backends, shared }, options, context) {
         shared,
         onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
     };
-    context.log.info(`Taking ${(0,describe/* namesOf */.eZ)(taken)} out of rotation again.`);
+    context.log.info((0,log_lines/* takingOutAgain */.jx)(taken));
     try {
         const onLook = context.observer.onTakenOutAgain((0,backend/* targetsOf */.QR)(backends));
         const observer = { ...context.observer, onLook };
@@ -4210,7 +4167,7 @@ function leaving(targets, seen) {
     });
     return {
         backends: parts.flatMap(({ backends }) => backends),
-        shared: onAllPages(parts.map(({ shared }) => shared))
+        shared: (0,same_address/* onAllPages */.hs)(parts.map(({ shared }) => shared))
     };
 }
 function whyKept({ backends }, group, { minUp }) {
@@ -4326,7 +4283,7 @@ var bring_back = __nccwpck_require__(2353);
 
 async function command(name, backends, context) {
     context.cancelled.throwIfAborted();
-    context.log.info(`Asking for ${name}: ${(0,describe/* namesOf */.eZ)((0,backend/* targetsOf */.QR)(backends))}.`);
+    context.log.info((0,log_lines/* askingFor */.Zk)(name, (0,backend/* targetsOf */.QR)(backends)));
     await (0,settle_all/* settleAll */.j)(backends, (backend) => (0,retry/* retry */.L)(() => backend.command(name, backend.targets, { signal: context.over }), context, (error) => error.transient && (name !== 'shutdown' || (0,errors/* changedNothing */.u4)(error))));
     await (0,request/* lookAgain */.IK)(backends, context);
 }
@@ -4491,6 +4448,7 @@ var rotation_target = __nccwpck_require__(5921);
 
 
 
+
 const SPREAD_MS = 1_000;
 async function takeTurn(search, options, context) {
     const { minUp, timeoutMs, onClaim } = options;
@@ -4519,7 +4477,7 @@ async function takeTurn(search, options, context) {
                 return { found, isClaimed: true };
             }
             onClaim([]);
-            context.log.info('Too few others were left after the claim, so it was withdrawn.');
+            context.log.info(log_lines/* CLAIM_WITHDRAWN */.g1);
         }
     }
 }
@@ -4580,7 +4538,7 @@ class EnoughServe {
         if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= rotation_context/* HEARTBEAT_MS */.m)) {
             this.#said = missing;
             this.#saidAt = clock.now();
-            log.info(`Waiting for a turn for up to ${(0,duration/* formatDuration */.a3)(remainingMs)}. ${(0,guard/* tooFewServe */.yo)(short, this.#minUp).message}`);
+            log.info((0,log_lines/* waitingForTurn */.qc)(remainingMs, (0,guard/* tooFewServe */.yo)(short, this.#minUp).message));
         }
     }
 }
@@ -4588,6 +4546,7 @@ class EnoughServe {
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var intent = __nccwpck_require__(4718);
 ;// CONCATENATED MODULE: ./src/perform.ts
+
 
 
 
@@ -4641,7 +4600,7 @@ async function performTakeOut(inputs, search, context) {
     const { found, isClaimed } = await turnOf(inputs, search, context);
     const { backends, shared } = found;
     if (shared.otherPort.length > 0) {
-        context.log.notice(`Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`, 'Same host, another port');
+        context.log.notice(...(0,log_lines/* alsoOnHost */.F)(shared.otherPort));
     }
     const targets = targetsToTakeOut(backends, action);
     const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp);
@@ -4666,7 +4625,7 @@ async function turnOf({ minUp, minUpTimeoutMs, wait, sameAddress, restore, dryRu
     const find = async () => {
         const found = await search();
         if (sameAddress === 'refuse') {
-            refuseSharedAddresses(found.shared);
+            (0,same_address/* refuseSharedAddresses */.Mp)(found.shared);
         }
         return found;
     };
@@ -5034,7 +4993,7 @@ async function find(wanted, context) {
     }
     return {
         backends: found.flatMap(({ backends }) => backends),
-        shared: onAllPages(found.flatMap(({ shared }) => shared ?? []))
+        shared: (0,same_address/* onAllPages */.hs)(found.flatMap(({ shared }) => shared ?? []))
     };
 }
 async function findOnPage(page, wanted, context) {
@@ -5195,9 +5154,9 @@ function explainDoubt(doubt) {
         case 'agent check':
             return `An agent check may bring ${(0,describe/* namesOf */.eZ)(doubt.targets)} back: run action: dagent before this step, and action: eagent once the server is back.`;
         case 'same address':
-            return `Also at the same address: ${describeOthers(doubt.others)}. Take every server at that address out in the same step.`;
+            return `Also at the same address: ${(0,same_address/* describeOthers */.Hi)(doubt.others)}. Take every server at that address out in the same step.`;
         case 'same name':
-            return (`${describeOthers(doubt.others)} may be the same application, and the page does not show its address: name ` +
+            return (`${(0,same_address/* describeOthers */.Hi)(doubt.others)} may be the same application, and the page does not show its address: name ` +
                 "its backend, use backend: '*', or put `stats show-legends` into haproxy.cfg.");
         case 'too few serve':
             return `Fewer other servers are up now than min-up asks for: bring another one back in ${doubt.backends.join(', ')}.`;
@@ -5378,9 +5337,9 @@ function olderInWords(older) {
     }
 }
 function addressesInWords(shared) {
-    const others = atSameAddress(shared);
+    const others = (0,same_address/* atSameAddress */.GV)(shared);
     if (others.length > 0) {
-        return `At the same address: ${describeOthers(others)}.`;
+        return `At the same address: ${(0,same_address/* describeOthers */.Hi)(others)}.`;
     }
     return shared.areShown
         ? 'When the step began, no other server in rotation was at the same address.'
@@ -5987,6 +5946,8 @@ var rotation_instance = __nccwpck_require__(6739);
 var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
 var bring_back = __nccwpck_require__(2353);
+// EXTERNAL MODULE: ./src/rotation/log-lines.ts
+var log_lines = __nccwpck_require__(1358);
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(9331);
 ;// CONCATENATED MODULE: ./src/rotation/restore.ts
@@ -6008,7 +5969,7 @@ async function restore(state, backends, options, context) {
         await (0,request/* lookAgain */.IK)(backends, context);
         (0,request/* refuseIfNotHeld */.aw)(targets);
     }
-    context.log.notice(`Restored to ${state}: ${(0,describe/* statesOf */.kY)(targets)}.`, `Restored to ${state}`);
+    context.log.notice(...(0,log_lines/* restored */.v0)(state, targets));
 }
 
 // EXTERNAL MODULE: ./src/rotation/retry.ts
@@ -6348,14 +6309,17 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
 
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(9331);
+// EXTERNAL MODULE: ./src/rotation/log-lines.ts
+var log_lines = __nccwpck_require__(1358);
 // EXTERNAL MODULE: ./src/rotation/route.ts
 var route = __nccwpck_require__(7663);
 ;// CONCATENATED MODULE: ./src/rotation/return-notices.ts
 
+
 function announceReleases(routes, { log }) {
     for (const [target, route] of routes) {
         if (route === 'release') {
-            log.notice(`${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`, `${target.name}: no fresh check`);
+            log.notice(...(0,log_lines/* noFreshCheck */._r)(target));
         }
     }
 }
@@ -6364,12 +6328,12 @@ function announceGaps(routes, { log }) {
     for (const target of all) {
         const { status, tracked } = target.now;
         if (status === 'no check') {
-            log.notice(`${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`, `${target.name}: no health check`);
+            log.notice(...(0,log_lines/* noHealthCheck */.Av)(target));
         }
         if (tracked !== undefined &&
             routes.get(target) === 'ready' &&
             (0,route/* leaderOf */.tY)(target, all) === undefined) {
-            log.notice(`${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`, `${target.name}: follows another server`);
+            log.notice(...(0,log_lines/* followsAnother */.Yv)(target, tracked));
         }
     }
 }
@@ -6400,7 +6364,7 @@ function hasLeftDrain({ word }) {
 }
 async function release(targets, onReleased, context) {
     if (targets.length > 0) {
-        context.log.info(`Ending the drain: ${(0,describe/* namesOf */.eZ)(targets)}.`);
+        context.log.info((0,log_lines/* endingDrain */.IZ)(targets));
     }
     const lost = await (0,settle_all/* settleAll */.j)(targets, async (target) => {
         const limits = { signal: context.over };
@@ -6547,6 +6511,7 @@ async function takeOutAgain(targets, stages, minUp, context) {
 
 
 
+
 class Returning {
     #stages;
     #minUp;
@@ -6666,7 +6631,8 @@ class Returning {
         const unresolved = this.#stages.at('unresolved', mine);
         const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target));
         const again = mine.filter((target) => checked.includes(target) || lost.includes(target));
-        this.#context.log.warning((0,other_hands/* reloadedMessage */.Ez)(instance.name, change, again, 'bringing them back starts over'), 'HAProxy was reloaded');
+        const reload = (0,log_lines/* reloadAt */.lq)(instance.name, change);
+        this.#context.log.warning(...(0,log_lines/* reloaded */.hi)(reload, again, log_lines/* STARTING_OVER */.UZ));
         const others = lost.filter((target) => !checked.includes(target));
         await (0,request/* request */.Em)('ready', this.#stages.at('released', others), this.#context);
         await takeOutAgain([...checked, ...this.#stages.at('elsewhere', others)], this.#stages, this.#minUp, this.#context);
@@ -7181,6 +7147,132 @@ function areOne(one, other) {
 
 /***/ }),
 
+/***/ 1358:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Av: () => (/* binding */ noHealthCheck),
+/* harmony export */   F: () => (/* binding */ alsoOnHost),
+/* harmony export */   H7: () => (/* binding */ countersClearedAt),
+/* harmony export */   HI: () => (/* binding */ SESSIONS_MAY_REMAIN),
+/* harmony export */   IZ: () => (/* binding */ endingDrain),
+/* harmony export */   PL: () => (/* binding */ NO_SESSION_WAS_LEFT),
+/* harmony export */   RU: () => (/* binding */ waitingForOldProcess),
+/* harmony export */   UZ: () => (/* binding */ STARTING_OVER),
+/* harmony export */   Yv: () => (/* binding */ followsAnother),
+/* harmony export */   Z6: () => (/* binding */ SESSIONS_UNKNOWN),
+/* harmony export */   Zk: () => (/* binding */ askingFor),
+/* harmony export */   _r: () => (/* binding */ noFreshCheck),
+/* harmony export */   a5: () => (/* binding */ retryingFor),
+/* harmony export */   g1: () => (/* binding */ CLAIM_WITHDRAWN),
+/* harmony export */   gk: () => (/* binding */ READABLE_AGAIN),
+/* harmony export */   hi: () => (/* binding */ reloaded),
+/* harmony export */   jx: () => (/* binding */ takingOutAgain),
+/* harmony export */   lq: () => (/* binding */ reloadAt),
+/* harmony export */   mP: () => (/* binding */ watchedAnew),
+/* harmony export */   pd: () => (/* binding */ notDrainedInTime),
+/* harmony export */   qc: () => (/* binding */ waitingForTurn),
+/* harmony export */   rZ: () => (/* binding */ rollingBack),
+/* harmony export */   uL: () => (/* binding */ killingSessions),
+/* harmony export */   uW: () => (/* binding */ retryingIn),
+/* harmony export */   ub: () => (/* binding */ newSessionsKeepComing),
+/* harmony export */   v0: () => (/* binding */ restored)
+/* harmony export */ });
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(225);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3676);
+/* harmony import */ var _same_address_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8059);
+
+
+
+function retryingIn(message, pauseMs) {
+    return `${message} Trying again in ${pauseMs} ms.`;
+}
+function retryingFor(message, remainingMs) {
+    return `${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(remainingMs)}.`;
+}
+const READABLE_AGAIN = 'The statistics page can be read again.';
+function alsoOnHost(others) {
+    return [
+        `Also on the same host, on another port: ${(0,_same_address_js__WEBPACK_IMPORTED_MODULE_1__/* .describeOthers */ .Hi)(others)}. Is one of them the same application?`,
+        'Same host, another port'
+    ];
+}
+function waitingForTurn(remainingMs, why) {
+    return `Waiting for a turn for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(remainingMs)}. ${why}`;
+}
+const CLAIM_WITHDRAWN = 'Too few others were left after the claim, so it was withdrawn.';
+function askingFor(what, targets) {
+    return `Asking for ${what}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)}.`;
+}
+function newSessionsKeepComing({ fullName }) {
+    return `New sessions keep coming to ${fullName}, so it is not drained, even though none is open right now.`;
+}
+function waitingForOldProcess(remainingMs) {
+    const howLong = remainingMs === Infinity ? '' : ` for ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(remainingMs)}`;
+    return `HAProxy shows no more sessions. Waiting${howLong}: a process from before a reload may still hold some.`;
+}
+function notDrainedInTime(message) {
+    return [message, 'Not drained in time'];
+}
+function killingSessions(targets) {
+    return `Killing the sessions of ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)}.`;
+}
+function rollingBack(state, targets) {
+    return `Rolling back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)}.`;
+}
+function noFreshCheck({ fullName, name, before }) {
+    return [
+        `${fullName} comes back without a fresh check: no other server of ${before.backend} serves, so its pinned clients would have nowhere to go.`,
+        `${name}: no fresh check`
+    ];
+}
+function endingDrain(targets) {
+    return `Ending the drain: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)}.`;
+}
+function noHealthCheck({ fullName, name }) {
+    return [
+        `${fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`,
+        `${name}: no health check`
+    ];
+}
+function followsAnother({ fullName, name }, leader) {
+    return [
+        `${fullName} follows ${leader} (track): this step did not have that server's health checked again.`,
+        `${name}: follows another server`
+    ];
+}
+function takingOutAgain(targets) {
+    return `Taking ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)} out of rotation again.`;
+}
+function restored(state, targets) {
+    return [`Restored to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .statesOf */ .kY)(targets)}.`, `Restored to ${state}`];
+}
+function reloadAt(instanceName, change) {
+    return change === 'unclear'
+        ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
+        : `HAProxy was reloaded or restarted at ${instanceName}`;
+}
+function reloaded(reload, lost, next) {
+    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
+    return [`${reload}${again}: ${next}.`, 'HAProxy was reloaded'];
+}
+const NO_SESSION_WAS_LEFT = 'no session was left on its old process';
+const SESSIONS_MAY_REMAIN = 'its old process may still hold sessions, and nothing shows them';
+const SESSIONS_UNKNOWN = 'whether an old process still holds sessions cannot be known';
+const STARTING_OVER = 'bringing them back starts over';
+function countersClearedAt(instanceName) {
+    return `The counters of ${instanceName} were cleared`;
+}
+function watchedAnew(why, bakeMs) {
+    return [
+        `${why}: the watch of the traffic begins anew. It lasts ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(bakeMs)}.`,
+        'Watched anew'
+    ];
+}
+
+
+/***/ }),
+
 /***/ 4610:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
@@ -7227,7 +7319,6 @@ function countOf(servers) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   EN: () => (/* binding */ isAsLeft),
-/* harmony export */   Ez: () => (/* binding */ reloadedMessage),
 /* harmony export */   a2: () => (/* binding */ notLostByReload),
 /* harmony export */   vh: () => (/* binding */ changedByOthers)
 /* harmony export */ });
@@ -7271,13 +7362,6 @@ function notLostByReload(lost, heldAt) {
         return process !== undefined && held !== undefined && held > process.startedAt + _instance_js__WEBPACK_IMPORTED_MODULE_1__/* .LOADING_MS */ .IF;
     });
 }
-function reloadedMessage(instanceName, change, lost, next) {
-    const what = change === 'unclear'
-        ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
-        : `HAProxy was reloaded or restarted at ${instanceName}`;
-    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
-    return `${what}${again}: ${next}.`;
-}
 
 
 /***/ }),
@@ -7294,11 +7378,13 @@ function reloadedMessage(instanceName, change, lost, next) {
 /* harmony export */   m0: () => (/* binding */ refuseIfLost)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2030);
 /* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5870);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(225);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(168);
-/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(909);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(225);
+/* harmony import */ var _log_lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1358);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(168);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(909);
+
 
 
 
@@ -7307,24 +7393,24 @@ function reloadedMessage(instanceName, change, lost, next) {
 
 async function request(state, targets, context) {
     if (targets.length > 0) {
-        context.log.info(`Asking for ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(targets)}.`);
+        context.log.info((0,_log_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .askingFor */ .Zk)(state, targets));
     }
-    await forEachBackend(targets, (backend, group) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.request(state, group, { signal: context.over }), context));
+    await forEachBackend(targets, (backend, group) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.request(state, group, { signal: context.over }), context));
 }
 async function forEachBackend(targets, work) {
     const groups = Map.groupBy(targets, ({ backend }) => backend);
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)([...groups], ([backend, group]) => work(backend, group));
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)([...groups], ([backend, group]) => work(backend, group));
 }
 async function lookAgain(backends, context) {
     const limits = { signal: context.cancelled };
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(backends.toReversed(), (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => backend.look(limits), context));
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)(backends.toReversed(), (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.look(limits), context));
 }
 function refuseIfNotHeld(targets) {
     const broken = targets.filter(({ now, change: { state } }) => !hasHeld(now, state));
     if (broken.length === 0) {
         return;
     }
-    const seen = broken.map((target) => `${target.fullName} was asked for ${target.change.state ?? 'nothing'} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_4__/* .seenAs */ .ke)(target)}`);
+    const seen = broken.map((target) => `${target.fullName} was asked for ${target.change.state ?? 'nothing'} and is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_5__/* .seenAs */ .ke)(target)}`);
     const leader = broken.find(({ now }) => now.tracked !== undefined)?.now.tracked;
     throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('did-not-hold', `The admin state did not hold: ${seen.join('; ')}.`, {
         ...(leader !== undefined && {
@@ -7333,14 +7419,14 @@ function refuseIfNotHeld(targets) {
     });
 }
 function hasHeld(now, state) {
-    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, state) : (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .isOut */ .th)(now, state));
+    return state === undefined || (state === 'ready' ? (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .canBe */ .gF)(now, state) : (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .isOut */ .th)(now, state));
 }
 async function refuseIfOnlyHere(targets, isAlike, context, what = 'the change') {
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets), async ({ instance, name, targets: all }) => {
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(targets), async ({ instance, name, targets: all }) => {
         const mine = all.filter((target) => targets.includes(target)).map(({ before }) => before.name);
-        const differing = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)(instance.otherAddresses, async (address) => {
+        const differing = await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)(instance.otherAddresses, async (address) => {
             const page = instance.page.at(address);
-            const { servers } = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_2__/* .retry */ .L)(() => page.look({ signal: context.cancelled }, name), context);
+            const { servers } = await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => page.look({ signal: context.cancelled }, name), context);
             const there = servers.filter((server) => server.backend === name);
             const alike = mine.filter((server) => there.some((other) => other.name === server && isAlike(other)));
             return alike.length < mine.length ? [address] : [];
@@ -7356,8 +7442,8 @@ async function refuseIfLost(targets, context) {
         refuseIfNotHeld(targets);
     }
     catch (error) {
-        const lost = targets.filter(({ now, change }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, change.state ?? 'ready'));
-        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_3__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .instancesOf */ .sG)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
+        const lost = targets.filter(({ now, change }) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .canBe */ .gF)(now, change.state ?? 'ready'));
+        await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .instancesOf */ .sG)((0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(lost)), (instance) => instance.refuseIfSeveral({ signal: context.cancelled }));
         throw error;
     }
 }
@@ -7372,6 +7458,8 @@ async function refuseIfLost(targets, context) {
 /* harmony export */   L: () => (/* binding */ retry)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _log_lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1358);
+
 
 const PAUSES_MS = [250, 1_000, 2_500];
 async function retry(work, { clock, log, cancelled }, isRetryable = (error) => error.transient) {
@@ -7383,7 +7471,7 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
             if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9) || !isRetryable(error) || cancelled.aborted) {
                 throw error;
             }
-            log.info(`${error.message} Trying again in ${pause} ms.`);
+            log.info((0,_log_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .retryingIn */ .uW)(error.message, pause));
             await clock.sleep(pause, cancelled);
         }
     }
@@ -7402,12 +7490,14 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 /* harmony export */ });
 /* unused harmony export rollBack */
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
-/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(2030);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2030);
 /* harmony import */ var _backend_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5870);
-/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(225);
-/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8911);
-/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(168);
-/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(909);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(225);
+/* harmony import */ var _log_lines_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1358);
+/* harmony import */ var _other_hands_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8911);
+/* harmony import */ var _retry_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(168);
+/* harmony import */ var _settle_all_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(909);
+
 
 
 
@@ -7418,14 +7508,14 @@ async function retry(work, { clock, log, cancelled }, isRetryable = (error) => e
 function isStillOurs({ now, change, backend }) {
     const { state, at, orElse } = change;
     const elapsedMs = backend.instance.elapsedSince(at, backend.seenAt);
-    return [state, orElse].some((asked) => asked !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_2__/* .isAsLeft */ .EN)(now, asked, elapsedMs));
+    return [state, orElse].some((asked) => asked !== undefined && (0,_other_hands_js__WEBPACK_IMPORTED_MODULE_3__/* .isAsLeft */ .EN)(now, asked, elapsedMs));
 }
 function wasNeverMade({ now, change, before, isKnown }) {
-    const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now);
+    const shown = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .shownAdminState */ .Yy)(now);
     return (isKnown &&
         change.isUncertain === true &&
         shown !== undefined &&
-        shown === (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before));
+        shown === (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .shownAdminState */ .Yy)(before));
 }
 async function rollBack(targets, context, areSeveral = false) {
     const lasting = { ...context, cancelled: context.over };
@@ -7441,7 +7531,7 @@ async function rollBack(targets, context, areSeveral = false) {
         });
     };
     const limits = { signal: lasting.over };
-    const look = (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.look(limits), lasting);
+    const look = (backend) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_4__/* .retry */ .L)(() => backend.look(limits), lasting);
     await attempt(look);
     targets.filter(wasNeverMade).forEach((target) => {
         target.recordRollBack();
@@ -7456,7 +7546,7 @@ async function rollBack(targets, context, areSeveral = false) {
         target.recordRollBack();
     });
     if (broken.length > 0) {
-        const seen = broken.map((target) => `${target.fullName} is ${target.isKnown ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .seenAs */ .ke)(target)}`);
+        const seen = broken.map((target) => `${target.fullName} is ${target.isKnown ? '' : 'perhaps '}${(0,_describe_js__WEBPACK_IMPORTED_MODULE_7__/* .seenAs */ .ke)(target)}`);
         const why = (0,_backend_js__WEBPACK_IMPORTED_MODULE_1__/* .backendsOf */ .dc)(broken).flatMap((backend) => failures.get(backend)?.message ?? []);
         throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('did-not-hold', `${seen.join('; ')}. ${[...new Set(why)].join(' ')}`.trim());
     }
@@ -7464,12 +7554,12 @@ async function rollBack(targets, context, areSeveral = false) {
 async function rollBackIn(backend, targets, areSeveral, context) {
     const mine = targets.filter((target) => target.backend === backend);
     const limits = { signal: context.over };
-    const groups = Map.groupBy(mine, ({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .ownAdminState */ .Jb)(before) ?? 'ready');
-    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)([...groups], async ([state, group]) => {
-        context.log.info(`Rolling back to ${state}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(group)}.`);
+    const groups = Map.groupBy(mine, ({ before }) => (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .ownAdminState */ .Jb)(before) ?? 'ready');
+    await (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_5__/* .settleAll */ .j)([...groups], async ([state, group]) => {
+        context.log.info((0,_log_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .rollingBack */ .rZ)(state, group));
         await (state === 'ready'
-            ? (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_4__/* .settleAll */ .j)(group, (target) => backToReady(target, areSeveral, limits, context))
-            : (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.putBack(state, group, limits), context));
+            ? (0,_settle_all_js__WEBPACK_IMPORTED_MODULE_5__/* .settleAll */ .j)(group, (target) => backToReady(target, areSeveral, limits, context))
+            : (0,_retry_js__WEBPACK_IMPORTED_MODULE_4__/* .retry */ .L)(() => backend.putBack(state, group, limits), context));
     });
 }
 const ROUNDS = 4;
@@ -7481,16 +7571,16 @@ async function backToReady(target, areSeveral, limits, context) {
     ];
     for (let turn = 0; turn < (areSeveral ? ROUNDS : 1); turn += 1) {
         for (const flag of flags) {
-            await (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
+            await (0,_retry_js__WEBPACK_IMPORTED_MODULE_4__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
         }
     }
 }
 function isBack({ before, now, isKnown }, failed) {
-    const isProven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(now) !== undefined;
-    return isKnown && isProven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .canBe */ .gF)(now, shownBefore(before));
+    const isProven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .shownAdminState */ .Yy)(now) !== undefined;
+    return isKnown && isProven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .canBe */ .gF)(now, shownBefore(before));
 }
 function shownBefore(before) {
-    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_5__/* .shownAdminState */ .Yy)(before) ?? 'ready';
+    return (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .shownAdminState */ .Yy)(before) ?? 'ready';
 }
 async function allOrNothing(targets, context, work) {
     try {
@@ -7517,7 +7607,7 @@ async function rollBackAfter(failure, targets, context) {
         return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, `Not everything could be rolled back: ${why} The first failure: ${message}`, { advice: `Put these servers back by hand. ${advice}`.trim(), cause: error });
     }
     const kept = changed.filter(({ change }) => !change.isRolledBack);
-    const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_6__/* .namesOf */ .eZ)(kept)}.` : '';
+    const left = kept.length > 0 ? ` Changed meanwhile, and left alone: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_7__/* .namesOf */ .eZ)(kept)}.` : '';
     const done = kept.length < changed.length ? ' What had changed was rolled back.' : '';
     return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9(problem, `${message}${done}${left}`, { advice, cause: failure });
 }
@@ -7561,6 +7651,68 @@ function checkedElsewhere({ before }, all) {
 function leaderOf(target, all) {
     const { tracked } = target.now;
     return all.find(({ name, backend }) => name === tracked && backend.instance === target.backend.instance);
+}
+
+
+/***/ }),
+
+/***/ 8059:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   GV: () => (/* binding */ atSameAddress),
+/* harmony export */   Hi: () => (/* binding */ describeOthers),
+/* harmony export */   Mp: () => (/* binding */ refuseSharedAddresses),
+/* harmony export */   Yf: () => (/* binding */ sharedAddresses),
+/* harmony export */   hs: () => (/* binding */ onAllPages)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2030);
+
+
+function sharedAddresses(instance, { servers }, targets, isLeaving) {
+    const others = servers.filter((server) => !isLeaving(server));
+    const reachable = others.filter(_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isReachable */ .kj);
+    const down = others.filter((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .isReachable */ .kj)(server) && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_1__/* .mayComeUp */ .Tg)(server));
+    const among = (some, test) => some
+        .filter((other) => targets.some((target) => test(other, target)))
+        .map((server) => ({ instance, server }));
+    return {
+        same: among(reachable, isSameAddress),
+        down: among(down, isSameAddress),
+        otherPort: among(reachable, (other, target) => isSameHost(other, target) && !isSameAddress(other, target)),
+        unknown: among([...reachable, ...down], (other, target) => other.name === target.name && (other.address === undefined || target.address === undefined)),
+        areShown: targets.every(({ address }) => address !== undefined)
+    };
+}
+function onAllPages(pages) {
+    return {
+        same: pages.flatMap(({ same }) => same),
+        down: pages.flatMap(({ down }) => down),
+        otherPort: pages.flatMap(({ otherPort }) => otherPort),
+        unknown: pages.flatMap(({ unknown }) => unknown),
+        areShown: pages.length > 0 && pages.every(({ areShown }) => areShown)
+    };
+}
+function isSameAddress(one, other) {
+    return isSameHost(one, other) && one.address?.port === other.address?.port;
+}
+function isSameHost(one, other) {
+    return one.address !== undefined && one.address.host === other.address?.host;
+}
+function atSameAddress({ same, down }) {
+    return [...same, ...down];
+}
+function describeOthers(others) {
+    const names = others.map(({ server, instance }) => {
+        return `${server.backend}/${server.name} on ${instance.name} (${server.status})`;
+    });
+    return [...new Set(names)].join(', ');
+}
+function refuseSharedAddresses({ same }) {
+    if (same.length > 0) {
+        throw new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('same-address', `The same address is in use by servers that were not named: ${describeOthers(same)}.`);
+    }
 }
 
 
@@ -7721,7 +7873,7 @@ function isChanged(target) {
 /* harmony export */   a: () => (/* binding */ waitUntil)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
-/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
+/* harmony import */ var _log_lines_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1358);
 
 
 function whyNotMet(seen, { failure }) {
@@ -7842,11 +7994,11 @@ class Poller {
         const messages = new Set(failures.map(({ message }) => message));
         for (const message of messages) {
             if (!this.#said.has(message) && remainingMs > 0) {
-                log.info(`${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(remainingMs)}.`);
+                log.info((0,_log_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .retryingFor */ .a5)(message, remainingMs));
             }
         }
         if (this.#said.size > 0 && messages.size === 0) {
-            log.info('The statistics page can be read again.');
+            log.info(_log_lines_js__WEBPACK_IMPORTED_MODULE_1__/* .READABLE_AGAIN */ .gk);
         }
         this.#said = messages;
         this.#failures = failures;

@@ -9,10 +9,11 @@ import type { Context } from './rotation/context.ts'
 import type { Found } from './rotation/find.ts'
 import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
+import { alsoOnHost } from './rotation/log-lines.ts'
 import type { Outcome } from './rotation/outcome.ts'
 import type { Plan } from './rotation/plan.ts'
 import { refuseIfNotReturnable, refuseUnknownStatus } from './rotation/refuse.ts'
-import { describeOthers, refuseSharedAddresses } from './rotation/same-address.ts'
+import { refuseSharedAddresses } from './rotation/same-address.ts'
 import { takeOut } from './rotation/take-out.ts'
 import { targetsToTakeOut } from './rotation/targets-to-take-out.ts'
 import { isMoved, type Target } from './rotation/target.ts'
@@ -82,10 +83,7 @@ async function performTakeOut(
   const { found, isClaimed } = await turnOf(inputs, search, context)
   const { backends, shared } = found
   if (shared.otherPort.length > 0) {
-    context.log.notice(
-      `Also on the same host, on another port: ${describeOthers(shared.otherPort)}. Is one of them the same application?`,
-      'Same host, another port'
-    )
+    context.log.notice(...alsoOnHost(shared.otherPort))
   }
   const targets = targetsToTakeOut(backends, action)
   const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)

@@ -54,6 +54,8 @@ function saidBy(path: string): string[] {
       node.arguments?.slice(0, hasTitle ? 1 : undefined).forEach(add)
     } else if (ts.isArrowFunction(node) && ts.isArrayLiteralExpression(node.parent)) {
       add(node.body)
+    } else if (path === 'src/rotation/log-lines.ts' && ts.isArrayLiteralExpression(node)) {
+      node.elements.slice(0, 1).forEach(add)
     } else if (path === 'src/runner/doubts.ts' && ts.isReturnStatement(node)) {
       add(node.expression ?? (node.getFirstToken() as ts.Expression))
     }

@@ -1,12 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { AdminState, Server } from '../../src/haproxy/server.ts'
 import { Instance } from '../../src/rotation/instance.ts'
-import {
-  changedByOthers,
-  isAsLeft,
-  notLostByReload,
-  reloadedMessage
-} from '../../src/rotation/other-hands.ts'
+import { changedByOthers, isAsLeft, notLostByReload } from '../../src/rotation/other-hands.ts'
 import type { ProcessChange } from '../../src/rotation/seen-process.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import { server } from '../support/imitated-page.ts'
@@ -129,26 +124,5 @@ describe('an admin state that is lost after a reload', () => {
   test('was taken by nobody in particular where the process is not known', async () => {
     const unknown = await target()
     expect(notLostByReload([unknown], new Map([[unknown, 60_000]]))).toEqual([])
-  })
-})
-
-describe('another process', () => {
-  test('is reported as a reload, with what comes of it', () => {
-    expect(reloadedMessage('http://lb/admin', 'newer', [], 'nothing is lost')).toBe(
-      'HAProxy was reloaded or restarted at http://lb/admin: nothing is lost.'
-    )
-  })
-
-  test('is reported with the targets that lost their admin state', async () => {
-    const lost = [await target()]
-    expect(stage.short(reloadedMessage('X', 'newer', lost, 'it is asked for again'))).toBe(
-      'HAProxy was reloaded or restarted at X, and web/a on P1 lost the admin state: it is asked for again.'
-    )
-  })
-
-  test('is not called a reload where that is not clear', () => {
-    expect(reloadedMessage('X', 'unclear', [], 'nothing is known')).toBe(
-      'Another process of HAProxy answers at X, perhaps after a reload: nothing is known.'
-    )
   })
 })

@@ -8,6 +8,7 @@ import { namesOf } from './describe.ts'
 import { withFollowers } from './followers.ts'
 import { guard } from './guard.ts'
 import type { Instance } from './instance.ts'
+import { takingOutAgain } from './log-lines.ts'
 import type { BakeOptions } from './options.ts'
 import { changedByOthers } from './other-hands.ts'
 import type { Outcome } from './outcome.ts'
@@ -92,7 +93,7 @@ async function takeThemOut(
     // What is bad is not put back because its sessions take long.
     onTimeout: onTimeout === 'restore' ? 'fail' : onTimeout
   } as const
-  context.log.info(`Taking ${namesOf(taken)} out of rotation again.`)
+  context.log.info(takingOutAgain(taken))
   try {
     const onLook = context.observer.onTakenOutAgain(targetsOf(backends))
     const observer = { ...context.observer, onLook }

@@ -4,10 +4,10 @@ import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { BakeWindow } from './bake-window.ts'
 import type { Baked } from './bake-verdict.ts'
 import type { Context } from './context.ts'
-import { formatDuration } from './duration.ts'
 import type { Instance } from './instance.ts'
+import { countersClearedAt, reloadAt, watchedAnew } from './log-lines.ts'
 import type { BakeOptions } from './options.ts'
-import { changedByOthers, reloadedMessage } from './other-hands.ts'
+import { changedByOthers } from './other-hands.ts'
 import { isReload, type ProcessChange } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
@@ -76,7 +76,7 @@ export class Baking implements Condition {
     const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#beginAnew(reloadedMessage(instance.name, change, [], NEXT))
+        this.#beginAnew(reloadAt(instance.name, change))
       }
       return change
     })
@@ -112,10 +112,10 @@ export class Baking implements Condition {
       }
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#beginAnew(reloadedMessage(instance.name, change, [], NEXT))
+        this.#beginAnew(reloadAt(instance.name, change))
         isAnew = true
       } else if (signs.includes('counters')) {
-        this.#beginAnew(`The counters of ${instance.name} were cleared: ${NEXT}.`)
+        this.#beginAnew(countersClearedAt(instance.name))
         isAnew = true
       }
     }
@@ -124,7 +124,7 @@ export class Baking implements Condition {
 
   #beginAnew(why: string): void {
     const { log, clock } = this.#context
-    log.warning(`${why} It lasts ${formatDuration(this.#options.bakeMs)}.`, 'Watched anew')
+    log.warning(...watchedAnew(why, this.#options.bakeMs))
     this.#window = new BakeWindow(this.#backends, clock.now())
     this.#up.clear()
   }
@@ -133,8 +133,6 @@ export class Baking implements Condition {
     return instance.recheck({ signal: this.#context.cancelled })
   }
 }
-
-const NEXT = 'the watch of the traffic begins anew'
 
 /** Whether a server is out of rotation because somebody wants it so. */
 export function isTakenOut(server: Server): boolean {

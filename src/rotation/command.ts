@@ -2,7 +2,7 @@ import { changedNothing } from '../haproxy/errors.ts'
 import type { Command } from '../haproxy/commands.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
-import { namesOf } from './describe.ts'
+import { askingFor } from './log-lines.ts'
 import { lookAgain } from './request.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
@@ -17,7 +17,7 @@ export async function command(
   context: Context
 ): Promise<void> {
   context.cancelled.throwIfAborted()
-  context.log.info(`Asking for ${name}: ${namesOf(targetsOf(backends))}.`)
+  context.log.info(askingFor(name, targetsOf(backends)))
   await settleAll(backends, (backend) =>
     retry(
       () => backend.command(name, backend.targets, { signal: context.over }),

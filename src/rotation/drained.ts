@@ -2,9 +2,10 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { isDrained, isOut, type Server } from '../haproxy/server.ts'
 import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
-import { count, namesOf, seenAs } from './describe.ts'
+import { count, seenAs } from './describe.ts'
 import { Draining } from './draining.ts'
 import { formatDuration } from './duration.ts'
+import { killingSessions, notDrainedInTime } from './log-lines.ts'
 import type { TakeOutOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { proofOf } from './proof.ts'
@@ -44,7 +45,7 @@ export async function waitUntilDrained(
   if (onTimeout === 'fail' || !areOut || (onTimeout === 'shutdown' && busy.length === 0)) {
     throw failure
   }
-  context.log.warning(failure.message, 'Not drained in time')
+  context.log.warning(...notDrainedInTime(failure.message))
   if (onTimeout === 'continue') {
     return { kind: 'not drained' }
   }
@@ -95,7 +96,7 @@ async function waitAfterKill(
   { options, condition, result: before }: Waited,
   context: Context
 ): Promise<Outcome> {
-  context.log.info(`Killing the sessions of ${namesOf(busy)}.`)
+  context.log.info(killingSessions(busy))
   // Sessions that came since an attempt of unknown fate would be killed too, so there is no second one.
   await forEachBackend(busy, (backend, targets) =>
     backend.command('shutdown', targets, { signal: context.over })

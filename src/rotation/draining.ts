@@ -1,11 +1,19 @@
 import { isDrained, isOut, shownAdminState } from '../haproxy/server.ts'
 import { type Backend, followersOf, instancesOf, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
-import { formatDuration } from './duration.ts'
 import { backendsAtStake, guard } from './guard.ts'
 import type { Instance } from './instance.ts'
+import {
+  newSessionsKeepComing,
+  NO_SESSION_WAS_LEFT,
+  reloadAt,
+  reloaded,
+  SESSIONS_MAY_REMAIN,
+  SESSIONS_UNKNOWN,
+  waitingForOldProcess
+} from './log-lines.ts'
 import { OldProcesses } from './old-processes.ts'
-import { changedByOthers, notLostByReload, reloadedMessage } from './other-hands.ts'
+import { changedByOthers, notLostByReload } from './other-hands.ts'
 import { lookAgain, request } from './request.ts'
 import { settleAll } from './settle-all.ts'
 import type { TakeOutOptions } from './options.ts'
@@ -118,10 +126,8 @@ export class Draining implements Condition {
     if (byOthers.length > 0) {
       throw changedByOthers(byOthers, change)
     }
-    this.#context.log.warning(
-      reloadedMessage(instance.name, change, lost, this.#restOn(instance, forgotten.length === 0)),
-      'HAProxy was reloaded'
-    )
+    const rest = this.#restOn(instance, forgotten.length === 0)
+    this.#context.log.warning(...reloaded(reloadAt(instance.name, change), lost, rest))
     if (lost.length > 0) {
       // What is asked for again may have become one too many meanwhile.
       guard(backendsAtStake(backends), minUp)
@@ -133,11 +139,11 @@ export class Draining implements Condition {
   /** What the process that was replaced may still hold; a stalled one only seems to be another. */
   #restOn(instance: Instance, isKept: boolean): string {
     if (this.#reloaded.get(instance) === 'unclear') {
-      return 'whether an old process still holds sessions cannot be known'
+      return SESSIONS_UNKNOWN
     }
     return this.#old.get(instance)?.replaced(isKept) === true
-      ? 'its old process may still hold sessions, and nothing shows them'
-      : 'no session was left on its old process'
+      ? SESSIONS_MAY_REMAIN
+      : NO_SESSION_WAS_LEFT
   }
 
   #remember(seen: readonly Backend[]): void {
@@ -175,10 +181,7 @@ export class Draining implements Condition {
     const remainingMs = goneAt - clock.now()
     if (remainingMs > 0 && goneAt > this.#saidUntil) {
       this.#saidUntil = goneAt
-      const howLong = remainingMs === Infinity ? '' : ` for ${formatDuration(remainingMs)}`
-      log.info(
-        `HAProxy shows no more sessions. Waiting${howLong}: a process from before a reload may still hold some.`
-      )
+      log.info(waitingForOldProcess(remainingMs))
     }
     return remainingMs <= 0
   }
@@ -191,9 +194,7 @@ export class Draining implements Condition {
     for (const target of targetsOf(this.#backends)) {
       if (isDrained(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
         this.#visited.add(target)
-        this.#context.log.info(
-          `New sessions keep coming to ${target.fullName}, so it is not drained, even though none is open right now.`
-        )
+        this.#context.log.info(newSessionsKeepComing(target))
       }
     }
   }

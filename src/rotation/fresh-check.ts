@@ -1,6 +1,6 @@
 import type { Server } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
-import { namesOf } from './describe.ts'
+import { endingDrain } from './log-lines.ts'
 import { forEachBackend, request } from './request.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
@@ -47,7 +47,7 @@ export async function release(
   context: Context
 ): Promise<Target[]> {
   if (targets.length > 0) {
-    context.log.info(`Ending the drain: ${namesOf(targets)}.`)
+    context.log.info(endingDrain(targets))
   }
   const lost = await settleAll(targets, async (target) => {
     const limits = { signal: context.over }

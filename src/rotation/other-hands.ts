@@ -1,6 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, type Server } from '../haproxy/server.ts'
-import { namesOf, seenAs } from './describe.ts'
+import { seenAs } from './describe.ts'
 import { LOADING_MS } from './instance.ts'
 import { type ProcessChange, ROUNDING_MS } from './seen-process.ts'
 import type { Target } from './target.ts'
@@ -58,19 +58,4 @@ export function notLostByReload(
     const held = heldAt.get(target)
     return process !== undefined && held !== undefined && held > process.startedAt + LOADING_MS
   })
-}
-
-/** What to say of another process that answers. */
-export function reloadedMessage(
-  instanceName: string,
-  change: ProcessChange,
-  lost: readonly Target[],
-  next: string
-): string {
-  const what =
-    change === 'unclear'
-      ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
-      : `HAProxy was reloaded or restarted at ${instanceName}`
-  const again = lost.length > 0 ? `, and ${namesOf(lost)} lost the admin state` : ''
-  return `${what}${again}: ${next}.`
 }

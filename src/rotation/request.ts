@@ -2,7 +2,8 @@ import { HaproxyError } from '../haproxy/errors.ts'
 import { type AdminState, canBe, isOut, type Server } from '../haproxy/server.ts'
 import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
-import { namesOf, seenAs } from './describe.ts'
+import { seenAs } from './describe.ts'
+import { askingFor } from './log-lines.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
@@ -14,7 +15,7 @@ export async function request(
   context: Context
 ): Promise<void> {
   if (targets.length > 0) {
-    context.log.info(`Asking for ${state}: ${namesOf(targets)}.`)
+    context.log.info(askingFor(state, targets))
   }
   await forEachBackend(targets, (backend, group) =>
     // Admin states are idempotent, so a request whose fate is unknown is simply made again.

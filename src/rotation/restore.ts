@@ -3,7 +3,7 @@ import { type Backend, targetsOf } from './backend.ts'
 import { bringBack } from './bring-back.ts'
 import type { BringBackOptions } from './options.ts'
 import type { Context } from './context.ts'
-import { statesOf } from './describe.ts'
+import { restored } from './log-lines.ts'
 import { lookAgain, refuseIfNotHeld, request } from './request.ts'
 
 /** Puts servers back to an admin state; those that were ready pass a fresh check first, and HAProxy does the rest. */
@@ -25,5 +25,5 @@ export async function restore(
     await lookAgain(backends, context)
     refuseIfNotHeld(targets)
   }
-  context.log.notice(`Restored to ${state}: ${statesOf(targets)}.`, `Restored to ${state}`)
+  context.log.notice(...restored(state, targets))
 }

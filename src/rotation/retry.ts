@@ -1,5 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import type { Context } from './context.ts'
+import { retryingIn } from './log-lines.ts'
 
 /** Pauses before the attempts after the first, in milliseconds; together they outlast a quick restart. */
 const PAUSES_MS = [250, 1_000, 2_500]
@@ -20,7 +21,7 @@ export async function retry<T>(
       if (!(error instanceof HaproxyError) || !isRetryable(error) || cancelled.aborted) {
         throw error
       }
-      log.info(`${error.message} Trying again in ${pause} ms.`)
+      log.info(retryingIn(error.message, pause))
       await clock.sleep(pause, cancelled)
     }
   }

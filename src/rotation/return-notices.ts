@@ -1,4 +1,5 @@
 import type { Context } from './context.ts'
+import { followsAnother, noFreshCheck, noHealthCheck } from './log-lines.ts'
 import { leaderOf, type Route } from './route.ts'
 import type { Target } from './target.ts'
 
@@ -6,10 +7,7 @@ import type { Target } from './target.ts'
 export function announceReleases(routes: ReadonlyMap<Target, Route>, { log }: Context): void {
   for (const [target, route] of routes) {
     if (route === 'release') {
-      log.notice(
-        `${target.fullName} comes back without a fresh check: no other server of ${target.before.backend} serves, so its pinned clients would have nowhere to go.`,
-        `${target.name}: no fresh check`
-      )
+      log.notice(...noFreshCheck(target))
     }
   }
 }
@@ -20,20 +18,14 @@ export function announceGaps(routes: ReadonlyMap<Target, Route>, { log }: Contex
   for (const target of all) {
     const { status, tracked } = target.now
     if (status === 'no check') {
-      log.notice(
-        `${target.fullName} has no health check: HAProxy sends it traffic without knowing whether it is healthy.`,
-        `${target.name}: no health check`
-      )
+      log.notice(...noHealthCheck(target))
     }
     if (
       tracked !== undefined &&
       routes.get(target) === 'ready' &&
       leaderOf(target, all) === undefined
     ) {
-      log.notice(
-        `${target.fullName} follows ${tracked} (track): this step did not have that server's health checked again.`,
-        `${target.name}: follows another server`
-      )
+      log.notice(...followsAnother(target, tracked))
     }
   }
 }

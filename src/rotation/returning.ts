@@ -3,8 +3,9 @@ import { type Backend, backendsOf, instancesOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { forceDown, forceDownAgain, isForcedDown, release } from './fresh-check.ts'
 import type { Instance } from './instance.ts'
+import { reloadAt, reloaded, STARTING_OVER } from './log-lines.ts'
 import type { MinUp } from './min-up.ts'
-import { changedByOthers, reloadedMessage } from './other-hands.ts'
+import { changedByOthers } from './other-hands.ts'
 import { lookAgain, request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'
 import { checkedElsewhere } from './route.ts'
@@ -172,10 +173,8 @@ export class Returning implements Condition {
     const unresolved = this.#stages.at('unresolved', mine)
     const checked = this.#stages.checked(mine).filter((target) => !unresolved.includes(target))
     const again = mine.filter((target) => checked.includes(target) || lost.includes(target))
-    this.#context.log.warning(
-      reloadedMessage(instance.name, change, again, 'bringing them back starts over'),
-      'HAProxy was reloaded'
-    )
+    const reload = reloadAt(instance.name, change)
+    this.#context.log.warning(...reloaded(reload, again, STARTING_OVER))
     const others = lost.filter((target) => !checked.includes(target))
     await request('ready', this.#stages.at('released', others), this.#context)
     await takeOutAgain(

@@ -5,6 +5,7 @@ import type { Limits } from '../haproxy/stats-page.ts'
 import { type Backend, backendsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
+import { rollingBack } from './log-lines.ts'
 import { isAsLeft } from './other-hands.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
@@ -93,7 +94,7 @@ async function rollBackIn(
   const limits = { signal: context.over }
   const groups = Map.groupBy(mine, ({ before }) => ownAdminState(before) ?? 'ready')
   await settleAll([...groups], async ([state, group]) => {
-    context.log.info(`Rolling back to ${state}: ${namesOf(group)}.`)
+    context.log.info(rollingBack(state, group))
     await (state === 'ready'
       ? settleAll(group, (target) => backToReady(target, areSeveral, limits, context))
       : retry(() => backend.putBack(state, group, limits), context))

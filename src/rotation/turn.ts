@@ -5,6 +5,7 @@ import { type Context, HEARTBEAT_MS } from './context.ts'
 import { formatDuration } from './duration.ts'
 import type { Found } from './find.ts'
 import { backendsAtStake, notServingIn, tooFewServe, shortOf } from './guard.ts'
+import { CLAIM_WITHDRAWN, waitingForTurn } from './log-lines.ts'
 import { canBeMet, type MinUp } from './min-up.ts'
 import type { Target } from './target.ts'
 import { type Condition, type Progress, waitUntil } from './wait.ts'
@@ -68,7 +69,7 @@ export async function takeTurn(
         return { found, isClaimed: true }
       }
       onClaim([])
-      context.log.info('Too few others were left after the claim, so it was withdrawn.')
+      context.log.info(CLAIM_WITHDRAWN)
     }
   }
 }
@@ -149,9 +150,7 @@ class EnoughServe implements Condition {
     if (short.length > 0 && (isNew || clock.now() - this.#saidAt >= HEARTBEAT_MS)) {
       this.#said = missing
       this.#saidAt = clock.now()
-      log.info(
-        `Waiting for a turn for up to ${formatDuration(remainingMs)}. ${tooFewServe(short, this.#minUp).message}`
-      )
+      log.info(waitingForTurn(remainingMs, tooFewServe(short, this.#minUp).message))
     }
   }
 }

@@ -1,7 +1,7 @@
 import { HaproxyError, type Problem, SHUT_OUT } from '../haproxy/errors.ts'
 import type { Backend } from './backend.ts'
 import type { Context, OnLook } from './context.ts'
-import { formatDuration } from './duration.ts'
+import { READABLE_AGAIN, retryingFor } from './log-lines.ts'
 
 /** How to wait. All times in milliseconds. */
 export interface WaitOptions {
@@ -203,11 +203,11 @@ class Poller {
     const messages = new Set(failures.map(({ message }) => message))
     for (const message of messages) {
       if (!this.#said.has(message) && remainingMs > 0) {
-        log.info(`${message} Trying again for up to ${formatDuration(remainingMs)}.`)
+        log.info(retryingFor(message, remainingMs))
       }
     }
     if (this.#said.size > 0 && messages.size === 0) {
-      log.info('The statistics page can be read again.')
+      log.info(READABLE_AGAIN)
     }
     this.#said = messages
     this.#failures = failures
