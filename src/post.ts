@@ -36,7 +36,7 @@ export async function post(): Promise<void> {
   }
 }
 
-/** What to do about servers of which it is not known whether they were restored. */
+/** What to do about servers that may not have been restored. */
 function byHand(backends: readonly IntendedBackend[]): string {
   const groups = Map.groupBy(backends, ({ previous }) => previous)
   const ways = [...groups].map(

@@ -13,8 +13,8 @@ export interface Snapshot {
 }
 
 const HEADER = '# pxname,'
-// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). All others are read as empty where they
-// are missing.
+// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). Any other column reads as empty where it
+// is missing.
 const NEEDED = [
   'svname',
   'qcur',
@@ -101,7 +101,7 @@ function recognise(text: string): string {
 /** So much of an answer is looked at for its first words, and so long may they be together, and each of them. */
 const [BEGINNING, TOGETHER, EACH] = [4_096, 60, 40] as const
 
-/** The media type of such an answer and its first words, without tags; empty where there is neither. */
+/** The media type of an answer that is not CSV, and its first words, without tags; empty where there is neither. */
 export function startOf(text: string, mediaType: string | undefined): string {
   const words = firstWords(text)
   const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter(
@@ -114,7 +114,7 @@ export function startOf(text: string, mediaType: string | undefined): string {
 function firstWords(text: string): string {
   const beginning = text.slice(0, BEGINNING)
   if (/[\0\ufffd]/.test(beginning)) {
-    // No text, or in an encoding that nobody could read.
+    // Binary, or in an encoding that cannot be shown.
     return ''
   }
   const words = beginning

@@ -1,6 +1,6 @@
 import { HaproxyError, type Problem } from './errors.ts'
 
-/** What an exchange was attempt when it ended. */
+/** What an exchange was doing when it ended. */
 export type Phase =
   | 'looking up the host'
   | 'connecting'

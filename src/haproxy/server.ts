@@ -160,7 +160,7 @@ export function isOut(server: Server, state: OutState): boolean {
   return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'))
 }
 
-/** Whether a server is out of rotation with at most so many sessions and queued requests left. */
+/** Whether a server is out of rotation with at most this many sessions and queued requests left. */
 export function isDrained(server: Server, maxSessions: number): boolean {
   return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions
 }

@@ -20,7 +20,7 @@ interface PageOptions {
   readonly trace?: (text: string) => void
   /** The address to read the page at, where its host has several. */
   readonly address?: string
-  /** Whether a page was read at this URL before, so that a wrong path is none of its troubles. */
+  /** Whether a page was read at this URL before, so that the path cannot be what is wrong. */
   readonly isKnown?: boolean
 }
 

@@ -36,7 +36,7 @@ interface Leaving {
 
 /**
  * Takes servers that are not well out of rotation again, as any `maint` does, as far as enough others serve. The
- * targets of this step that are well are others, too.
+ * targets of this step that are well count among the others.
  */
 export async function takeBadOut(
   bad: readonly Target[],
@@ -102,7 +102,7 @@ async function takeThemOut(
   }
 }
 
-/** The targets of the step learn what was asked for in another's name. */
+/** Records on the targets of the step what the take-out, which has targets of its own, asked of the same servers. */
 async function takeIn(
   targets: readonly Target[],
   asked: readonly Target[],
@@ -116,7 +116,7 @@ async function takeIn(
       target.recordRequest(change.state, change.at, change.isUncertain)
     }
   }
-  // What cannot be seen now is not known, and is said to be so.
+  // A target that cannot be seen now stays unknown, and the report says so.
   await lookAgain(backendsOf(targets), { ...context, cancelled: context.over }).catch(
     () => undefined
   )

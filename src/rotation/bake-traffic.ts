@@ -19,7 +19,7 @@ export interface Traffic {
   readonly reasons: Readonly<Record<Failure, number>>
 }
 
-/** A request that has no answer after so long has failed, for its user has left. Milliseconds. */
+/** A request without an answer for this long has failed, for its user has left. Milliseconds. */
 const PATIENCE_MS = 10_000
 
 /** Adds up what is counted on servers from one look to the next. */
@@ -32,7 +32,7 @@ export class Counting {
   /** How many requests had begun at each look of the last ten seconds, and at the last one before. */
   #begun: { readonly at: number; readonly requests: number }[] = []
 
-  /** Takes in what two looks in a row showed of one server. */
+  /** Adds what one server counted between two looks in a row. */
   add(before: Server, now: Server): void {
     this.#since = addCounters(this.#since, countedSince(before.counters, now.counters))
     this.#moreInProgress += now.sessions - before.sessions
@@ -109,7 +109,7 @@ export class Counting {
     return Math.min(counted, Math.max(most, Math.ceil(counted / 2)))
   }
 
-  /** Of the requests that began so long ago, those that all that came to an end since leaves over. */
+  /** The requests that began that long ago, less all that have ended by now: at least this many still wait. */
   get #unanswered(): number {
     const [first] = this.#begun
     const last = this.#begun.at(-1)

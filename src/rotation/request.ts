@@ -17,7 +17,7 @@ export async function request(
     context.log.info(`Asking for ${state}: ${namesOf(targets)}.`)
   }
   await forEachBackend(targets, (backend, group) =>
-    // Admin states are idempotent, so a request whose fate is unknown is simply made again.
+    // Admin states are idempotent, so a request whose answer was lost is simply made again.
     retry(() => backend.request(state, group, { signal: context.over }), context)
   )
 }

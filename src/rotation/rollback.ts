@@ -10,6 +10,7 @@ import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
 
+/** Whether a target is still in an admin state that this run asked for, and nobody else put it there since. */
 function isStillOurs({ now, change, backend }: Target): boolean {
   const { state, at, orElse } = change
   // Others may have taken long to be seen: what counts is the moment at which this one was.
@@ -31,7 +32,7 @@ function wasNeverMade({ now, change, before, isKnown }: Target): boolean {
 /**
  * Puts targets back to the admin state that they were found in, each only if it still is in the one that this
  * run asked for. What counts is what is seen in the end, and one backend that fails keeps no other from being
- * rolled back. Goes on when the run is cancelled meanwhile, until it must be over. Where the state of before was
+ * rolled back. Goes on when the run is cancelled meanwhile, until it must be over. Where the previous state was
  * hidden (`DOWN`), it is taken to be `ready`.
  *
  * @param areSeveral whether several HAProxies answer in turn at one address: then no look tells which of them
@@ -100,7 +101,7 @@ async function rollBackIn(
   })
 }
 
-/** Where several HAProxies answer in turn, so many requests reach all of them. */
+/** Where several HAProxies answer in turn, this many requests reach all of them. */
 const ROUNDS = 4
 
 /** Undoes no more than what this run did: of the two flags of an admin state, the one that it set. */

@@ -32,7 +32,7 @@ export async function untilReleased(
   for (;;) {
     const verdict = await returning.judge(backends)
     const isHeld = stages.pending.length > 0
-    // What was asked for last is judged by another look, too.
+    // What was asked for last is judged by one more look.
     if (!isHeld && verdict !== 'acted') {
       return
     }

@@ -20,7 +20,7 @@ export type Progress = 'met' | 'waiting' | 'acted'
 /** What is waited for. */
 export interface Condition {
   /**
-   * Judges what the last looks showed; what it throws ends the wait, unless it may pass.
+   * Judges what the last looks showed; what it throws ends the wait, unless it is transient.
    *
    * @param seen the backends that could be seen this time
    */
@@ -182,7 +182,7 @@ class Poller {
     })
   }
 
-  /** Asks the condition; where it fails to find out, which may pass, that is a failed look. Says what failed. */
+  /** Puts a question to the condition; a transient failure counts as a failed look. Logs what failed. */
   async ask<T>(question: () => Promise<T>, deadline: number): Promise<T | undefined> {
     try {
       const answer = await question()

@@ -26,7 +26,7 @@ export function listenForCancel(): Cancellation {
   return { cancelled: cancelled.signal, over: over.signal }
 }
 
-/** How long a run that has said its last word may go on, in milliseconds. */
+/** How long a run may go on after its last line, in milliseconds, before it counts as hung. */
 const LAST_BREATH_MS = 250
 
 /**
