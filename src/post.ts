@@ -79,9 +79,9 @@ async function restoreOn(
     const elapsedMs = ageOf(intent, instance)
     const left = await settleAll(intended, async ({ backend, previous, servers }) => {
       const seen = await retry(() => instance.page.look(limits, backend), context)
-      const all = new Backend(instance, backend, { targets: servers }, seen)
-      announceMissing(servers, all)
-      const ours = stillAsLeft(all, intent, elapsedMs)
+      const saved = new Backend(instance, backend, { targets: servers }, seen)
+      announceMissing(servers, saved)
+      const ours = stillAsLeft(saved, intent, elapsedMs)
       return { previous, backend: new Backend(instance, backend, { targets: ours }, seen) }
     })
     for (const state of ['ready', 'drain', 'maint'] as const) {

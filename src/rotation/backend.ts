@@ -7,7 +7,7 @@ import type { Instance } from './instance.ts'
 import { Target } from './target.ts'
 
 /** The names of servers of one backend that a run is about. */
-export interface ServerNames {
+interface ServerNames {
   /** Those that are to be changed. */
   readonly targets: readonly string[]
   /** Those that follow a target (`track`) without being one. */

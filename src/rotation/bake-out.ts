@@ -98,12 +98,12 @@ async function takeThemOut(
     const observer = { ...context.observer, onLook }
     return await takeOut(backends, takeOutOptions, { ...context, observer })
   } finally {
-    await takeIn(taken, targetsOf(backends), context)
+    await recordTakenOut(taken, targetsOf(backends), context)
   }
 }
 
 /** Records on the targets of the step what the take-out, which has targets of its own, asked of the same servers. */
-async function takeIn(
+async function recordTakenOut(
   targets: readonly Target[],
   asked: readonly Target[],
   context: Context

@@ -20,7 +20,7 @@ export interface Traffic {
 }
 
 /** A request without an answer for this long has failed, for its user has left. Milliseconds. */
-const PATIENCE_MS = 10_000
+const UNANSWERED_AFTER_MS = 10_000
 
 /** Adds up what is counted on servers from one look to the next. */
 export class Counting {
@@ -46,7 +46,7 @@ export class Counting {
    */
   looked(at: number, inProgress: number): void {
     this.#mostInProgress = Math.max(this.#mostInProgress, inProgress)
-    const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE_MS)
+    const old = this.#begun.findLastIndex((look) => look.at <= at - UNANSWERED_AFTER_MS)
     this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }]
   }
 
@@ -117,7 +117,7 @@ export class Counting {
     if (first === undefined || last === undefined || answers === undefined) {
       return 0
     }
-    const isOld = first.at <= last.at - PATIENCE_MS
+    const isOld = first.at <= last.at - UNANSWERED_AFTER_MS
     const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis')
     return isOld ? Math.max(0, first.requests - ended) : 0
   }

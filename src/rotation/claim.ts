@@ -101,11 +101,11 @@ async function areEnough(
       return wouldServe >= requiredIn(backend, minUp) && mayWait(claimed, backend)
     })
     const nobodyServes = short.some((backend) => servingIn(backend).length === 0)
-    const patience = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS
+    const limitMs = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS
     if (
       short.length === 0 ||
       !isHopeful ||
-      clock.now() - began >= Math.min(patience, WITHDRAWAL_MS)
+      clock.now() - began >= Math.min(limitMs, WITHDRAWAL_MS)
     ) {
       return short.length === 0
     }

@@ -15,7 +15,7 @@ const TROUBLES = [
   'weight 0',
   'slowstart'
 ] as const
-export type Trouble = (typeof TROUBLES)[number]
+type Trouble = (typeof TROUBLES)[number]
 
 /** Why a server is not up, or undefined for one that is. */
 export function troubleOf(server: Server): Trouble | undefined {

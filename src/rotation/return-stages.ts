@@ -8,7 +8,7 @@ import type { Target } from './target.ts'
  * Where a target is on its way back: it waits for DNS; its health is forced down and checks that began before
  * must end; it waits for its checks elsewhere; or it is released, and HAProxy brings it up.
  */
-export type Stage = 'unresolved' | 'forced down' | 'elsewhere' | 'released'
+type Stage = 'unresolved' | 'forced down' | 'elsewhere' | 'released'
 
 /** The routes on which only HAProxy's own checks bring a server up. */
 const CHECKED: readonly Route[] = ['fresh check', 'down']

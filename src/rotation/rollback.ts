@@ -116,7 +116,7 @@ async function backToReady(
     ...(state === 'maint' ? (['enable'] as const) : []),
     ...(state !== 'maint' || orElse === 'drain' ? (['start'] as const) : [])
   ]
-  for (let turn = 0; turn < (areSeveral ? ROUNDS : 1); turn += 1) {
+  for (let round = 0; round < (areSeveral ? ROUNDS : 1); round += 1) {
     for (const flag of flags) {
       await retry(() => target.backend.undo(flag, target, limits), context)
     }
@@ -124,8 +124,8 @@ async function backToReady(
 }
 
 /** A hidden state proves nothing by itself, so there the request must have succeeded too. */
-function isBack({ before, now, isKnown }: Target, failed: boolean): boolean {
-  const isProven = !failed || shownAdminState(now) !== undefined
+function isBack({ before, now, isKnown }: Target, hasFailed: boolean): boolean {
+  const isProven = !hasFailed || shownAdminState(now) !== undefined
   return isKnown && isProven && canBe(now, shownBefore(before))
 }
 

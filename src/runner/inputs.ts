@@ -14,7 +14,7 @@ import type { MinUp } from '../rotation/min-up.ts'
 import type { WaitOptions } from '../rotation/wait.ts'
 
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
-export type Action = AdminState | Command | 'status'
+type Action = AdminState | Command | 'status'
 
 const RESTORE = ['never', 'failure', 'always'] as const
 /** When the post step puts back what the main step took out. */

@@ -96,7 +96,7 @@ export function titleOfFailure(error: unknown, targets: readonly Target[]): stri
 }
 
 /** A title without its sign, for the list of annotations. */
-export function inWords(title: string): string {
+export function withoutSign(title: string): string {
   return title.replace(/^\P{L}+/u, '')
 }
 
