@@ -22,7 +22,6 @@ const NEEDED = [
   'stot',
   'status',
   'weight',
-  'bck',
   'chkfail',
   'pid',
   'throttle',

@@ -27,7 +27,6 @@ export interface Server {
   readonly counters: Counters
   /** Effective weight; it stays above 0 in drain and maint. */
   readonly weight: number
-  readonly backup: boolean
   /** Whether it has a health check of its own that is switched on. */
   readonly hasCheck: boolean
   /** Whether it has an agent check that is switched on; 2.4.0 does not show it. */

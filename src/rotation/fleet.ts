@@ -118,7 +118,7 @@ function notUpIn(targets: readonly Target[]): number {
   return targets.filter(({ now }) => !isUp(now)).length
 }
 
-/** GitHub cuts an annotation at 4096 characters; the names of servers get this many. */
+/** In characters; what shows the message of an error may cut a longer one. */
 const MAX_LINE_LENGTH = 2_000
 
 /** Whether some sentences fit into one line. */
