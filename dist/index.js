@@ -2489,7 +2489,6 @@ function serverOf(row) {
         sessions: row.count('scur'),
         queue: row.count('qcur'),
         weight: row.count('weight'),
-        backup: cell('bck') === '1',
         total: row.count('stot'),
         counters: (0,counters/* readCounters */.MN)(cell),
         hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
@@ -2528,7 +2527,6 @@ const NEEDED = [
     'stot',
     'status',
     'weight',
-    'bck',
     'chkfail',
     'pid',
     'throttle',
@@ -2591,14 +2589,16 @@ function recognise(text) {
     }
     return 'something else';
 }
-const [BEGINNING, TOGETHER, EACH] = [4_096, 60, 40];
+const MAX_SEARCHED = 4_096;
+const MAX_TOGETHER = 60;
+const MAX_WORD = 40;
 function startOf(text, mediaType) {
     const words = firstWords(text);
     const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter((part) => part !== '');
     return parts.length > 0 ? ` (${parts.join('; ')})` : '';
 }
 function firstWords(text) {
-    const beginning = text.slice(0, BEGINNING);
+    const beginning = text.slice(0, MAX_SEARCHED);
     if (/[\0\ufffd]/.test(beginning)) {
         return '';
     }
@@ -2607,18 +2607,18 @@ function firstWords(text) {
         .replace(/<[^>]*(?:>|$)/g, ' ')
         .split(/\s+/)
         .filter((word) => word !== '');
-    if (text.length > BEGINNING) {
+    if (text.length > MAX_SEARCHED) {
         words.pop();
     }
     let start = '';
     for (const word of words) {
         const longer = `${start} ${word}`.trimStart();
-        if (longer.length > TOGETHER || word.length > EACH) {
+        if (longer.length > MAX_TOGETHER || word.length > MAX_WORD) {
             return `${start} …`.trimStart();
         }
         start = longer;
     }
-    return text.length > BEGINNING ? `${start} …` : start;
+    return text.length > MAX_SEARCHED ? `${start} …` : start;
 }
 
 ;// CONCATENATED MODULE: ./src/haproxy/forms.ts
@@ -2782,8 +2782,8 @@ function explainFailure(error, failure) {
     if (meaning === undefined) {
         return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`);
     }
-    const [, problem, put] = meaning;
-    return seen(problem, put(url.host));
+    const [, problem, describe] = meaning;
+    return seen(problem, describe(url.host));
 }
 
 ;// CONCATENATED MODULE: ./src/haproxy/resolve-host.ts
@@ -3081,11 +3081,11 @@ class StatsPage {
     async switch(flag, backend, server, limits) {
         const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
         const form = new URLSearchParams({ b: backend, action: flag, s: server });
-        const code = await this.#post(form, attempt, limits);
-        if (code !== 'DONE' && code !== 'NONE') {
-            throw new haproxy_errors/* HaproxyError */.Q9(code, `${attempt}: HAProxy answered ${code}.`);
+        const verdict = await this.#post(form, attempt, limits);
+        if (verdict !== 'DONE' && verdict !== 'NONE') {
+            throw new haproxy_errors/* HaproxyError */.Q9(verdict, `${attempt}: HAProxy answered ${verdict}.`);
         }
-        return code === 'DONE';
+        return verdict === 'DONE';
     }
     async checkAdminAccess(backend, limits) {
         const attempt = `Could not check the right to change ${backend} on ${this.name}`;
@@ -3093,9 +3093,9 @@ class StatsPage {
         await this.#postExpecting('NONE', form, attempt, limits);
     }
     async #postExpecting(expected, form, attempt, limits) {
-        const code = await this.#post(form, attempt, limits);
-        if (code !== expected) {
-            throw new haproxy_errors/* HaproxyError */.Q9(code === 'DONE' ? 'UNKN' : code, `${attempt}: HAProxy answered ${code}.`);
+        const verdict = await this.#post(form, attempt, limits);
+        if (verdict !== expected) {
+            throw new haproxy_errors/* HaproxyError */.Q9(verdict === 'DONE' ? 'UNKN' : verdict, `${attempt}: HAProxy answered ${verdict}.`);
         }
     }
     async #post(form, attempt, limits) {
@@ -3110,8 +3110,8 @@ class StatsPage {
         trace(asked);
         const answer = await exchange({ ...request, authorization: this.#authorization, address: this.address }, settings);
         const { status, location = '', body } = answer;
-        const led = location && ` ${destination(location)}`;
-        trace(`${asked} → ${status}${led} (${body.length} characters)`);
+        const redirect = location && ` ${destination(location)}`;
+        trace(`${asked} → ${status}${redirect} (${body.length} characters)`);
         return answer;
     }
 }
@@ -3234,7 +3234,7 @@ const FAILURES = (/* unused pure expression or super */ null && ([
     'redispatches',
     'unanswered'
 ]));
-const PATIENCE_MS = 10_000;
+const UNANSWERED_AFTER_MS = 10_000;
 class Counting {
     #since = {};
     #moreInProgress = 0;
@@ -3246,7 +3246,7 @@ class Counting {
     }
     looked(at, inProgress) {
         this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
-        const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE_MS);
+        const old = this.#begun.findLastIndex((look) => look.at <= at - UNANSWERED_AFTER_MS);
         this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
     }
     get inProgressPerRequest() {
@@ -3292,7 +3292,7 @@ class Counting {
         if (first === undefined || last === undefined || answers === undefined) {
             return 0;
         }
-        const isOld = first.at <= last.at - PATIENCE_MS;
+        const isOld = first.at <= last.at - UNANSWERED_AFTER_MS;
         const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis');
         return isOld ? Math.max(0, first.requests - ended) : 0;
     }
@@ -3640,10 +3640,10 @@ async function areEnough(backends, minUp, context, { targets, mayWait }) {
             return wouldServe >= (0,min_up/* requiredIn */.rY)(backend, minUp) && mayWait(claimed, backend);
         });
         const nobodyServes = short.some((backend) => (0,guard/* servingIn */.m8)(backend).length === 0);
-        const patience = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS;
+        const limitMs = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS;
         if (short.length === 0 ||
             !isHopeful ||
-            clock.now() - began >= Math.min(patience, WITHDRAWAL_MS)) {
+            clock.now() - began >= Math.min(limitMs, WITHDRAWAL_MS)) {
             return short.length === 0;
         }
         await clock.sleep(PAUSE_MS, cancelled);
@@ -3740,7 +3740,7 @@ class Draining {
     #old;
     #unclear = new Set();
     #reloaded = new Map();
-    #visited = new Set();
+    #announced = new Set();
     #heldAt = new Map();
     #judged = 0;
     #saidUntil = -Infinity;
@@ -3772,7 +3772,7 @@ class Draining {
             await (0,settle_all/* settleAll */.j)([...groups], ([instance, targets]) => this.#onLost(instance, targets));
             return 'acted';
         }
-        this.#sayWhoVisits();
+        this.#announceNewSessions();
         return this.left.length === 0 && this.#areOldOnesGone() ? 'met' : 'waiting';
     }
     async confirm() {
@@ -3812,15 +3812,15 @@ class Draining {
         if (byOthers.length > 0) {
             throw (0,other_hands/* changedByOthers */.vh)(byOthers, change);
         }
-        const rest = this.#restOn(instance, forgotten.length === 0);
-        this.#context.log.warning(...(0,log_lines/* reloaded */.hi)((0,log_lines/* reloadAt */.lq)(instance.name, change), lost, rest));
+        const left = this.#leftOnOldProcess(instance, forgotten.length === 0);
+        this.#context.log.warning(...(0,log_lines/* reloaded */.hi)((0,log_lines/* reloadAt */.lq)(instance.name, change), lost, left));
         if (lost.length > 0) {
             (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
         }
         await (0,request/* request */.Em)(state, forgotten, this.#context);
         this.#reloaded.delete(instance);
     }
-    #restOn(instance, isKept) {
+    #leftOnOldProcess(instance, isKept) {
         if (this.#reloaded.get(instance) === 'unclear') {
             return log_lines/* SESSIONS_UNKNOWN */.Z6;
         }
@@ -3860,13 +3860,13 @@ class Draining {
         }
         return remainingMs <= 0;
     }
-    #sayWhoVisits() {
+    #announceNewSessions() {
         if (this.#judged === 1 || this.#options.maxSessions > 0) {
             return;
         }
         for (const target of (0,backend/* targetsOf */.QR)(this.#backends)) {
-            if ((0,haproxy_server/* isDrained */.wx)(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
-                this.#visited.add(target);
+            if ((0,haproxy_server/* isDrained */.wx)(target.now, 0) && target.newSessions > 0 && !this.#announced.has(target)) {
+                this.#announced.add(target);
                 this.#context.log.info((0,log_lines/* newSessionsKeepComing */.ub)(target));
             }
         }
@@ -4136,10 +4136,10 @@ async function takeThemOut(taken, { backends, shared }, options, context) {
         return await takeOut(backends, takeOutOptions, { ...context, observer });
     }
     finally {
-        await takeIn(taken, (0,backend/* targetsOf */.QR)(backends), context);
+        await recordTakenOut(taken, (0,backend/* targetsOf */.QR)(backends), context);
     }
 }
-async function takeIn(targets, asked, context) {
+async function recordTakenOut(targets, asked, context) {
     for (const target of targets) {
         const change = asked.find(({ backend, name }) => backend.instance === target.backend.instance && name === target.name)?.change;
         if (change?.state !== undefined && !change.isRolledBack) {
@@ -4603,12 +4603,12 @@ async function performTakeOut(inputs, search, context) {
         context.log.notice(...(0,log_lines/* alsoOnHost */.F)(shared.otherPort));
     }
     const targets = targetsToTakeOut(backends, action);
-    const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp);
-    if (!isClaimed && !isToWait) {
+    const mustWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp);
+    if (!isClaimed && !mustWait) {
         (0,guard/* guard */.ah)((0,guard/* backendsAtStake */.rj)(backends), minUp);
     }
     if (inputs.dryRun) {
-        const turnMs = isToWait ? inputs.minUpTimeoutMs : undefined;
+        const turnMs = mustWait ? inputs.minUpTimeoutMs : undefined;
         return dryRun(backends, { kind: 'take out', state: action, targets, turnMs }, context);
     }
     (0,intent/* saveIntent */.Cf)(restore, action, targets, isClaimed);
@@ -5600,7 +5600,7 @@ function titleOfFailure(error, targets) {
     const what = error instanceof errors/* HaproxyError */.Q9 ? summary_FAILURES[error.problem] : undefined;
     return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
 }
-function inWords(title) {
+function withoutSign(title) {
     return title.replace(/^\P{L}+/u, '');
 }
 function blamed(error, targets) {
@@ -5804,7 +5804,7 @@ class Report {
         await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title, facts }));
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
         if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
-            log/* log */.Rm.warning(sentence, inWords(title));
+            log/* log */.Rm.warning(sentence, withoutSign(title));
         }
         else {
             log/* log */.Rm.info(sentence);
@@ -5821,7 +5821,7 @@ class Report {
         const sentence = withoutOnlyUrl((0,failure/* failureSentence */.Qz)(error, ...more), this.#inputs);
         const title = titleOfFailure(error, targets);
         await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }));
-        (0,failure/* failWith */.ff)(error, sentence, inWords(title));
+        (0,failure/* failWith */.ff)(error, sentence, withoutSign(title));
     }
     async #publish(isSafeToStop, write) {
         try {
@@ -6056,9 +6056,9 @@ async function restoreOn(url, intent, inputs, context) {
         const elapsedMs = (0,runner_intent/* ageOf */.hy)(intent, instance);
         const left = await (0,settle_all/* settleAll */.j)(intended, async ({ backend, previous, servers }) => {
             const seen = await (0,retry/* retry */.L)(() => instance.page.look(limits, backend), context);
-            const all = new rotation_backend/* Backend */.Zx(instance, backend, { targets: servers }, seen);
-            announceMissing(servers, all);
-            const ours = stillAsLeft(all, intent, elapsedMs);
+            const saved = new rotation_backend/* Backend */.Zx(instance, backend, { targets: servers }, seen);
+            announceMissing(servers, saved);
+            const ours = stillAsLeft(saved, intent, elapsedMs);
             return { previous, backend: new rotation_backend/* Backend */.Zx(instance, backend, { targets: ours }, seen) };
         });
         for (const state of ['ready', 'drain', 'maint']) {
@@ -6674,9 +6674,9 @@ async function untilReleased({ backends, returning, stages }, { pollMs, timeoutM
     const { clock, cancelled } = context;
     const deadline = clock.now() + timeoutMs;
     for (;;) {
-        const verdict = await returning.judge(backends);
+        const progress = await returning.judge(backends);
         const isHeld = stages.pending.length > 0;
-        if (!isHeld && verdict !== 'acted') {
+        if (!isHeld && progress !== 'acted') {
             return;
         }
         if (isHeld && clock.now() >= deadline) {
@@ -7569,14 +7569,14 @@ async function backToReady(target, areSeveral, limits, context) {
         ...(state === 'maint' ? ['enable'] : []),
         ...(state !== 'maint' || orElse === 'drain' ? ['start'] : [])
     ];
-    for (let turn = 0; turn < (areSeveral ? ROUNDS : 1); turn += 1) {
+    for (let round = 0; round < (areSeveral ? ROUNDS : 1); round += 1) {
         for (const flag of flags) {
             await (0,_retry_js__WEBPACK_IMPORTED_MODULE_4__/* .retry */ .L)(() => target.backend.undo(flag, target, limits), context);
         }
     }
 }
-function isBack({ before, now, isKnown }, failed) {
-    const isProven = !failed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .shownAdminState */ .Yy)(now) !== undefined;
+function isBack({ before, now, isKnown }, hasFailed) {
+    const isProven = !hasFailed || (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .shownAdminState */ .Yy)(now) !== undefined;
     return isKnown && isProven && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_6__/* .canBe */ .gF)(now, shownBefore(before));
 }
 function shownBefore(before) {
@@ -7897,9 +7897,9 @@ async function waitUntil(wait, context) {
     let unconfirmed;
     for (;;) {
         onLook(clock.now() - started, Math.max(0, deadline - clock.now()));
-        const verdict = await poller.ask(() => condition.judge(poller.seen), deadline);
+        const progress = await poller.try(() => condition.judge(poller.seen), deadline);
         const settledMs = metSince === undefined ? 0 : lookedAt - metSince;
-        if (verdict !== 'met' || poller.failure !== undefined) {
+        if (progress !== 'met' || poller.failure !== undefined) {
             metSince = undefined;
             unconfirmed = undefined;
         }
@@ -7907,7 +7907,7 @@ async function waitUntil(wait, context) {
             metSince = seenAt;
         }
         else if (settledMs >= options.settleMs) {
-            if ((await poller.ask(() => condition.confirm(), deadline)) === true) {
+            if ((await poller.try(() => condition.confirm(), deadline)) === true) {
                 return { met: true, elapsedMs: clock.now() - started, settledMs, failure: undefined };
             }
             metSince = undefined;
@@ -7917,7 +7917,7 @@ async function waitUntil(wait, context) {
             const failure = poller.failure ?? unconfirmed;
             return { met: false, elapsedMs: clock.now() - started, settledMs, failure };
         }
-        const elapsed = verdict === 'acted' ? 0 : lookedAt - started;
+        const elapsed = progress === 'acted' ? 0 : lookedAt - started;
         const next = Math.min(lookedAt + poller.backOff(pauseAfter(elapsed, options), options), metSince === undefined ? Infinity : metSince + options.settleMs, deadline);
         await clock.sleep(next - clock.now(), cancelled);
         lookedAt = clock.now();
@@ -7974,7 +7974,7 @@ class Poller {
             return [look.reason];
         });
     }
-    async ask(question, deadline) {
+    async try(question, deadline) {
         try {
             const answer = await question();
             this.#note(this.#failures, deadline);
@@ -8066,10 +8066,10 @@ function listenForCancel() {
     process.on('SIGTERM', onSignal);
     return { cancelled: cancelled.signal, over: over.signal };
 }
-const LAST_BREATH_MS = 250;
+const HUNG_AFTER_MS = 250;
 function endIfHung() {
     if (process.exitCode === 1) {
-        setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH_MS).unref();
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), HUNG_AFTER_MS).unref();
     }
 }
 

@@ -86,12 +86,12 @@ async function performTakeOut(
     context.log.notice(...alsoOnHost(shared.otherPort))
   }
   const targets = targetsToTakeOut(backends, action)
-  const isToWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)
-  if (!isClaimed && !isToWait) {
+  const mustWait = inputs.dryRun && inputs.minUpTimeoutMs > 0 && mayWait(backends, minUp)
+  if (!isClaimed && !mustWait) {
     guard(backendsAtStake(backends), minUp)
   }
   if (inputs.dryRun) {
-    const turnMs = isToWait ? inputs.minUpTimeoutMs : undefined
+    const turnMs = mustWait ? inputs.minUpTimeoutMs : undefined
     return dryRun(backends, { kind: 'take out', state: action, targets, turnMs }, context)
   }
   saveIntent(restore, action, targets, isClaimed)

@@ -36,7 +36,7 @@ export async function post(): Promise<void> {
   }
 }
 
-/** What to do about servers of which it is not known whether they were restored. */
+/** What to do about servers that may not have been restored. */
 function byHand(backends: readonly IntendedBackend[]): string {
   const groups = Map.groupBy(backends, ({ previous }) => previous)
   const ways = [...groups].map(
@@ -79,9 +79,9 @@ async function restoreOn(
     const elapsedMs = ageOf(intent, instance)
     const left = await settleAll(intended, async ({ backend, previous, servers }) => {
       const seen = await retry(() => instance.page.look(limits, backend), context)
-      const all = new Backend(instance, backend, { targets: servers }, seen)
-      announceMissing(servers, all)
-      const ours = stillAsLeft(all, intent, elapsedMs)
+      const saved = new Backend(instance, backend, { targets: servers }, seen)
+      announceMissing(servers, saved)
+      const ours = stillAsLeft(saved, intent, elapsedMs)
       return { previous, backend: new Backend(instance, backend, { targets: ours }, seen) }
     })
     for (const state of ['ready', 'drain', 'maint'] as const) {

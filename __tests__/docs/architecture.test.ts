@@ -75,13 +75,20 @@ describe('docs/architecture.md', () => {
     expect(rows.toSorted()).toEqual(sources)
   })
 
-  test('names functions that are there', () => {
-    const code = sources.map(read).join('\n')
-    const calls = [...read(PAGE).matchAll(/`(?:\w+\.)?(\w+)\(\)`/g)].map(([, name = '']) => name)
+  test('names functions that are there, and methods of the class that has them', () => {
+    const calls = [...read(PAGE).matchAll(/`(?:(\w+)\.)?(\w+)\(\)`/g)].map(
+      ([, owner = '', name = '']) => ({ owner, name })
+    )
     const ofNode = ['exit']
     expect(calls.length).toBeGreaterThan(10)
-    const own = calls.filter((name) => !ofNode.includes(name))
-    expect(own.filter((name) => !new RegExp(`\\b${name}[(<]`).test(code))).toEqual([])
+    const texts = sources.map(read)
+    const isThere = ({ owner, name }: (typeof calls)[number]): boolean => {
+      const isClass = /^[A-Z]/.test(owner)
+      const places = isClass ? texts.filter((text) => text.includes(`class ${owner} `)) : texts
+      return places.some((text) => new RegExp(`\\b${name}[(<]`).test(text))
+    }
+    const own = calls.filter(({ name }) => !ofNode.includes(name))
+    expect(own.filter((call) => !isThere(call))).toEqual([])
   })
 })
 

@@ -28,7 +28,6 @@ function serverWith(status: string, more: Partial<Server> = {}): Server {
     total: 0,
     counters: {},
     weight: 1,
-    backup: false,
     hasCheck: true,
     hasAgent: false,
     tracked: undefined,

@@ -1,4 +1,4 @@
-/** Columns in the order of HAProxy 2.6, as far as they are read. */
+/** Columns in the order of HAProxy 2.6, as far as they are read, and that of a backup server. */
 export const COLUMNS = [
   'pxname',
   'svname',

@@ -1,4 +1,4 @@
-/** The commands of the page beside the admin states, by their POST values. */
+/** The commands of the page besides the admin states, by their POST values. */
 export const COMMANDS = [
   'shutdown',
   'ehlth',
@@ -17,7 +17,7 @@ export type Command = (typeof COMMANDS)[number]
 
 /**
  * The page's older words, of which each ends one half of an admin state: `enable` ends maint, `start` ends drain.
- * Of one server they are answered `DONE` only if they changed something, and `NONE` if it was so already
+ * For a single server HAProxy answers `DONE` only if they changed something, and `NONE` if it was so already
  * (docs/haproxy-facts.md, "Requests").
  */
 export type FlagChange = 'enable' | 'start'

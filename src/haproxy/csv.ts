@@ -13,8 +13,8 @@ export interface Snapshot {
 }
 
 const HEADER = '# pxname,'
-// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). All others are read as empty where they
-// are missing.
+// Present in every version from 1.5 on (docs/haproxy-facts.md, "CSV"). Any other column reads as empty where it
+// is missing.
 const NEEDED = [
   'svname',
   'qcur',
@@ -22,7 +22,6 @@ const NEEDED = [
   'stot',
   'status',
   'weight',
-  'bck',
   'chkfail',
   'pid',
   'throttle',
@@ -98,10 +97,13 @@ function recognise(text: string): string {
   return 'something else'
 }
 
-/** So much of an answer is looked at for its first words, and so long may they be together, and each of them. */
-const [BEGINNING, TOGETHER, EACH] = [4_096, 60, 40] as const
+/** How much of an answer is searched for its first words, in characters. */
+const MAX_SEARCHED = 4_096
+/** How long they may be together, and how long each of them, in characters. */
+const MAX_TOGETHER = 60
+const MAX_WORD = 40
 
-/** The media type of such an answer and its first words, without tags; empty where there is neither. */
+/** The media type of an answer that is not CSV, and its first words, without tags; empty where there is neither. */
 export function startOf(text: string, mediaType: string | undefined): string {
   const words = firstWords(text)
   const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter(
@@ -112,9 +114,9 @@ export function startOf(text: string, mediaType: string | undefined): string {
 
 /** Whole words only: half of a secret that an answer repeats would not be masked. */
 function firstWords(text: string): string {
-  const beginning = text.slice(0, BEGINNING)
+  const beginning = text.slice(0, MAX_SEARCHED)
   if (/[\0\ufffd]/.test(beginning)) {
-    // No text, or in an encoding that nobody could read.
+    // Binary, or in an encoding that cannot be shown.
     return ''
   }
   const words = beginning
@@ -122,17 +124,17 @@ function firstWords(text: string): string {
     .replace(/<[^>]*(?:>|$)/g, ' ')
     .split(/\s+/)
     .filter((word) => word !== '')
-  if (text.length > BEGINNING) {
+  if (text.length > MAX_SEARCHED) {
     // It may have been cut.
     words.pop()
   }
   let start = ''
   for (const word of words) {
     const longer = `${start} ${word}`.trimStart()
-    if (longer.length > TOGETHER || word.length > EACH) {
+    if (longer.length > MAX_TOGETHER || word.length > MAX_WORD) {
       return `${start} …`.trimStart()
     }
     start = longer
   }
-  return text.length > BEGINNING ? `${start} …` : start
+  return text.length > MAX_SEARCHED ? `${start} …` : start
 }

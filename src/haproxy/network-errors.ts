@@ -1,6 +1,6 @@
 import { HaproxyError, type Problem } from './errors.ts'
 
-/** What an exchange was attempt when it ended. */
+/** What an exchange was doing when it ended. */
 export type Phase =
   | 'looking up the host'
   | 'connecting'
@@ -109,6 +109,6 @@ export function explainFailure(error: unknown, failure: Failure): HaproxyError {
   if (meaning === undefined) {
     return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`)
   }
-  const [, problem, put] = meaning
-  return seen(problem, put(url.host))
+  const [, problem, describe] = meaning
+  return seen(problem, describe(url.host))
 }

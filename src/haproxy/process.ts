@@ -6,7 +6,7 @@ export interface Process {
   readonly uptimeMs: number
 }
 
-// `show-desc` stands before this, unescaped, so the last pid on the page is the true one; what follows it up to
+// `show-desc` stands before this, unescaped, so the last pid on the page is the real one; what follows it up to
 // the uptime holds nothing that a configuration can choose (docs/haproxy-facts.md, "The process").
 const PROCESS = /^.*<b>pid = <\/b> (\d+) \(process #.*?<b>uptime = <\/b> (\d+)d (\d+)h(\d+)m(\d+)s/s
 

@@ -72,13 +72,13 @@ export class RequestSetup implements RequestHandler {
       ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
       cert: clientCertificate,
       key: clientKey,
-      // The host that is handed over is cut at its first colon when the connection goes through a proxy.
+      // The host that Node passes is cut at its first colon when the connection goes through a proxy.
       checkServerIdentity: (_: string, certificate: PeerCertificate) =>
         checkIdentity(this.#url.hostname.replace(/[[\]]/g, ''), certificate)
     }
   }
 
-  /** Notes when the connection stands, so that a time-out can say what it was waiting for. */
+  /** Notes when the connection is established, so that a time-out can say what it was waiting for. */
   #followConnection(agent: Agent): void {
     const create = agent.createConnection.bind(agent)
     agent.createConnection = (options, callback) => {

@@ -68,7 +68,6 @@ export function serverOf(row: Row): Server {
     sessions: row.count('scur'),
     queue: row.count('qcur'),
     weight: row.count('weight'),
-    backup: cell('bck') === '1',
     total: row.count('stot'),
     counters: readCounters(cell),
     // In maint the check's own columns are empty, but `chkfail` is filled for every server whose

@@ -27,7 +27,6 @@ export interface Server {
   readonly counters: Counters
   /** Effective weight; it stays above 0 in drain and maint. */
   readonly weight: number
-  readonly backup: boolean
   /** Whether it has a health check of its own that is switched on. */
   readonly hasCheck: boolean
   /** Whether it has an agent check that is switched on; 2.4.0 does not show it. */
@@ -160,7 +159,7 @@ export function isOut(server: Server, state: OutState): boolean {
   return isOutOfRotation(server) && (state === 'drain' || canBe(server, 'maint'))
 }
 
-/** Whether a server is out of rotation with at most so many sessions and queued requests left. */
+/** Whether a server is out of rotation with at most this many sessions and queued requests left. */
 export function isDrained(server: Server, maxSessions: number): boolean {
   return isOutOfRotation(server) && server.sessions + server.queue <= maxSessions
 }

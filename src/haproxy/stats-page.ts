@@ -20,7 +20,7 @@ interface PageOptions {
   readonly trace?: (text: string) => void
   /** The address to read the page at, where its host has several. */
   readonly address?: string
-  /** Whether a page was read at this URL before, so that a wrong path is none of its troubles. */
+  /** Whether a page was read at this URL before, so that the path cannot be what is wrong. */
   readonly isKnown?: boolean
 }
 
@@ -153,11 +153,11 @@ export class StatsPage {
   ): Promise<boolean> {
     const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`
     const form = new URLSearchParams({ b: backend, action: flag, s: server })
-    const code = await this.#post(form, attempt, limits)
-    if (code !== 'DONE' && code !== 'NONE') {
-      throw new HaproxyError(code, `${attempt}: HAProxy answered ${code}.`)
+    const verdict = await this.#post(form, attempt, limits)
+    if (verdict !== 'DONE' && verdict !== 'NONE') {
+      throw new HaproxyError(verdict, `${attempt}: HAProxy answered ${verdict}.`)
     }
-    return code === 'DONE'
+    return verdict === 'DONE'
   }
 
   /**
@@ -178,11 +178,11 @@ export class StatsPage {
     attempt: string,
     limits: Limits
   ): Promise<void> {
-    const code = await this.#post(form, attempt, limits)
-    if (code !== expected) {
+    const verdict = await this.#post(form, attempt, limits)
+    if (verdict !== expected) {
       throw new HaproxyError(
-        code === 'DONE' ? 'UNKN' : code,
-        `${attempt}: HAProxy answered ${code}.`
+        verdict === 'DONE' ? 'UNKN' : verdict,
+        `${attempt}: HAProxy answered ${verdict}.`
       )
     }
   }
@@ -206,8 +206,8 @@ export class StatsPage {
       settings
     )
     const { status, location = '', body } = answer
-    const led = location && ` ${destination(location)}`
-    trace(`${asked} → ${status}${led} (${body.length} characters)`)
+    const redirect = location && ` ${destination(location)}`
+    trace(`${asked} → ${status}${redirect} (${body.length} characters)`)
     return answer
   }
 }

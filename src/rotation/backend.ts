@@ -7,7 +7,7 @@ import type { Instance } from './instance.ts'
 import { Target } from './target.ts'
 
 /** The names of servers of one backend that a run is about. */
-export interface ServerNames {
+interface ServerNames {
   /** Those that are to be changed. */
   readonly targets: readonly string[]
   /** Those that follow a target (`track`) without being one. */
@@ -94,7 +94,7 @@ export class Backend {
     })
   }
 
-  /** Has the health of some targets begin at 0: HAProxy sends them nobody until their checks have passed. */
+  /** Sets the health of some targets to 0: HAProxy sends them no traffic until their checks have passed. */
   async forceDown(targets: readonly Target[], limits: Limits): Promise<void> {
     await this.#send('hdown', targets, limits, (target) => {
       target.invalidate()
@@ -107,7 +107,7 @@ export class Backend {
    * @returns whether this run did so; somebody else, or a reload, may have ended it before
    */
   async release(target: Target, limits: Limits): Promise<boolean> {
-    // After an attempt of unknown fate, that there is nothing left to do is a success.
+    // After an attempt whose answer was lost, `NONE` means that it succeeded.
     const isAgain = target.change.state === 'ready'
     const record = (isUncertain?: true): void => {
       target.recordRequest('ready', this.instance.clock.now(), isUncertain)

@@ -37,7 +37,7 @@ interface Leaving {
 
 /**
  * Takes servers that are not well out of rotation again, as any `maint` does, as far as enough others serve. The
- * targets of this step that are well are others, too.
+ * targets of this step that are well count among the others.
  */
 export async function takeBadOut(
   bad: readonly Target[],
@@ -99,12 +99,12 @@ async function takeThemOut(
     const observer = { ...context.observer, onLook }
     return await takeOut(backends, takeOutOptions, { ...context, observer })
   } finally {
-    await takeIn(taken, targetsOf(backends), context)
+    await recordTakenOut(taken, targetsOf(backends), context)
   }
 }
 
-/** The targets of the step learn what was asked for in another's name. */
-async function takeIn(
+/** Records on the targets of the step what the take-out, which has targets of its own, asked of the same servers. */
+async function recordTakenOut(
   targets: readonly Target[],
   asked: readonly Target[],
   context: Context
@@ -117,7 +117,7 @@ async function takeIn(
       target.recordRequest(change.state, change.at, change.isUncertain)
     }
   }
-  // What cannot be seen now is not known, and is said to be so.
+  // A target that cannot be seen now stays unknown, and the report says so.
   await lookAgain(backendsOf(targets), { ...context, cancelled: context.over }).catch(
     () => undefined
   )

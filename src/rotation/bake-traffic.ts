@@ -19,8 +19,8 @@ export interface Traffic {
   readonly reasons: Readonly<Record<Failure, number>>
 }
 
-/** A request that has no answer after so long has failed, for its user has left. Milliseconds. */
-const PATIENCE_MS = 10_000
+/** A request without an answer for this long has failed, for its user has left. Milliseconds. */
+const UNANSWERED_AFTER_MS = 10_000
 
 /** Adds up what is counted on servers from one look to the next. */
 export class Counting {
@@ -32,7 +32,7 @@ export class Counting {
   /** How many requests had begun at each look of the last ten seconds, and at the last one before. */
   #begun: { readonly at: number; readonly requests: number }[] = []
 
-  /** Takes in what two looks in a row showed of one server. */
+  /** Adds what one server counted between two looks in a row. */
   add(before: Server, now: Server): void {
     this.#since = addCounters(this.#since, countedSince(before.counters, now.counters))
     this.#moreInProgress += now.sessions - before.sessions
@@ -46,7 +46,7 @@ export class Counting {
    */
   looked(at: number, inProgress: number): void {
     this.#mostInProgress = Math.max(this.#mostInProgress, inProgress)
-    const old = this.#begun.findLastIndex((look) => look.at <= at - PATIENCE_MS)
+    const old = this.#begun.findLastIndex((look) => look.at <= at - UNANSWERED_AFTER_MS)
     this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }]
   }
 
@@ -109,7 +109,7 @@ export class Counting {
     return Math.min(counted, Math.max(most, Math.ceil(counted / 2)))
   }
 
-  /** Of the requests that began so long ago, those that all that came to an end since leaves over. */
+  /** The requests that began that long ago, less all that have ended by now: at least this many still wait. */
   get #unanswered(): number {
     const [first] = this.#begun
     const last = this.#begun.at(-1)
@@ -117,7 +117,7 @@ export class Counting {
     if (first === undefined || last === undefined || answers === undefined) {
       return 0
     }
-    const isOld = first.at <= last.at - PATIENCE_MS
+    const isOld = first.at <= last.at - UNANSWERED_AFTER_MS
     const ended = answers + this.#brokenAnswers + this.#count('econ', 'wredis')
     return isOld ? Math.max(0, first.requests - ended) : 0
   }

@@ -32,9 +32,9 @@ export interface Baked {
 
 /** Fewer requests than this prove nothing. */
 const MIN_REQUESTS = 20
-/** So many failures more than allowed are no chance, if that is asked again and again; and if it is asked once. */
+/** A surplus of failures that chance does not explain, if it is judged again and again, and if it is judged once. */
 const SURPLUS = { meanwhile: 10, atTheEnd: 5 }
-/** The neighbours' rate is itself a matter of chance: so many standard deviations of it are allowed. */
+/** The neighbours' rate is itself a matter of chance: this many standard deviations of it are allowed. */
 const DEVIATIONS = 3
 
 /** The share of requests that failed, from 0 to 1; 0 where there was none. */

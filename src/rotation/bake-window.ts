@@ -30,7 +30,7 @@ export class BakeWindow {
     backends.forEach((backend) => this.#last.set(backend, backend.servers))
   }
 
-  /** Takes in what a look showed of some backends. */
+  /** Adds what a look showed of some backends. */
   add(seen: readonly Backend[]): void {
     for (const backend of seen) {
       const last = this.#last.get(backend) ?? []

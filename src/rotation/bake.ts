@@ -30,7 +30,7 @@ export class BakeFailure extends HaproxyError {
  * serve; those that are well stay.
  *
  * @throws BakeFailure; HaproxyError `changed-meanwhile` for what others have taken out, `not-baked` where it cannot be
- *   watched for so long
+ *   watched for that long
  */
 export async function bake(
   backends: readonly Backend[],

@@ -19,7 +19,7 @@ import { targetsToTakeOut } from './targets-to-take-out.ts'
  * its claim, and all others withdraw (docs/several-repositories.md).
  *
  * @returns whether the servers are claimed; if they are not, they are as before
- * @throws HaproxyError where that fails or is cancelled, and then too they are as before, or it says which are not
+ * @throws HaproxyError where that fails or is cancelled; they are then as before too, or it says which are not
  */
 export async function claim(
   backends: readonly Backend[],
@@ -61,11 +61,13 @@ export async function othersWithdraw(
   await areEnough(backends, minUp, context, { targets: [], mayWait: () => true })
 }
 
-/** How long others may take to withdraw, and the pause between two looks until they have. Milliseconds. */
+/** How long others may take to withdraw, in milliseconds. */
 export const WITHDRAWAL_MS = 3_000
+/** The pause between two looks until they have, in milliseconds. */
 const PAUSE_MS = 100
-/** Where nobody serves, they get as long as so many looks take, but no less than the second. Milliseconds. */
+/** Where nobody serves, they get only as long as this many looks take. */
 const FEW_LOOKS = 4
+/** But at least this long, in milliseconds. */
 const MIN_WITHDRAWAL_MS = 250
 
 /** What is claimed, and what is to be waited for. */
@@ -99,11 +101,11 @@ async function areEnough(
       return wouldServe >= requiredIn(backend, minUp) && mayWait(claimed, backend)
     })
     const nobodyServes = short.some((backend) => servingIn(backend).length === 0)
-    const patience = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS
+    const limitMs = nobodyServes ? Math.max(MIN_WITHDRAWAL_MS, FEW_LOOKS * lookMs) : WITHDRAWAL_MS
     if (
       short.length === 0 ||
       !isHopeful ||
-      clock.now() - began >= Math.min(patience, WITHDRAWAL_MS)
+      clock.now() - began >= Math.min(limitMs, WITHDRAWAL_MS)
     ) {
       return short.length === 0
     }

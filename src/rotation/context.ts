@@ -5,7 +5,7 @@ import type { Target } from './target.ts'
 /** Time, in milliseconds. */
 export interface Clock {
   now(): number
-  /** Resolves after at least so many milliseconds; rejects with the signal's reason as soon as that fires. */
+  /** Resolves after at least this many milliseconds; rejects with the signal's reason as soon as that fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
@@ -31,18 +31,18 @@ export interface Log {
 /** Called after every look of a wait, with times in milliseconds. */
 export type OnLook = (elapsedMs: number, remainingMs: number) => void
 
-/** Who follows what is waited for and watched. */
+/** What is called while a step waits and watches. */
 export interface Observer {
   readonly onLook: OnLook
   /** Called after every look of a watch of traffic. */
   readonly onBakeLook: (baked: Baked) => void
-  /** Called once servers that did not bake well are out again, for what follows how they are drained. */
+  /** Called when servers that did not bake well leave again; what it returns is called after every look at them. */
   readonly onTakenOutAgain: (targets: readonly Target[]) => OnLook
 }
 
 const nothing = (): void => undefined
 
-/** Follows nothing. */
+/** Ignores every call. */
 export const NO_OBSERVER: Observer = {
   onLook: nothing,
   onBakeLook: nothing,
@@ -59,6 +59,6 @@ export interface Context {
   readonly observer: Observer
   /** Fires when the run is cancelled: nothing new is begun, no wait goes on. */
   readonly cancelled: AbortSignal
-  /** Fires when a cancelled run must be over: what was begun (a change, a roll-back) ends too. */
+  /** Fires when a cancelled run must be over: even what was begun (a change, a roll-back) ends. */
   readonly over: AbortSignal
 }

@@ -20,7 +20,7 @@ export function seenAs({ now }: Target): string {
 
 /**
  * The state that every target is in, in as few sentences as it takes: targets in the same state are named
- * together. What is not known is said to be not known.
+ * together. An unknown state is called unknown.
  */
 export function statesOf(targets: readonly Target[]): string {
   const states = Map.groupBy(targets, (target) => {

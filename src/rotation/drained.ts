@@ -97,7 +97,7 @@ async function waitAfterKill(
   context: Context
 ): Promise<Outcome> {
   context.log.info(killingSessions(busy))
-  // Sessions that came since an attempt of unknown fate would be killed too, so there is no second one.
+  // A second attempt, where the answer to the first was lost, would kill the sessions that came since.
   await forEachBackend(busy, (backend, targets) =>
     backend.command('shutdown', targets, { signal: context.over })
   )

@@ -33,7 +33,7 @@ export class Draining implements Condition {
   readonly #unclear = new Set<Instance>()
   /** Instances that were reloaded, until everything is asked for again. */
   readonly #reloaded = new Map<Instance, ProcessChange>()
-  readonly #visited = new Set<Target>()
+  readonly #announced = new Set<Target>()
   /** When a look last showed that a target is out, on the run's clock. */
   readonly #heldAt = new Map<Target, number>()
   #judged = 0
@@ -78,7 +78,7 @@ export class Draining implements Condition {
       await settleAll([...groups], ([instance, targets]) => this.#onLost(instance, targets))
       return 'acted'
     }
-    this.#sayWhoVisits()
+    this.#announceNewSessions()
     return this.left.length === 0 && this.#areOldOnesGone() ? 'met' : 'waiting'
   }
 
@@ -126,8 +126,8 @@ export class Draining implements Condition {
     if (byOthers.length > 0) {
       throw changedByOthers(byOthers, change)
     }
-    const rest = this.#restOn(instance, forgotten.length === 0)
-    this.#context.log.warning(...reloaded(reloadAt(instance.name, change), lost, rest))
+    const left = this.#leftOnOldProcess(instance, forgotten.length === 0)
+    this.#context.log.warning(...reloaded(reloadAt(instance.name, change), lost, left))
     if (lost.length > 0) {
       // What is asked for again may have become one too many meanwhile.
       guard(backendsAtStake(backends), minUp)
@@ -137,7 +137,7 @@ export class Draining implements Condition {
   }
 
   /** What the process that was replaced may still hold; a stalled one only seems to be another. */
-  #restOn(instance: Instance, isKept: boolean): string {
+  #leftOnOldProcess(instance: Instance, isKept: boolean): string {
     if (this.#reloaded.get(instance) === 'unclear') {
       return SESSIONS_UNKNOWN
     }
@@ -186,14 +186,14 @@ export class Draining implements Condition {
     return remainingMs <= 0
   }
 
-  #sayWhoVisits(): void {
+  #announceNewSessions(): void {
     // What came before the first look came when the servers were in rotation.
     if (this.#judged === 1 || this.#options.maxSessions > 0) {
       return
     }
     for (const target of targetsOf(this.#backends)) {
-      if (isDrained(target.now, 0) && target.newSessions > 0 && !this.#visited.has(target)) {
-        this.#visited.add(target)
+      if (isDrained(target.now, 0) && target.newSessions > 0 && !this.#announced.has(target)) {
+        this.#announced.add(target)
         this.#context.log.info(newSessionsKeepComing(target))
       }
     }

@@ -15,7 +15,7 @@ const TROUBLES = [
   'weight 0',
   'slowstart'
 ] as const
-export type Trouble = (typeof TROUBLES)[number]
+type Trouble = (typeof TROUBLES)[number]
 
 /** Why a server is not up, or undefined for one that is. */
 export function troubleOf(server: Server): Trouble | undefined {
@@ -118,10 +118,10 @@ function notUpIn(targets: readonly Target[]): number {
   return targets.filter(({ now }) => !isUp(now)).length
 }
 
-/** GitHub cuts an annotation at 4096 characters; so many of them may name servers. */
+/** In characters; what shows the message of an error may cut a longer one. */
 const MAX_LINE_LENGTH = 2_000
 
-/** Whether so many sentences still make one line. */
+/** Whether some sentences fit into one line. */
 export function fitsInLine(sentences: readonly string[]): boolean {
   return sentences.join('; ').length <= MAX_LINE_LENGTH
 }
@@ -134,7 +134,7 @@ export function troubleInWords(targets: readonly Target[]): string {
 }
 
 /**
- * Refuses a fleet of which a server is not up.
+ * Refuses a fleet in which a server is not up.
  *
  * @throws HaproxyError `not-all-up`
  */

@@ -7,7 +7,7 @@ import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
 
 /**
- * Has health begin at 0, in drain: HAProxy then sends a server nobody until `rise` checks in a row have passed,
+ * Sets health to 0, in drain: HAProxy then sends a server no traffic until `rise` checks in a row have passed,
  * and needs no further request than the end of the drain (docs/haproxy-facts.md, "A fresh health check").
  */
 export async function forceDown(targets: readonly Target[], context: Context): Promise<void> {
@@ -18,7 +18,7 @@ export async function forceDown(targets: readonly Target[], context: Context): P
   })
 }
 
-/** Takes back what a check has done for a server that may have begun before it was forced down. */
+/** Sets health back to 0 where a check has raised it that may have begun before the server was forced down. */
 export async function forceDownAgain(targets: readonly Target[], context: Context): Promise<void> {
   await forEachBackend(targets, (backend, group) =>
     retry(() => backend.forceDown(group, { signal: context.over }), context)
@@ -30,7 +30,7 @@ export function isForcedDown({ status }: Server): boolean {
   return status === 'DOWN' || status === 'DOWN (agent)'
 }
 
-/** Whether a server surely is in drain no more; `DOWN` hides it. */
+/** Whether a server is surely no longer in drain; `DOWN` hides that. */
 export function hasLeftDrain({ word }: Server): boolean {
   return word === 'UP' || word === 'no check' || word === 'MAINT'
 }
@@ -38,8 +38,8 @@ export function hasLeftDrain({ word }: Server): boolean {
 /**
  * Ends the drain of each target.
  *
- * @param onReleased called for each target of which it is done, even if another fails
- * @returns the targets that had none any more: a person, another job or a reload has ended it
+ * @param onReleased called for each target whose drain was ended, even if another one fails
+ * @returns the targets that were no longer in drain: a person, another job or a reload has ended it
  */
 export async function release(
   targets: readonly Target[],

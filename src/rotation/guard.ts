@@ -17,14 +17,14 @@ export function backendsAtStake(backends: readonly Backend[]): Backend[] {
   )
 }
 
-/** The backends of some in which too few others serve. */
+/** Those of some backends in which too few others serve. */
 export function shortOf(backends: readonly Backend[], minUp: MinUp): Backend[] {
   return backends.filter((backend) => servingIn(backend).length < requiredIn(backend, minUp))
 }
 
 /**
- * Sees to it that enough other servers of each backend serve at their full weight, backups included, by what was
- * last seen of them.
+ * Checks that enough other servers of each backend serve at their full weight, backups included, by what was last
+ * seen of them.
  *
  * @throws HaproxyError `guard-refused` that lists who was counted, and who was not and why
  */

@@ -4,7 +4,7 @@ import type { Clock } from './context.ts'
 import { isSame, type ProcessChange, type SeenProcess } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
 
-/** So many looks tell an instance that was replaced from two that answer in turn. */
+/** It takes this many looks to tell a process that was replaced from two that answer in turn. */
 const LOOKS = 3
 /** How long after its `hard-stop-after` an old process may still be seen to end, in milliseconds. */
 const AFTER_HARD_STOP_MS = 1_000
@@ -20,7 +20,7 @@ export class Instance {
   #first: SeenProcess | undefined
   #isShown = false
   #process: SeenProcess | undefined
-  /** How far its count of time is behind the clock, as far as it was noticed. */
+  /** How far its count of time is behind the clock, as far as that was noticed, in milliseconds. */
   #lag = 0
   readonly #former: SeenProcess[] = []
 
@@ -54,8 +54,8 @@ export class Instance {
    * Asks which process answers, before anything is changed.
    *
    * @param looks how often to ask at once: of two HAProxies that answer in turn, two looks show both
-   * @throws HaproxyError `several-haproxies`; or if it may be known a moment later: a page that does not show it
-   *   leaves it unknown
+   * @throws HaproxyError `several-haproxies`, or a transient failure; a page that does not show the process leaves it
+   *   unknown
    */
   async identify(limits: Limits, looks = 1): Promise<void> {
     const [seen, ...others] = await settleAll(Array.from({ length: looks }), () =>
@@ -71,7 +71,7 @@ export class Instance {
   /**
    * Asks again which process answers.
    *
-   * @throws HaproxyError `several-haproxies` when two of them answer in turn; or a failure that may pass
+   * @throws HaproxyError `several-haproxies` when two of them answer in turn, or a transient failure
    */
   async recheck(limits: Limits): Promise<ProcessChange> {
     const before = this.#process

@@ -5,7 +5,7 @@ import type { Context } from './context.ts'
 /** Long enough for a page that works, short enough for a run that is being cancelled. Milliseconds. */
 const LOOK_MS = 500
 
-/** Looks once more at backends whose state is not known, so that the last word about them may be true. */
+/** Looks once more at backends whose state is not known, so that the report of them is true. */
 export async function lastLook(backends: readonly Backend[], { over }: Context): Promise<void> {
   const unknown = backends.filter(({ targets }) => targets.some(({ isKnown }) => !isKnown))
   const looks = unknown.map((backend) => backend.look({ signal: over, timeoutMs: LOOK_MS }))

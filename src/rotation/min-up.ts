@@ -1,7 +1,7 @@
 import { isUnresolved, type Server } from '../haproxy/server.ts'
 import type { Backend } from './backend.ts'
 
-/** How many other servers of a backend must serve: so many, a share of all its servers, or every other one. */
+/** How many other servers of a backend must serve: a number, a share of all its servers, or every other one. */
 export type MinUp = number | `${number}%` | 'all'
 
 /** How many other servers of this backend must serve; a share is rounded up. */
@@ -16,7 +16,7 @@ export function requiredIn(backend: Backend, minUp: MinUp): number {
   }
 }
 
-/** Whether so many could serve if all others did. */
+/** Whether enough others are there at all, serving or not. */
 export function canBeMet(backend: Backend, minUp: MinUp): boolean {
   return countOf(backend.others) >= requiredIn(backend, minUp)
 }

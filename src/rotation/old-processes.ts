@@ -1,10 +1,10 @@
 import type { Instance } from './instance.ts'
 
-/** A process may have started up to so long before its uptime tells. Milliseconds. */
+/** How much earlier a process may have started than its uptime says, in milliseconds. */
 const EARLIER_START_MS = 1_000
-/** How long before a new process started a look may be, to tell for certain what the old one had. ms */
+/** How old a look may be when a new process starts, to be certain of what the old one had then. Milliseconds. */
 const RECENT_MS = 2_000
-/** So long HAProxy pauses at most between two attempts to connect, when a request shows nowhere. Milliseconds. */
+/** HAProxy pauses at most this long between two attempts to connect, and then a request shows nowhere. Milliseconds. */
 const BETWEEN_ATTEMPTS_MS = 1_000
 
 /** What one look showed of all targets on an instance. */
@@ -17,7 +17,7 @@ export interface Observation {
 
 /**
  * The processes of one instance from before its last reload. They serve their sessions to the end, and nothing
- * on the statistics page tells of them (docs/haproxy-facts.md, "Reloads").
+ * on the statistics page shows them (docs/haproxy-facts.md, "Reloads").
  */
 export class OldProcesses {
   readonly instance: Instance
@@ -49,7 +49,7 @@ export class OldProcesses {
   }
 
   /**
-   * Takes in that a look showed counters that had begun anew: it may have shown another process already, even if
+   * Records that a look showed counters that had begun anew: it may have shown another process already, even if
    * that one seems to have started later, as one does that was stalled.
    */
   countersReset(at: number): void {
@@ -57,7 +57,7 @@ export class OldProcesses {
   }
 
   /**
-   * Takes in that another process answers now.
+   * Records that another process answers now.
    *
    * @param isKept whether the new process has the admin states that the old one had
    * @returns whether the old one may have sessions that nothing shows

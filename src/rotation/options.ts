@@ -40,19 +40,15 @@ export interface BringBackOptions {
   readonly onTimeout: OnTimeout
 }
 
-/** How to watch the traffic of servers that are back. */
-export interface BakeOptions {
+/** How to watch the traffic of servers that are back, and to take out again those that are not well. */
+export interface BakeOptions extends Omit<
+  TakeOutOptions,
+  'state' | 'isClaimed' | 'isAwaited' | 'shared'
+> {
   /** How long to watch, in milliseconds. */
   readonly bakeMs: number
   /** The share of failed requests, from 0 to 1, that is allowed beyond that of the neighbours. */
   readonly maxErrorRate: number
-  /** How often to look; and how long it may take at most until a server that is taken out again is drained. */
+  /** How often to look; and how long it may take until a server that is taken out again is drained. */
   readonly wait: WaitOptions
-  /** How many other servers must serve where one is taken out again. */
-  readonly minUp: MinUp
-  /** Sessions and queued requests that may remain then. */
-  readonly maxSessions: number
-  readonly onTimeout: OnTimeout
-  /** How long a process of HAProxy may live on after a reload, in milliseconds, where that is known. */
-  readonly hardStopAfterMs: number | undefined
 }

@@ -6,7 +6,7 @@ import { type ProcessChange, ROUNDING_MS } from './seen-process.ts'
 import type { Target } from './target.ts'
 
 /**
- * Whether a server still is in the admin state that was asked for, and nobody else put it there since: a maint
+ * Whether a server is still in the admin state that was asked for, and nobody else put it there since: a maint
  * that is younger is somebody else's (docs/haproxy-facts.md, "Who did it").
  *
  * @param elapsedMs how long ago that state was asked for, in milliseconds
@@ -28,7 +28,7 @@ const WHO = {
   unknown: 'The page does not show whether HAProxy was reloaded or somebody changed it'
 } as const satisfies Record<ProcessChange, string>
 
-/** Makes an error of admin states that were lost, and not by a reload of HAProxy: somebody else acted. */
+/** The error of admin states that were lost, and not to a reload of HAProxy: somebody else acted. */
 export function changedByOthers(lost: readonly Target[], change: ProcessChange): HaproxyError {
   const seen = lost.map((target) => {
     const { state } = target.change

@@ -3,7 +3,7 @@ import type { OutState } from '../haproxy/server.ts'
 import type { Route } from './route.ts'
 import type { Target } from './target.ts'
 
-/** What a run would do that is not a dry one. */
+/** What a real run would do, as a dry run finds it. */
 export type Plan =
   | {
       readonly kind: 'take out'

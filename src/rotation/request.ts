@@ -18,7 +18,7 @@ export async function request(
     context.log.info(askingFor(state, targets))
   }
   await forEachBackend(targets, (backend, group) =>
-    // Admin states are idempotent, so a request whose fate is unknown is simply made again.
+    // Admin states are idempotent, so a request whose answer was lost is simply made again.
     retry(() => backend.request(state, group, { signal: context.over }), context)
   )
 }

@@ -8,7 +8,7 @@ import type { Target } from './target.ts'
  * Where a target is on its way back: it waits for DNS; its health is forced down and checks that began before
  * must end; it waits for its checks elsewhere; or it is released, and HAProxy brings it up.
  */
-export type Stage = 'unresolved' | 'forced down' | 'elsewhere' | 'released'
+type Stage = 'unresolved' | 'forced down' | 'elsewhere' | 'released'
 
 /** The routes on which only HAProxy's own checks bring a server up. */
 const CHECKED: readonly Route[] = ['fresh check', 'down']
@@ -30,7 +30,7 @@ export class ReturnStages {
     )
   }
 
-  /** Targets for which not everything is asked for that is to be. */
+  /** Targets that still need a request. */
   get pending(): Target[] {
     return this.targets.filter(
       (target) => this.#stages.get(target) !== 'released' || this.#blocked.has(target)
@@ -63,13 +63,13 @@ export class ReturnStages {
     }
   }
 
-  /** Takes in that a target cannot be taken out again for its check. */
+  /** Records that a target cannot be taken out again for its check, and why. */
   block(target: Target, why: string): void {
     this.enter('released', this.checked([target]))
     this.#blocked.set(target, why)
   }
 
-  /** Takes in that no reload is the reason for the partial health that a target shows. */
+  /** Records that no reload is the reason for the partial health that a target shows. */
   explain(target: Target): void {
     this.#explained.set(target, target.now.status)
   }
@@ -84,7 +84,7 @@ export class ReturnStages {
     return isUp(target.now) && !(isChecked && (checkFailed || unchecked))
   }
 
-  /** Whether what is seen of a target cannot come of what was asked for. */
+  /** Whether a target shows what nothing that was asked for can have led to. */
   isLost(target: Target): boolean {
     const { now, before } = target
     const was = shownAdminState(before) ?? 'ready'

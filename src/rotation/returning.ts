@@ -38,7 +38,7 @@ export class Returning implements Condition {
 
   async judge(seen: readonly Backend[]): Promise<Progress> {
     const visible = this.#stages.targets.filter(({ backend }) => seen.includes(backend))
-    // Each of these looks anew before another goes on with what it has changed.
+    // As soon as one of these acts, another look comes before the next one goes on.
     const acted =
       (await this.#resumeReloaded()) ||
       (await this.#explainLosses(visible)) ||
@@ -80,7 +80,7 @@ export class Returning implements Condition {
 
   async #resumeResolved(visible: readonly Target[]): Promise<boolean> {
     const back = this.#stages.at('unresolved', visible).filter(({ now }) => !isUnresolved(now))
-    // An admin state other than the one that was asked for before the name was lost is to be explained.
+    // An admin state other than the one that was asked for before the name was lost needs an explanation.
     const isChanged = ({ change: { state, isUncertain }, now }: Target): boolean =>
       state !== undefined && isUncertain !== true && !canBe(now, state)
     const checked = this.#stages.checked(back).filter((target) => !isChanged(target))

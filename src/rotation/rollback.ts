@@ -11,6 +11,7 @@ import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
 import type { Target } from './target.ts'
 
+/** Whether a target is still in an admin state that this run asked for, and nobody else put it there since. */
 function isStillOurs({ now, change, backend }: Target): boolean {
   const { state, at, orElse } = change
   // Others may have taken long to be seen: what counts is the moment at which this one was.
@@ -32,7 +33,7 @@ function wasNeverMade({ now, change, before, isKnown }: Target): boolean {
 /**
  * Puts targets back to the admin state that they were found in, each only if it still is in the one that this
  * run asked for. What counts is what is seen in the end, and one backend that fails keeps no other from being
- * rolled back. Goes on when the run is cancelled meanwhile, until it must be over. Where the state of before was
+ * rolled back. Goes on when the run is cancelled meanwhile, until it must be over. Where the previous state was
  * hidden (`DOWN`), it is taken to be `ready`.
  *
  * @param areSeveral whether several HAProxies answer in turn at one address: then no look tells which of them
@@ -101,7 +102,7 @@ async function rollBackIn(
   })
 }
 
-/** Where several HAProxies answer in turn, so many requests reach all of them. */
+/** Where several HAProxies answer in turn, this many requests reach all of them. */
 const ROUNDS = 4
 
 /** Undoes no more than what this run did: of the two flags of an admin state, the one that it set. */
@@ -116,7 +117,7 @@ async function backToReady(
     ...(state === 'maint' ? (['enable'] as const) : []),
     ...(state !== 'maint' || orElse === 'drain' ? (['start'] as const) : [])
   ]
-  for (let turn = 0; turn < (areSeveral ? ROUNDS : 1); turn += 1) {
+  for (let round = 0; round < (areSeveral ? ROUNDS : 1); round += 1) {
     for (const flag of flags) {
       await retry(() => target.backend.undo(flag, target, limits), context)
     }
@@ -124,8 +125,8 @@ async function backToReady(
 }
 
 /** A hidden state proves nothing by itself, so there the request must have succeeded too. */
-function isBack({ before, now, isKnown }: Target, failed: boolean): boolean {
-  const isProven = !failed || shownAdminState(now) !== undefined
+function isBack({ before, now, isKnown }: Target, hasFailed: boolean): boolean {
+  const isProven = !hasFailed || shownAdminState(now) !== undefined
   return isKnown && isProven && canBe(now, shownBefore(before))
 }
 

@@ -19,9 +19,9 @@ interface Routing {
 /**
  * The route of one target.
  *
- * `hdown` of a server without a check of its own would keep it down for ever, and of one in drain that alone
- * serves would leave its pinned clients nobody (docs/haproxy-facts.md, "A fresh health check"). A server that is
- * `DOWN` must earn its way up in any case.
+ * `hdown` would keep a server without a check of its own down for ever, and would leave the pinned clients of a
+ * server in drain nowhere to go where no other one serves (docs/haproxy-facts.md, "A fresh health check"). A server
+ * that is `DOWN` must pass its check in any case.
  */
 export function routeOf(target: Target, all: readonly Target[], routing: Routing): Route {
   const { before, backend } = target

@@ -9,7 +9,7 @@ export interface Other {
   readonly server: Server
 }
 
-/** Whom else the application behind the targets serves, as far as the page shows it. */
+/** Which other servers lead to the applications of the targets, as far as the page shows it. */
 export interface SharedAddresses {
   /** Servers that can be reached at the address of a target. */
   readonly same: readonly Other[]
@@ -92,7 +92,7 @@ export function describeOthers(others: readonly Other[]): string {
   return [...new Set(names)].join(', ')
 }
 
-/** @throws HaproxyError `same-address` where the application of a target serves others as well */
+/** @throws HaproxyError `same-address` where another server leads to the application of a target */
 export function refuseSharedAddresses({ same }: SharedAddresses): void {
   if (same.length > 0) {
     throw new HaproxyError(

@@ -1,7 +1,7 @@
 /** A HAProxy process as this run has seen it. All times in milliseconds on the run's clock. */
 export interface SeenProcess {
   readonly pid: number
-  /** When it started, by its uptime: up to a second later than it did, and up to 2.6 as much earlier as well. */
+  /** When it started, by its uptime: up to a second late, and in versions up to 2.6 up to a second early as well. */
   readonly startedAt: number
   readonly firstSeenAt: number
   readonly lastSeenAt: number

@@ -1,7 +1,7 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 
 /**
- * Runs work for all items at once and lets all of it end, so that nothing goes on behind a failure.
+ * Runs work for all items at once and waits for all of it to end, so that nothing goes on behind a failure.
  *
  * @throws the first failure in the order of the items; if it is a HaproxyError, with the messages of all, and the
  *   problem of the first that does not pass by itself

@@ -7,7 +7,7 @@ import { request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'
 import type { Target } from './target.ts'
 
-/** What a reload has put into rotation is taken out again only where enough others serve. */
+/** Takes out again what a reload has put into rotation, where enough others serve, and blocks what has to stay. */
 export async function takeOutAgain(
   targets: readonly Target[],
   stages: ReturnStages,

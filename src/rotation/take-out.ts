@@ -11,8 +11,8 @@ import { allOrNothing } from './rollback.ts'
 import { targetsToTakeOut } from './targets-to-take-out.ts'
 
 /**
- * Takes servers out of rotation and waits until they are drained. The guard is the caller's to ask before
- * this; it is asked again here after the change, for two runs that took out different servers at once.
+ * Takes servers out of rotation and waits until they are drained. The caller asks the guard first; it is asked
+ * again here after the change, for two runs may have taken out different servers at once.
  *
  * @throws HaproxyError; `not-drained` when the time is up
  */

@@ -46,7 +46,7 @@ export class Target {
     return this.#newSessions
   }
 
-  /** Whether `now` is true: not after a change, or a look that failed, until the server is seen again. */
+  /** Whether `now` still holds: not after a change, or a look that failed, until the server is seen again. */
   get isKnown(): boolean {
     return this.#isKnown
   }
@@ -66,7 +66,7 @@ export class Target {
   }
 
   /**
-   * Takes in what a look showed of it.
+   * Records what a look showed of it.
    *
    * @throws HaproxyError `unknown-server` when it is no longer there, which a reload may cause for a moment
    */
@@ -88,7 +88,7 @@ export class Target {
     this.#isKnown = true
   }
 
-  /** Takes in that it may have changed since it was seen. */
+  /** Records that it may have changed since it was seen. */
   invalidate(): void {
     this.#isKnown = false
   }

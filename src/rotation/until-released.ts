@@ -30,10 +30,10 @@ export async function untilReleased(
   const { clock, cancelled } = context
   const deadline = clock.now() + timeoutMs
   for (;;) {
-    const verdict = await returning.judge(backends)
+    const progress = await returning.judge(backends)
     const isHeld = stages.pending.length > 0
-    // What was asked for last is judged by another look, too.
-    if (!isHeld && verdict !== 'acted') {
+    // What was asked for last is judged by one more look.
+    if (!isHeld && progress !== 'acted') {
       return
     }
     if (isHeld && clock.now() >= deadline) {

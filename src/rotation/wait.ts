@@ -20,7 +20,7 @@ export type Progress = 'met' | 'waiting' | 'acted'
 /** What is waited for. */
 export interface Condition {
   /**
-   * Judges what the last looks showed; what it throws ends the wait, unless it may pass.
+   * Judges what the last looks showed; what it throws ends the wait, unless it is transient.
    *
    * @param seen the backends that could be seen this time
    */
@@ -30,7 +30,7 @@ export interface Condition {
 }
 
 /** One wait. */
-export interface Wait {
+interface Wait {
   readonly backends: readonly Backend[]
   readonly options: WaitOptions
   readonly condition: Condition
@@ -81,15 +81,15 @@ export async function waitUntil(wait: Wait, context: Context): Promise<WaitResul
   let unconfirmed: HaproxyError | undefined
   for (;;) {
     onLook(clock.now() - started, Math.max(0, deadline - clock.now()))
-    const verdict = await poller.ask(() => condition.judge(poller.seen), deadline)
+    const progress = await poller.try(() => condition.judge(poller.seen), deadline)
     const settledMs = metSince === undefined ? 0 : lookedAt - metSince
-    if (verdict !== 'met' || poller.failure !== undefined) {
+    if (progress !== 'met' || poller.failure !== undefined) {
       metSince = undefined
       unconfirmed = undefined
     } else if (metSince === undefined) {
       metSince = seenAt
     } else if (settledMs >= options.settleMs) {
-      if ((await poller.ask(() => condition.confirm(), deadline)) === true) {
+      if ((await poller.try(() => condition.confirm(), deadline)) === true) {
         return { met: true, elapsedMs: clock.now() - started, settledMs, failure: undefined }
       }
       metSince = undefined
@@ -99,7 +99,7 @@ export async function waitUntil(wait: Wait, context: Context): Promise<WaitResul
       const failure = poller.failure ?? unconfirmed
       return { met: false, elapsedMs: clock.now() - started, settledMs, failure }
     }
-    const elapsed = verdict === 'acted' ? 0 : lookedAt - started
+    const elapsed = progress === 'acted' ? 0 : lookedAt - started
     const next = Math.min(
       lookedAt + poller.backOff(pauseAfter(elapsed, options), options),
       metSince === undefined ? Infinity : metSince + options.settleMs,
@@ -182,8 +182,8 @@ class Poller {
     })
   }
 
-  /** Asks the condition; where it fails to find out, which may pass, that is a failed look. Says what failed. */
-  async ask<T>(question: () => Promise<T>, deadline: number): Promise<T | undefined> {
+  /** Puts a question to the condition; a transient failure counts as a failed look. Logs what failed. */
+  async try<T>(question: () => Promise<T>, deadline: number): Promise<T | undefined> {
     try {
       const answer = await question()
       this.#note(this.#failures, deadline)

@@ -1,7 +1,7 @@
 import { HaproxyError, type Problem } from '../haproxy/errors.ts'
 import type { Inputs } from './inputs.ts'
 
-/** The inputs that help, by what went wrong; what HAProxy's own settings can do about it, the error says itself. */
+/** The inputs that help, by what went wrong; advice about HAProxy's own settings comes with the error. */
 const INPUTS: Partial<Record<Problem, string>> = {
   unauthorized: 'They come from username and password, or from the stats-url itself.',
   'login-needed': 'Give them as username and password.',

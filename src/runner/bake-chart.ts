@@ -5,7 +5,7 @@ export interface BakeSample {
   readonly elapsedMs: number
   readonly requests: number
   readonly failed: number
-  /** How many of so many requests would have failed on the neighbours. */
+  /** How many of these requests would have failed at the rate of the neighbours. */
   readonly expected: number
 }
 

@@ -26,8 +26,8 @@ export function listenForCancel(): Cancellation {
   return { cancelled: cancelled.signal, over: over.signal }
 }
 
-/** How long a run that has said its last word may go on, in milliseconds. */
-const LAST_BREATH_MS = 250
+/** How long a run may go on after its last line, in milliseconds, before it counts as hung. */
+const HUNG_AFTER_MS = 250
 
 /**
  * Ends a failed run that something still keeps alive. A name look-up that hangs cannot be aborted, and Node waits
@@ -35,6 +35,6 @@ const LAST_BREATH_MS = 250
  */
 export function endIfHung(): void {
   if (process.exitCode === 1) {
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_BREATH_MS).unref()
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), HUNG_AFTER_MS).unref()
   }
 }

@@ -9,7 +9,7 @@ import { mask } from './log.ts'
 
 type Certificates = Pick<TransportSettings, 'ca' | 'clientCertificate' | 'clientKey'>
 
-/** Reads the certificates, sees that they can be used, and has the key masked. */
+/** Reads the certificates, checks that they can be used, and masks the key. */
 export function readCertificates(reader: InputReader): Certificates {
   const ca = readPem(reader, 'ca-certificate')
   const clientCertificate = readPem(reader, 'client-certificate')
@@ -57,7 +57,7 @@ function readPem(reader: InputReader, name: InputName): string | undefined {
   return undefined
 }
 
-/** Node would leave out in silence what is not a certificate. */
+/** Node would silently leave out what is not a certificate. */
 function readAll(pem: string): void {
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
   if (certificates.length === 0) {

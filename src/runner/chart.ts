@@ -16,7 +16,7 @@ interface Chart {
   readonly numbers: string
 }
 
-/** More points than this would not be told apart on GitHub's page. */
+/** More points than this would run into one another on GitHub's page. */
 const MAX_POINTS = 40
 
 /** What was seen at even times: a chart spaces its points evenly. */

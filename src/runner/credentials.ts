@@ -13,7 +13,7 @@ export interface InstanceInput {
 
 const COLON = 'has a colon, which HTTP Basic authentication cannot carry.'
 
-/** Reads the credentials for every URL that carries none, and has them masked. */
+/** Reads the credentials for every URL that carries none, and masks the password. */
 export function readCredentials(reader: InputReader): Credentials | undefined {
   const username = reader.text('username')
   // Never trimmed: a password may begin or end with a space.
@@ -39,7 +39,7 @@ export function readCredentials(reader: InputReader): Credentials | undefined {
   return credentials
 }
 
-/** Reads the instances, each of them once, and has the passwords in their URLs masked. */
+/** Reads the instances, each of them once, and masks the passwords in their URLs. */
 export function readInstances(
   reader: InputReader,
   fallback: Credentials | undefined
@@ -81,7 +81,7 @@ function credentialsFor(
   return masked({ username, password })
 }
 
-/** Has a password masked in every form in which it may turn up somewhere. */
+/** Masks the password of some credentials in every form in which it may turn up. */
 function masked(credentials: Credentials): Credentials {
   const { password } = credentials
   if (password !== '') {

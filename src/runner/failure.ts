@@ -3,7 +3,7 @@ import { InputError } from './input-reader.ts'
 import { debug, error as logError, fail } from './log.ts'
 
 /**
- * Says what went wrong, as the step's last line, and has the step fail.
+ * Fails the step, with what went wrong as its last line.
  *
  * @param more sentences to end it with; empty ones are left out
  */
@@ -13,7 +13,7 @@ export function reportFailure(error: unknown, ...more: readonly string[]): void 
 }
 
 /**
- * Has the step fail with a sentence as its last line.
+ * Fails the step with a sentence as its last line.
  *
  * @param title the same in a few words, for the list of annotations
  */

@@ -13,7 +13,7 @@ import type { Target } from '../rotation/target.ts'
 import { adviceFor } from './advice.ts'
 import type { Inputs } from './inputs.ts'
 
-/** So many servers are named one by one, in the log and in the summary. */
+/** At most this many servers are named one by one, in the log and in the summary. */
 export const MAX_ROWS = 50
 
 /** The states of what a step is about, in one line: a look may be at thousands of servers. */

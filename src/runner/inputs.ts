@@ -14,7 +14,7 @@ import type { MinUp } from '../rotation/min-up.ts'
 import type { WaitOptions } from '../rotation/wait.ts'
 
 const ACTIONS = ['ready', 'drain', 'maint', 'status', ...COMMANDS] as const
-export type Action = AdminState | Command | 'status'
+type Action = AdminState | Command | 'status'
 
 const RESTORE = ['never', 'failure', 'always'] as const
 /** When the post step puts back what the main step took out. */
@@ -24,7 +24,7 @@ const SAME_ADDRESS = ['refuse', 'ignore'] as const
 /** What to do when a server that was not named can be reached at the same address. */
 type SameAddress = (typeof SAME_ADDRESS)[number]
 
-/** Everything that a user can say, checked and complete. */
+/** Every input, checked and complete. */
 export interface Inputs {
   readonly instances: readonly InstanceInput[]
   /** For instances that a later step knows only by their URL. */
@@ -43,7 +43,7 @@ export interface Inputs {
   readonly hardStopAfterMs: number | undefined
   readonly sameAddress: SameAddress
   readonly minUp: MinUp
-  /** How long to wait until so many others serve, in milliseconds; 0 to refuse at once. */
+  /** How long to wait until enough others serve, in milliseconds; 0 to refuse at once. */
   readonly minUpTimeoutMs: number
   readonly freshCheck: boolean
   /** How long to watch the traffic of servers that are up, in milliseconds; 0 for not at all. */
@@ -58,7 +58,7 @@ export interface Inputs {
 }
 
 /**
- * Reads and checks all inputs, and has every secret masked before anything else is printed.
+ * Reads and checks all inputs, and masks every secret before anything else is printed.
  *
  * @throws InputError that names every bad input at once
  */
@@ -168,7 +168,7 @@ function readExpect(reader: InputReader): 'up' | undefined {
   return text === '' ? undefined : 'up'
 }
 
-/** What others call it, HAProxy's page of old and its runtime API included: there `stop` sets a drain. */
+/** What others call an action, HAProxy's older words and its runtime API included: there `stop` sets a drain. */
 const OTHER_WORDS: Partial<Record<Action, string>> = {
   ready: 'up in online enable enabled start undrain',
   drain: 'stop draining drained',

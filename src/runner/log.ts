@@ -20,12 +20,12 @@ export function debug(text: string): void {
   core.debug(escapeForLog(text))
 }
 
-/** An error beside the one with which the step ends. */
+/** An error besides the one with which the step ends. */
 export function error(text: string, title: string): void {
   core.error(escapeForLog(text), titled(title))
 }
 
-/** Has the step fail, with this as its last line. */
+/** Fails the step with this as its last line. */
 export function fail(text: string, title: string): void {
   // What core.setFailed does, which takes no title.
   process.exitCode = core.ExitCode.Failure
@@ -37,7 +37,7 @@ function titled(title: string): core.AnnotationProperties {
   return { title: escapeForLog(title) }
 }
 
-/** Has the runner hide a text wherever it appears. Another CI would not: it would show the command, with the text. */
+/** Makes the runner hide a text wherever it appears. Another CI would show the command instead, with the text. */
 export function mask(secret: string): void {
   if (process.env['GITHUB_ACTIONS'] === 'true') {
     core.setSecret(secret)

@@ -21,7 +21,7 @@ interface Result {
 /** What the outputs say besides the state of the targets. */
 interface RunResult {
   readonly waitedMs: number
-  /** Whether anything was changed, be it of a server that only follows a target. */
+  /** Whether anything was changed, even if only of a server that follows a target. */
   readonly isChanged: boolean
   readonly isSafeToStop: boolean
 }

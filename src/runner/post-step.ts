@@ -9,7 +9,7 @@ export function isPostStep(): boolean {
 }
 
 /**
- * Leaves word for the post step that the main step has begun; without it, that would do all of it again.
+ * Tells the post step that the main step has begun; without it, the post step would do the main step's work again.
  *
  * @throws Error where the runner's state file cannot be written
  */

@@ -19,7 +19,7 @@ import { setOutputs } from './outputs.ts'
 import { planInWords } from './plan-words.ts'
 import { phrase, takenAsFound } from './target-words.ts'
 import {
-  inWords,
+  withoutSign,
   type Sample,
   type Summary,
   titleOf,
@@ -104,7 +104,7 @@ export class Report {
     )
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
     if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
-      log.warning(sentence, inWords(title))
+      log.warning(sentence, withoutSign(title))
     } else {
       log.info(sentence)
     }
@@ -122,7 +122,7 @@ export class Report {
     const sentence = withoutOnlyUrl(failureSentence(error, ...more), this.#inputs)
     const title = titleOfFailure(error, targets)
     await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }))
-    failWith(error, sentence, inWords(title))
+    failWith(error, sentence, withoutSign(title))
   }
 
   /** Reporting cannot undo what was done: what goes wrong with it is said before the last line. */

@@ -49,10 +49,10 @@ const OUTCOMES = {
   'all up': '✅ {}: up'
 } as const satisfies Record<Outcome['kind'], string>
 
-/** A longer plan makes no title, in characters. */
+/** The longest plan that makes a title, in characters. */
 const MAX_PLAN_LENGTH = 120
 
-/** The title of a run that has achieved something. */
+/** The title of a run that has succeeded. */
 export function titleOf(outcome: Outcome, targets: readonly Target[]): string {
   const hasDoubts = outcome.kind === 'drained' && outcome.proof.doubts.length > 0
   if (isUnclear(outcome)) {
@@ -96,7 +96,7 @@ export function titleOfFailure(error: unknown, targets: readonly Target[]): stri
 }
 
 /** A title without its sign, for the list of annotations. */
-export function inWords(title: string): string {
+export function withoutSign(title: string): string {
   return title.replace(/^\P{L}+/u, '')
 }
 
@@ -107,7 +107,7 @@ function blamed(error: unknown, targets: readonly Target[]): readonly Target[] {
   return isOfFleet(error) ? targets.filter(({ now }) => !isUp(now)) : targets
 }
 
-/** So many names still make a title. */
+/** At most this many names go into a title. */
 const MAX_NAMES = 3
 
 function fill(title: string, targets: readonly Target[]): string {
