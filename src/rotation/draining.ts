@@ -136,7 +136,7 @@ export class Draining implements Condition {
       return 'whether an old process still holds sessions cannot be known'
     }
     return this.#old.get(instance)?.replaced(isKept) === true
-      ? 'its old process may still hold sessions, and nothing shows them'
+      ? 'the old process may still hold sessions, and nothing shows them'
       : 'no session was left on its old process'
   }
 

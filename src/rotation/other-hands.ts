@@ -71,6 +71,7 @@ export function reloadedMessage(
     change === 'unclear'
       ? `Another process of HAProxy answers at ${instanceName}, perhaps after a reload`
       : `HAProxy was reloaded or restarted at ${instanceName}`
-  const again = lost.length > 0 ? `, and ${namesOf(lost)} lost the admin state` : ''
+  const whose = lost.length === 1 ? 'its' : 'their'
+  const again = lost.length > 0 ? `, and ${namesOf(lost)} lost ${whose} admin state` : ''
   return `${what}${again}: ${next}.`
 }
