@@ -7894,7 +7894,7 @@ const INPUTS = {
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
     'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
-    'same-address': "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof."
+    'same-address': "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."
 };
 function adviceFor(error, inputs) {
     if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9)) {

@@ -12,7 +12,7 @@ const INPUTS: Partial<Record<Problem, string>> = {
   'timed-out': 'Raise request-timeout if the page is only slow.',
   'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
   'same-address':
-    "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof."
+    "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."
 }
 
 /** What to do about a failure. */
