@@ -2239,7 +2239,7 @@ const ADVICE = {
     'tls-expired': 'Renew the certificate of the statistics page.',
     'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
     'tls-client-certificate': 'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-    'tls-not-spoken': 'The port seems to speak no TLS: try http:// in the URL.',
+    'tls-not-spoken': 'Try http:// in the URL.',
     'tls-spoken': 'Try https:// in the URL.',
     'tls-failed': 'Check the certificates, and that the port speaks TLS.',
     'proxy-refused': 'The proxy from the environment (http_proxy, https_proxy) would not connect; name the host in no_proxy if it is to be reached directly.',
@@ -2274,7 +2274,7 @@ const ADVICE = {
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
     'changed-meanwhile': 'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
     'not-drained': '',
-    'old-process': '`hard-stop-after` in haproxy.cfg, if it is set, limits how long an old process lives.',
+    'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
     'not-up': '',
     'bake-failed': 'Look at what the application answers, and at its log, before it is brought back again.',
     'not-baked': '',
@@ -4883,7 +4883,7 @@ function addressHint(wanted, servers) {
     }
     const [only, ...others] = servers.filter(({ address }) => address !== undefined && [address.host, `${address.host}:${address.port}`].includes(wanted));
     const found = only !== undefined && others.length === 0 ? `: that is ${only.name}` : '';
-    return `That looks like an address, but its name in haproxy.cfg is wanted${found}.`;
+    return `That looks like an address, but its name in haproxy.cfg is needed${found}.`;
 }
 function lettersOf(name) {
     return name.replaceAll(/\d/g, '');
@@ -5327,7 +5327,7 @@ function explainFact(fact) {
 function olderInWords(older) {
     switch (older.kind) {
         case 'gone':
-            return `no older process can hold a session, by the hard-stop-after of ${(0,duration/* formatDuration */.a3)(older.hardStopAfterMs)} that was given`;
+            return `no older process can hold a session, given a hard-stop-after of ${(0,duration/* formatDuration */.a3)(older.hardStopAfterMs)}`;
         case 'assumed gone':
             return 'older processes are assumed to be gone after an hour';
         case 'was idle':
@@ -5388,7 +5388,8 @@ function hasStates(error, targets) {
         const { change, fullName, isKnown } = target;
         const isPlain = isNotUp && isKnown && !change.isRolledBack && change.isUncertain !== true;
         const state = isPlain ? `${fullName} is ${(0,describe/* seenAs */.ke)(target)}` : (0,describe/* statesOf */.kY)([target]);
-        return [';', ':', '.', ', and ', ', its '].some((end) => message.includes(`${state}${end}`));
+        const asked = `${fullName} was asked for ${change.state ?? ''} and is ${(0,describe/* seenAs */.ke)(target)}`;
+        return [';', ':', '.', ', and ', ', its '].some((end) => message.includes(`${state}${end}`) || (isKnown && message.includes(`${asked}${end}`)));
     });
 }
 function isLarge({ action }, targets) {
@@ -5575,10 +5576,28 @@ function titleOf(outcome, targets) {
     return fill(title, targets);
 }
 const summary_FAILURES = {
+    'host-not-found': 'host not found',
+    refused: 'HAProxy not reached',
+    unreachable: 'HAProxy not reached',
+    reset: 'HAProxy not reached',
+    'timed-out': 'HAProxy not reached',
+    'proxy-refused': 'HAProxy not reached',
+    'tls-unknown-issuer': 'certificate not trusted',
+    'tls-expired': 'certificate not trusted',
+    'tls-wrong-name': 'certificate not trusted',
+    'tls-client-certificate': 'client certificate refused',
+    'tls-not-spoken': 'the port does not speak TLS',
+    'tls-spoken': 'the port speaks TLS',
+    'tls-failed': 'TLS failed',
+    'other-login': 'no statistics page',
+    forbidden: 'access forbidden',
+    redirected: 'no statistics page',
+    'not-http': 'no statistics page',
     unauthorized: 'login refused',
     'login-needed': 'login missing',
     'wrong-path': 'no statistics page',
     'not-csv': 'no statistics page',
+    oversized: 'no statistics page',
     'unknown-backend': 'no such backend',
     'unknown-server': 'no such server',
     DENY: 'refused, HAProxy allows no changes',
@@ -6302,7 +6321,7 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     });
     const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
     const advice = released.length > 0 && onTimeout !== 'restore'
-        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; maint keeps it out.`
+        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; to keep it out, ask for maint.`
         : 'Look at the application and its health check, then ask for ready again.';
     return new errors/* HaproxyError */.Q9('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
 }
@@ -7253,11 +7272,12 @@ function reloadAt(instanceName, change) {
         : `HAProxy was reloaded or restarted at ${instanceName}`;
 }
 function reloaded(reload, lost, next) {
-    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} lost the admin state` : '';
+    const whose = lost.length === 1 ? 'its' : 'their';
+    const again = lost.length > 0 ? `, and ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(lost)} lost ${whose} admin state` : '';
     return [`${reload}${again}: ${next}.`, 'HAProxy was reloaded'];
 }
 const NO_SESSION_WAS_LEFT = 'no session was left on its old process';
-const SESSIONS_MAY_REMAIN = 'its old process may still hold sessions, and nothing shows them';
+const SESSIONS_MAY_REMAIN = 'the old process may still hold sessions, and nothing shows them';
 const SESSIONS_UNKNOWN = 'whether an old process still holds sessions cannot be known';
 const STARTING_OVER = 'bringing them back starts over';
 function countersClearedAt(instanceName) {
@@ -8016,23 +8036,41 @@ class Poller {
 /* harmony export */   c: () => (/* binding */ adviceFor)
 /* harmony export */ });
 /* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _rotation_duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
+
 
 const INPUTS = {
-    unauthorized: 'They come from username and password, or from the stats-url itself.',
-    'login-needed': 'Give them as username and password.',
+    unauthorized: 'They come from the inputs username and password, or from stats-url itself.',
+    'login-needed': 'Give them as the inputs username and password.',
     'tls-unknown-issuer': 'If you know whose it is, give the certificate of its authority, or the self-signed one itself, as ca-certificate.',
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
     'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
-    'same-address': "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof.",
-    'old-process': 'If it is set there, give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+    'same-address': "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."
 };
 function adviceFor(error, inputs) {
     if (!(error instanceof _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9)) {
         return '';
     }
-    const more = error.problem === 'not-drained' ? forDrain(inputs) : INPUTS[error.problem];
-    return [error.advice, more ?? ''].filter((part) => part !== '').join(' ');
+    return [error.advice, moreFor(error, inputs)].filter((part) => part !== '').join(' ');
+}
+function moreFor(error, inputs) {
+    switch (error.problem) {
+        case 'not-drained':
+            return error.cause === undefined || inputs.onTimeout === 'restore'
+                ? forDrain(inputs)
+                : OUT_OF_SIGHT;
+        case 'old-process':
+            return forOldProcess(inputs);
+        default:
+            return INPUTS[error.problem] ?? '';
+    }
+}
+const OUT_OF_SIGHT = 'Once it answers again, run this step again: a HAProxy that was restarted has forgotten the admin state.';
+function forOldProcess({ hardStopAfterMs }) {
+    return hardStopAfterMs === undefined
+        ? 'If it is set there, give the same value as the input hard-stop-after, and make wait-timeout longer than that.'
+        : `Make wait-timeout longer than the hard-stop-after of ${(0,_rotation_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(hardStopAfterMs)}.`;
 }
 function forDrain({ onTimeout }) {
     return onTimeout === 'shutdown'
@@ -8140,7 +8178,8 @@ function failureSentence(error, ...more) {
 function problemOf(error) {
     if (error instanceof _input_reader_js__WEBPACK_IMPORTED_MODULE_1__/* .InputError */ .dz) {
         const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
-        return `Nothing was changed: please correct ${[...names].join(', ')}.`;
+        const inputs = names.size === 1 ? 'the input' : 'these inputs:';
+        return `Nothing was changed. Correct ${inputs} ${[...names].join(', ')}.`;
     }
     const message = (0,_haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .messageOf */ .bD)(error);
     return /[.!?]$/.test(message) ? message : `${message}.`;

@@ -96,7 +96,7 @@ describe.each(['maint', 'drain'] as const)('from %s', (state) => {
     expect(result.lastLine).toContain('Not up within 2s: web/app1')
     expect(result.lastLine).toContain('its last check says L7STS/503: Not Today')
     expect(result.lastLine).toMatch(
-      / is DOWN, .* HAProxy brings web\/app1 up by itself once its health check passes; maint keeps it out\.$/
+      / is DOWN, .* HAProxy brings web\/app1 up by itself once its health check passes; to keep it out, ask for maint\.$/
     )
     const checks = application.healthChecks
     await farm.until(() => application.healthChecks > checks + 3)

@@ -125,7 +125,7 @@ test.each(['maint', 'drain', 'ready', 'shutdown', 'hdown'])(
     const url = faultProxy.through(farm.statsUrl)
     const result = await look(url, { action, expect: '' })
     expect(result.exitCode).toBe(1)
-    expect(result.lastLine).toBe('Nothing was changed: please correct server.')
+    expect(result.lastLine).toBe('Nothing was changed. Correct the input server.')
     expect(result.annotations[0]?.message).toContain('Servers must be named one by one')
     expect(faultProxy.connections).toEqual([])
     expect([await farm.status('app1'), await farm.status('app2')]).toEqual(['UP', 'UP'])

@@ -56,7 +56,7 @@ describe('what HAProxy refuses', () => {
     expect(result.lastLine).toBe(
       `Could not read the statistics page ${farm.statsUrl}: the user name or the password was not accepted (HTTP 401). ` +
         'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg). ' +
-        'They come from username and password, or from the stats-url itself.'
+        'They come from the inputs username and password, or from stats-url itself.'
     )
   })
 
@@ -65,7 +65,7 @@ describe('what HAProxy refuses', () => {
     await expectUntouched(result)
     expect(result.lastLine).toBe(
       `Could not read the statistics page ${farm.statsUrl}: the page asks for a user name and a password, and none was given (HTTP 401). ` +
-        'Nothing was changed. They are in haproxy.cfg (`stats auth`). Give them as username and password.'
+        'Nothing was changed. They are in haproxy.cfg (`stats auth`). Give them as the inputs username and password.'
     )
   })
 
@@ -194,7 +194,7 @@ describe('names that are not there', () => {
     await expectUntouched(result)
     expect(result.lastLine).toContain(
       `has no server ${address}; there are the servers node1, node2. Nothing was changed. ` +
-        'That looks like an address, but its name in haproxy.cfg is wanted: that is node2.'
+        'That looks like an address, but its name in haproxy.cfg is needed: that is node2.'
     )
   })
 
@@ -249,7 +249,7 @@ describe('bad inputs', () => {
       'client-key: it is neither PEM text nor a file that can be read (ENOENT).'
     ])
     expect(result.lastLine).toBe(
-      'Nothing was changed: please correct server, action, wait, wait-timeout, poll-interval, max-sessions, on-timeout, hard-stop-after, same-address, fresh-check, restore, ca-certificate, client-key.'
+      'Nothing was changed. Correct these inputs: server, action, wait, wait-timeout, poll-interval, max-sessions, on-timeout, hard-stop-after, same-address, fresh-check, restore, ca-certificate, client-key.'
     )
   })
 

@@ -19,7 +19,7 @@ import {
 
 afterEach(stopAll)
 
-const mayHold = 'its old process may still hold sessions, and nothing shows them'
+const mayHold = 'the old process may still hold sessions, and nothing shows them'
 const waiting = 'a process from before a reload may still hold some'
 
 describe.each(files)('a reload %s, before the step', (_, isKept) => {

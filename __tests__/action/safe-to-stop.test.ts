@@ -91,7 +91,7 @@ describe('the process', () => {
     expect(result.summary).toMatch(/<li>No session for [\d.]+(ms|s)\.<\/li>/)
     expect(result.summary).toContain(`process ${farm.haproxy.pid} has been running for `)
     expect(result.summary).toContain(
-      'no older process can hold a session, by the hard-stop-after of 0ms that was given.'
+      'no older process can hold a session, given a hard-stop-after of 0ms.'
     )
     expect(result.summary).toContain('The page does not show the addresses (stats show-legends).')
     expect(result.summary).toContain(`Serving in web on ${farm.statsUrl}: ${other}.`)

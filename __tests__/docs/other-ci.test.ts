@@ -166,7 +166,7 @@ describe.each(Object.entries(jobs))('the job for %s', (_, job) => {
 test('a step that is red for the action is red for the CI', async () => {
   const [out] = await runJob([{ line: './rotate maint node9', env: given }])
   expect(out?.exitCode).toBe(1)
-  expect(out?.output).toContain('::error title=')
+  expect(lastLine(out)).toMatch(/^error: The backend web has no server node9/)
 })
 
 describe('the password', () => {

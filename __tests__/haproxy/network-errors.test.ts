@@ -81,7 +81,7 @@ describe('a failure of the network', () => {
     ['http', 'ECONNRESET', 'try https:// in the URL'],
     ['http', 'HPE_INVALID_CONSTANT', 'try https:// in the URL'],
     ['https', 'ECONNRESET', 'try http:// in the URL'],
-    ['https', 'ERR_SSL_WRONG_VERSION_NUMBER', 'try http:// in the URL'],
+    ['https', 'ERR_SSL_WRONG_VERSION_NUMBER', 'Try http:// in the URL'],
     ['https', 'HPE_INVALID_CONSTANT', 'Check the address and the port.'],
     ['http', 'ECONNREFUSED', 'Is HAProxy running']
   ])('over %s with the code %s advises: %s', (scheme, code, advice) => {

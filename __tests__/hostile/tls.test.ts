@@ -219,7 +219,7 @@ describe('mutual TLS', () => {
       'client-certificate': client.cert,
       'client-key': strangersClient.key
     })
-    await expectRed(result, /please correct client-key/)
+    await expectRed(result, /Correct the input client-key/)
   })
 })
 
@@ -283,11 +283,7 @@ describe('the wrong protocol', () => {
 
   test('TLS to a port that speaks HTTP', async () => {
     const result = await run(farm.statsUrl.replace('http', 'https'))
-    await expectRed(
-      result,
-      'does not answer in TLS',
-      'The port seems to speak no TLS: try http:// in the URL.'
-    )
+    await expectRed(result, 'does not answer in TLS', 'Try http:// in the URL.')
   })
 
   test('each of these failures has its own message', async () => {

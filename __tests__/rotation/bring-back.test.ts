@@ -120,7 +120,7 @@ describe('a server in maint', () => {
     expect([problem, stage.short(message), stage.short(advice), cause]).toEqual([
       'not-up',
       'Not up within 20s: web/a on P1 is DOWN, its last check says L7STS/503.',
-      'HAProxy brings web/a on P1 up by itself once its health check passes; maint keeps it out.',
+      'HAProxy brings web/a on P1 up by itself once its health check passes; to keep it out, ask for maint.',
       undefined
     ])
     expect(first.changes).toEqual(FRESH)

@@ -58,8 +58,8 @@ const end = (page = first): void => {
 
 /** The warning of a reload of the first HAProxy. */
 const reloaded = (lost: string, rest: string): string =>
-  `warning: ${rest === UNCLEAR ? 'Another process of HAProxy answers at P1, perhaps after a reload' : 'HAProxy was reloaded or restarted at P1'}${lost && `, and ${lost} on P1 lost the admin state`}: ${rest}.`
-const MAY_HOLD = 'its old process may still hold sessions, and nothing shows them'
+  `warning: ${rest === UNCLEAR ? 'Another process of HAProxy answers at P1, perhaps after a reload' : 'HAProxy was reloaded or restarted at P1'}${lost && `, and ${lost} on P1 lost ${lost.includes(', ') ? 'their' : 'its'} admin state`}: ${rest}.`
+const MAY_HOLD = 'the old process may still hold sessions, and nothing shows them'
 const UNCLEAR = 'whether an old process still holds sessions cannot be known'
 const NO_REST = 'no session was left on its old process'
 

@@ -29,7 +29,7 @@ describe('another process', () => {
   test('is reported with the targets that lost their admin state', async () => {
     const lost = [await target()]
     expect(said(reloaded(reloadAt('X', 'newer'), lost, 'it is asked for again'))).toBe(
-      'HAProxy was reloaded or restarted at X, and web/a on P1 lost the admin state: it is asked for again.'
+      'HAProxy was reloaded or restarted at X, and web/a on P1 lost its admin state: it is asked for again.'
     )
   })
 

@@ -124,7 +124,7 @@ describe('a server that is named by its address', () => {
   ].map(({ name, addr }) => ({ pxname: 'web', svname: name, addr }))
   const hint = (wanted: string): string | undefined =>
     addressHint(wanted, parseStatsCsv(pageText(servers), 'a page').servers)
-  const ADDRESS = 'That looks like an address, but its name in haproxy.cfg is wanted'
+  const ADDRESS = 'That looks like an address, but its name in haproxy.cfg is needed'
 
   test.each([
     ['10.0.0.1:8080', `${ADDRESS}: that is node1.`],

@@ -15,8 +15,8 @@ async function advice(error: unknown, given: Given = {}): Promise<string> {
 
 describe('the advice', () => {
   test.each<[Problem, string]>([
-    ['unauthorized', 'They come from username and password, or from the stats-url itself.'],
-    ['login-needed', 'Give them as username and password.'],
+    ['unauthorized', 'They come from the inputs username and password, or from stats-url itself.'],
+    ['login-needed', 'Give them as the inputs username and password.'],
     [
       'tls-unknown-issuer',
       'If you know whose it is, give the certificate of its authority, or the self-signed one itself, as ca-certificate.'
@@ -26,7 +26,7 @@ describe('the advice', () => {
     ['guard-refused', 'If the backend may run with fewer, lower min-up (0 turns the guard off).'],
     [
       'same-address',
-      "Name their backends as well, or use backend: '*'; with same-address: ignore the step goes on without proof."
+      "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."
     ],
     [
       'old-process',
@@ -58,6 +58,21 @@ describe('the advice', () => {
   test('on servers that are not drained begins with what is known of them', async () => {
     const error = new HaproxyError('not-drained', 'No.', { advice: 'Do this.' })
     expect(await advice(error)).toMatch(/^Do this\. You can wait longer/)
+  })
+
+  test('on servers that nobody can see any more is not about their sessions', async () => {
+    const cause = new HaproxyError('refused', 'No answer.')
+    const error = new HaproxyError('not-drained', 'No.', { advice: 'Do this.', cause })
+    expect(await advice(error)).toBe(
+      'Do this. Once it answers again, run this step again: a HAProxy that was restarted has forgotten the admin state.'
+    )
+  })
+
+  test('on an old process does not ask for an input that was given', async () => {
+    const error = new HaproxyError('old-process', 'No.', { advice: 'Do this.' })
+    expect(await advice(error, { 'hard-stop-after': '2m' })).toBe(
+      'Do this. Make wait-timeout longer than the hard-stop-after of 2m.'
+    )
   })
 
   test('on a failure of another kind is none', async () => {

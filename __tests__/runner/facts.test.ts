@@ -45,7 +45,7 @@ describe('what was proven is put into a sentence:', () => {
   test.each<[Older, string]>([
     [
       { kind: 'gone', hardStopAfterMs: 90_000 },
-      'no older process can hold a session, by the hard-stop-after of 1m30s that was given'
+      'no older process can hold a session, given a hard-stop-after of 1m30s'
     ],
     [{ kind: 'assumed gone' }, 'older processes are assumed to be gone after an hour'],
     [

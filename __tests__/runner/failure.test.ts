@@ -26,7 +26,7 @@ describe('a failure', () => {
       '::error title=Input wait::wait: it is odd.',
       '::error title=Input server::server: "a" is bad.',
       '::error title=Input server::server: "b" is bad.',
-      '::error title=Inputs to correct::Nothing was changed: please correct wait, server. More.'
+      '::error title=Inputs to correct::Nothing was changed. Correct these inputs: wait, server. More.'
     ])
     expect(exitCode).toBe(1)
   })

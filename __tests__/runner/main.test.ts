@@ -155,7 +155,7 @@ describe('a wait until up', () => {
       'web/a is DOWN, its last check says L7STS/503 (0ms elapsed, 2s left).',
       'Ending the drain: web/a.',
       'Error: Not up within 2s: web/a is DOWN, its last check says L7STS/503. ' +
-        'HAProxy brings web/a up by itself once its health check passes; maint keeps it out.'
+        'HAProxy brings web/a up by itself once its health check passes; to keep it out, ask for maint.'
     ])
   })
 })
@@ -229,9 +229,9 @@ describe('bad inputs', () => {
           'server: "*" is not a name; HAProxy allows letters, digits and _ . : - only. Servers must be named one by one; only action: status takes "*".'
       },
       { level: 'error', message: 'wait: "hm" is neither true nor false.' },
-      { level: 'error', message: 'Nothing was changed: please correct server, wait.' }
+      { level: 'error', message: 'Nothing was changed. Correct these inputs: server, wait.' }
     ])
-    expect(result.lastLine).toBe('Nothing was changed: please correct server, wait.')
+    expect(result.lastLine).toBe('Nothing was changed. Correct these inputs: server, wait.')
     expect(result).toMatchObject({
       exitCode: 1,
       outputs: {},

@@ -62,7 +62,7 @@ describe('the credentials', () => {
     expect(result.lastLine).toBe(
       'Could not read the statistics page LB1: the user name or the password was not accepted (HTTP 401). ' +
         'Nothing was changed. Check the user name and the password (`stats auth` in haproxy.cfg). ' +
-        'They come from username and password, or from the stats-url itself.'
+        'They come from the inputs username and password, or from stats-url itself.'
     )
   })
 })

@@ -337,7 +337,7 @@ describe('what goes wrong', () => {
     const post = await runPost(main, { ...inputs, wait: 'hm' })
     expect(errors(post)).toEqual([
       'wait: "hm" is neither true nor false.',
-      `Nothing was changed: please correct wait. ${byHand('web/a on LB1; web/a on LB2')}`
+      `Nothing was changed. Correct the input wait. ${byHand('web/a on LB1; web/a on LB2')}`
     ])
     expect(post.exitCode).toBe(1)
   })

@@ -371,7 +371,7 @@ describe('the last line of a red step says what is so now, what to do and what t
     })
     expect(result.lastLine).toBe(
       'Not drained within 20s: a process from before a reload may still hold sessions. Now web/a is MAINT. ' +
-        '`hard-stop-after` in haproxy.cfg, if it is set, limits how long an old process lives. ' +
+        '`hard-stop-after` in haproxy.cfg limits how long an old process lives. ' +
         'If it is set there, give the same value as the input hard-stop-after, and make wait-timeout longer than that. ' +
         'The post step does not bring web/a back (restore: never); action: ready does.'
     )
@@ -384,7 +384,7 @@ describe('the last line of a red step says what is so now, what to do and what t
     })
     expect(result.lastLine).toBe(
       'Not up within 1s: web/a is DOWN, its last check says L7STS/503. ' +
-        'HAProxy brings web/a up by itself once its health check passes; maint keeps it out.'
+        'HAProxy brings web/a up by itself once its health check passes; to keep it out, ask for maint.'
     )
   })
 
@@ -428,7 +428,7 @@ describe('the last line of a red step says what is so now, what to do and what t
       })
     })
     expect(result.lastLine).toContain(
-      'web/a was asked for drain and is UP. HAProxy was not reloaded, so somebody else changed it. Now web/a is UP. Find out who did it (a person, another job, an agent check, a controller), then run this step again.'
+      'web/a was asked for drain and is UP. HAProxy was not reloaded, so somebody else changed it. Find out who did it (a person, another job, an agent check, a controller), then run this step again.'
     )
     expect(result.lastLine).not.toContain('stays in drain')
   })
@@ -438,7 +438,7 @@ describe('the last line of a red step says what is so now, what to do and what t
       lb.at(9, () => lb.server('a').set({ drain: true }, 0))
     })
     expect(result.lastLine).toContain(
-      'web/a was asked for ready and is DRAIN. HAProxy was not reloaded, so somebody else changed it. Now web/a is DRAIN. Find out who did it (a person, another job, an agent check, a controller), then run this step again. web/a stays in drain until somebody asks for ready.'
+      'web/a was asked for ready and is DRAIN. HAProxy was not reloaded, so somebody else changed it. Find out who did it (a person, another job, an agent check, a controller), then run this step again. web/a stays in drain until somebody asks for ready.'
     )
     expect(result.lastLine).toMatch(/ web\/a stays in drain until somebody asks for ready\.$/)
   })
@@ -479,7 +479,7 @@ describe('the last line of a red step says what is so now, what to do and what t
     })
     expect(result.lastLine).toBe(
       'web/a was asked for drain and is UP with 1 session. HAProxy was not reloaded, so somebody else changed it. ' +
-        'Changed meanwhile, and left alone: web/a. Now web/a is UP with 1 session. ' +
+        'Changed meanwhile, and left alone: web/a. ' +
         'Find out who did it (a person, another job, an agent check, a controller), then run this step again.'
     )
   })

@@ -44,7 +44,10 @@ describe('the title', () => {
     ['not-up', '❌ web/a: not up'],
     ['changed-meanwhile', '❌ web/a: changed meanwhile'],
     ['cancelled', '❌ web/a: cancelled'],
-    ['DENY', '❌ web/a: refused, HAProxy allows no changes']
+    ['DENY', '❌ web/a: refused, HAProxy allows no changes'],
+    ['refused', '❌ web/a: HAProxy not reached'],
+    ['tls-not-spoken', '❌ web/a: the port does not speak TLS'],
+    ['tls-unknown-issuer', '❌ web/a: certificate not trusted']
   ])('of a failure of the problem %s is %s', (problem, expected) => {
     expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
   })

@@ -18,7 +18,7 @@ const ADVICE = {
   'tls-wrong-name': 'Use a host name that the certificate of the statistics page carries.',
   'tls-client-certificate':
     'The page accepts a certificate that an authority of its `ca-file` has signed and that has not expired.',
-  'tls-not-spoken': 'The port seems to speak no TLS: try http:// in the URL.',
+  'tls-not-spoken': 'Try http:// in the URL.',
   'tls-spoken': 'Try https:// in the URL.',
   'tls-failed': 'Check the certificates, and that the port speaks TLS.',
   'proxy-refused':
@@ -69,8 +69,7 @@ const ADVICE = {
   'changed-meanwhile':
     'Find out who did it (a person, another job, an agent check, a controller), then run this step again.',
   'not-drained': '',
-  'old-process':
-    '`hard-stop-after` in haproxy.cfg, if it is set, limits how long an old process lives.',
+  'old-process': '`hard-stop-after` in haproxy.cfg limits how long an old process lives.',
   'not-up': '',
   'bake-failed':
     'Look at what the application answers, and at its log, before it is brought back again.',

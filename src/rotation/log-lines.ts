@@ -118,12 +118,13 @@ export function reloadAt(instanceName: string, change: ProcessChange): string {
  * @param next what follows from it
  */
 export function reloaded(reload: string, lost: readonly Target[], next: string): Titled {
-  const again = lost.length > 0 ? `, and ${namesOf(lost)} lost the admin state` : ''
+  const whose = lost.length === 1 ? 'its' : 'their'
+  const again = lost.length > 0 ? `, and ${namesOf(lost)} lost ${whose} admin state` : ''
   return [`${reload}${again}: ${next}.`, 'HAProxy was reloaded']
 }
 
 export const NO_SESSION_WAS_LEFT = 'no session was left on its old process'
-export const SESSIONS_MAY_REMAIN = 'its old process may still hold sessions, and nothing shows them'
+export const SESSIONS_MAY_REMAIN = 'the old process may still hold sessions, and nothing shows them'
 export const SESSIONS_UNKNOWN = 'whether an old process still holds sessions cannot be known'
 export const STARTING_OVER = 'bringing them back starts over'
 

@@ -47,7 +47,7 @@ export function notUp(
   // What is put back does not come up by itself.
   const advice =
     released.length > 0 && onTimeout !== 'restore'
-      ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; maint keeps it out.`
+      ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; to keep it out, ask for maint.`
       : 'Look at the application and its health check, then ask for ready again.'
   return new HaproxyError(
     'not-up',

@@ -80,7 +80,7 @@ export function addressHint(wanted: string, servers: readonly Server[]): string 
       address !== undefined && [address.host, `${address.host}:${address.port}`].includes(wanted)
   )
   const found = only !== undefined && others.length === 0 ? `: that is ${only.name}` : ''
-  return `That looks like an address, but its name in haproxy.cfg is wanted${found}.`
+  return `That looks like an address, but its name in haproxy.cfg is needed${found}.`
 }
 
 function lettersOf(name: string): string {

@@ -27,7 +27,7 @@ export function explainFact(fact: Fact): string {
 function olderInWords(older: Older): string {
   switch (older.kind) {
     case 'gone':
-      return `no older process can hold a session, by the hard-stop-after of ${formatDuration(older.hardStopAfterMs)} that was given`
+      return `no older process can hold a session, given a hard-stop-after of ${formatDuration(older.hardStopAfterMs)}`
     case 'assumed gone':
       return 'older processes are assumed to be gone after an hour'
     case 'was idle':

@@ -41,7 +41,8 @@ export function failureSentence(error: unknown, ...more: readonly string[]): str
 function problemOf(error: unknown): string {
   if (error instanceof InputError) {
     const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
-    return `Nothing was changed: please correct ${[...names].join(', ')}.`
+    const inputs = names.size === 1 ? 'the input' : 'these inputs:'
+    return `Nothing was changed. Correct ${inputs} ${[...names].join(', ')}.`
   }
   const message = messageOf(error)
   return /[.!?]$/.test(message) ? message : `${message}.`

@@ -61,7 +61,10 @@ function hasStates(error: unknown, targets: readonly Target[]): boolean {
     // That it was asked for ready is what a message about servers that are not up is about.
     const isPlain = isNotUp && isKnown && !change.isRolledBack && change.isUncertain !== true
     const state = isPlain ? `${fullName} is ${seenAs(target)}` : statesOf([target])
-    return [';', ':', '.', ', and ', ', its '].some((end) => message.includes(`${state}${end}`))
+    const asked = `${fullName} was asked for ${change.state ?? ''} and is ${seenAs(target)}`
+    return [';', ':', '.', ', and ', ', its '].some(
+      (end) => message.includes(`${state}${end}`) || (isKnown && message.includes(`${asked}${end}`))
+    )
   })
 }
 
