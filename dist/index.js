@@ -3397,6 +3397,8 @@ function addNeighbours(neighbours, last, { others }) {
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/duration.ts
 var duration = __nccwpck_require__(3676);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
@@ -3412,11 +3414,13 @@ var seen_process = __nccwpck_require__(3419);
 
 
 
+
 class Baking {
     #backends;
     #options;
     #context;
     #window;
+    #isProlonged = false;
     #up = new Set();
     #last = new Map();
     constructor(backends, options, context) {
@@ -3435,6 +3439,9 @@ class Baking {
     get down() {
         return (0,backend/* targetsOf */.QR)(this.#backends).filter((target) => isDown(target.now) && (this.#isOver || this.#up.has(target)));
     }
+    get notUp() {
+        return (0,backend/* targetsOf */.QR)(this.#backends).filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now));
+    }
     get bad() {
         return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
     }
@@ -3452,8 +3459,14 @@ class Baking {
         }
         seen.forEach((backend) => this.#last.set(backend, backend.servers));
         this.#context.observer.onBakeLook(baked);
-        const isDecided = this.#isOver || isBad || this.down.length > 0;
-        return isDecided ? 'met' : 'waiting';
+        if (isBad || this.down.length > 0) {
+            return 'met';
+        }
+        if (!this.#isOver) {
+            return 'waiting';
+        }
+        this.#sayIfProlonged();
+        return this.notUp.length === 0 ? 'met' : 'waiting';
     }
     async confirm() {
         const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
@@ -3470,6 +3483,12 @@ class Baking {
     }
     get #isOver() {
         return this.#elapsedMs >= this.#options.bakeMs;
+    }
+    #sayIfProlonged() {
+        if (this.notUp.length > 0 && !this.#isProlonged) {
+            this.#isProlonged = true;
+            this.#context.log.info(`The watch goes on: ${(0,describe/* statesOf */.kY)(this.notUp)}.`);
+        }
     }
     async #refuseOtherHands(lost) {
         const [first] = lost;
@@ -3505,6 +3524,7 @@ class Baking {
         log.warning(`${why} It lasts ${(0,duration/* formatDuration */.a3)(this.#options.bakeMs)}.`, 'Watched anew');
         this.#window = new BakeWindow(this.#backends, clock.now());
         this.#up.clear();
+        this.#isProlonged = false;
     }
     #recheck(instance) {
         return instance.recheck({ signal: this.#context.cancelled });
@@ -3531,8 +3551,6 @@ function signOf(before, now) {
         : 'none';
 }
 
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
 ;// CONCATENATED MODULE: ./src/rotation/same-address.ts
 
 
@@ -4291,8 +4309,7 @@ async function bake(backends, options, context) {
     const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options: watch, condition, onLook }, context);
     const { baked, down, bad } = condition;
     if (!result.met && bad.length + down.length === 0) {
-        const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
-        throw new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+        throw notBaked(condition, { bakeMs, timeoutMs }, result);
     }
     const names = [...bad, ...down.map(({ name }) => name)];
     const failed = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => names.includes(name));
@@ -4302,12 +4319,23 @@ async function bake(backends, options, context) {
     const message = [...whyDown(down), ...whyBad(baked)].join(' ');
     throw new BakeFailure(message, failed, await takeBadOut(failed, options, context));
 }
+function notBaked({ notUp, baked }, { bakeMs, timeoutMs }, result) {
+    const { failure } = result;
+    if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
+        const seen = notUp.map((target) => `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${weightOf(target)}${checkOf(target)}`);
+        return new errors/* HaproxyError */.Q9('not-up', `Watched for ${(0,duration/* formatDuration */.a3)(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: 'Look at the application and its health check, then ask for ready again.' });
+    }
+    const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
+    return new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: failure?.advice ?? '', cause: failure });
+}
+function weightOf({ now: { weight } }) {
+    return weight === 0 ? ', its weight is 0' : '';
+}
+function checkOf({ now: { check } }) {
+    return check === '' ? '' : `, its last check says ${check}`;
+}
 function whyDown(down) {
-    return down.map((target) => {
-        const { check } = target.now;
-        const says = check === '' ? '' : `, its last check says ${check}`;
-        return `${(0,describe/* namesOf */.eZ)([target])} was up, and while its traffic was watched it became ${(0,describe/* seenAs */.ke)(target)}${says}.`;
-    });
+    return down.map((target) => `${(0,describe/* namesOf */.eZ)([target])} was up, and while its traffic was watched it became ${(0,describe/* seenAs */.ke)(target)}${checkOf(target)}.`);
 }
 function whyBad({ servers, elapsedMs }) {
     return servers

@@ -263,6 +263,50 @@ describe('a watch', () => {
     expect(lb.changes).toEqual(FRESH)
   })
 
+  test.each([
+    ['a check that begins to fail', { status: 'UP 2/3' }, /UP 2\/3, its last check says/],
+    ['a weight of 0', { weight: '0' }, /UP, its weight is 0, its last check says/]
+  ])('ends when the server is up again after %s', async (_, cells, seen) => {
+    const show = (lb: ImitatedPage, more: Row): void => {
+      lb.server('a').cells = { ...lb.server('a').cells, ...more }
+    }
+    const goOn = await start(server('a', MAINT), server('b'))
+    serve(
+      goOn,
+      { a: GOOD, b: GOOD },
+      {
+        20: () => {
+          show(goOn, cells)
+        },
+        40: () => {
+          show(goOn, { status: 'UP', weight: '1' })
+        }
+      }
+    )
+    const green = await runMain(inputsFor([goOn], given()))
+    expect(green.lines.join()).toMatch(/The watch goes on: web\/a is UP/)
+    expect(green.lastLine).toMatch(/^Back and taking traffic: web\/a is UP, .* Baked for 3\ds: /)
+    expect(green.exitCode).toBe(0)
+
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(
+      lb,
+      { a: GOOD, b: GOOD },
+      {
+        20: () => {
+          show(lb, cells)
+        }
+      }
+    )
+    const red = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
+    expect(red.lastLine).toMatch(/^Watched for 50s, and not up: web\/a is UP/)
+    expect(red.lastLine).toMatch(seen)
+    expect(red.lastLine).toMatch(/Look at the application and its health check/)
+    expect(red.titles).toEqual(['web/a: not up'])
+    expect(red.exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  })
+
   test('ends with a cancel, and leaves the server', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(
