@@ -5670,7 +5670,7 @@ function titleOfFailure(error, targets) {
     return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
 }
 function inWords(title) {
-    return title.replace(/^\P{L}+/u, '');
+    return title.slice(title.indexOf(' ') + 1);
 }
 function blamed(error, targets) {
     if (error instanceof BakeFailure) {
