@@ -4168,7 +4168,7 @@ async function takeBadOut(bad, options, context) {
         }
         const advice = error.advice === '' ? '' : ` ${error.advice}`;
         const out = taken.filter(({ now }) => isTakenOut(now));
-        const kept = taken.filter((target) => !out.includes(target) && (0,haproxy_server/* takesTraffic */.CS)(target.now));
+        const kept = taken.filter((target) => target.isKnown && !out.includes(target) && (0,haproxy_server/* takesTraffic */.CS)(target.now));
         return {
             taken: out,
             outcome: undefined,

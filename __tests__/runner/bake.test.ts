@@ -474,6 +474,21 @@ describe('a server that is bad', () => {
     expect(exitCode).toBe(1)
   })
 
+  test('is not said to be left in rotation where that cannot be seen any more', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD })
+    const counting = lb.before
+    lb.before = (request, number) => {
+      const isAsked = lb.changes.includes('maint web/a')
+      if (request.includes('action=maint') && !isAsked) return 'done-reset'
+      return isAsked ? 'reset' : counting(request, number)
+    }
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('Now web/a is in an unknown state (asked for maint, last seen UP).')
+    expect(lastLine).not.toContain('Left in rotation')
+    expect(exitCode).toBe(1)
+  })
+
   test('is left alone where somebody takes it out at that moment', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(lb, { a: HALF, b: GOOD })
