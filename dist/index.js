@@ -3020,11 +3020,11 @@ function isRefusal(code) {
 class StatsPage {
     #options;
     #authorization;
-    #isKnown;
+    #reads;
     #processNumbers = new Set();
     constructor(options) {
         this.#options = options;
-        this.#isKnown = options.isKnown === true;
+        this.#reads = { isKnown: options.isKnown === true };
         this.#authorization = options.credentials && basicAuthorization(options.credentials);
     }
     get name() {
@@ -3034,7 +3034,9 @@ class StatsPage {
         return this.#options.address;
     }
     at(address) {
-        return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown });
+        const page = new StatsPage({ ...this.#options, address });
+        page.#reads = this.#reads;
+        return page;
     }
     resolve({ signal }) {
         return resolveHost({ url: new URL(this.name), signal, attempt: this.#reading }, this.#options.settings);
@@ -3060,9 +3062,9 @@ class StatsPage {
         const attempt = this.#reading;
         const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits });
         if (answer.status !== 200) {
-            throw unexpectedStatus(answer, attempt, this.#isKnown);
+            throw unexpectedStatus(answer, attempt, this.#reads.isKnown);
         }
-        this.#isKnown = true;
+        this.#reads.isKnown = true;
         return answer;
     }
     async ask(change, backend, servers, limits) {

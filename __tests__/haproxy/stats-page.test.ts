@@ -246,6 +246,12 @@ describe('an answer', () => {
       expect([await isTransient(), await isTransient(page.at('127.0.0.1'))]).toEqual([true, true])
     })
 
+    test('may pass where the page was read at an address of its host only', async () => {
+      answers = [read, away, away]
+      await page.at('127.0.0.1').look(LIMITS)
+      expect([await isTransient(page.at('127.0.0.1')), await isTransient()]).toEqual([true, true])
+    })
+
     test('may pass where an earlier run has read the page', async () => {
       answers = [away]
       const url = parseStatsUrl(page.name)

@@ -35,12 +35,13 @@ export interface Limits {
 export class StatsPage {
   readonly #options: PageOptions
   readonly #authorization: string | undefined
-  #isKnown: boolean
+  /** Shared with the same page at each of the addresses of its host. */
+  #reads: { isKnown: boolean }
   readonly #processNumbers = new Set<string>()
 
   constructor(options: PageOptions) {
     this.#options = options
-    this.#isKnown = options.isKnown === true
+    this.#reads = { isKnown: options.isKnown === true }
     this.#authorization = options.credentials && basicAuthorization(options.credentials)
   }
 
@@ -56,7 +57,9 @@ export class StatsPage {
 
   /** The same page, read at one of the addresses of its host. */
   at(address: string): StatsPage {
-    return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown })
+    const page = new StatsPage({ ...this.#options, address })
+    page.#reads = this.#reads
+    return page
   }
 
   /**
@@ -109,9 +112,9 @@ export class StatsPage {
     const attempt = this.#reading
     const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits })
     if (answer.status !== 200) {
-      throw unexpectedStatus(answer, attempt, this.#isKnown)
+      throw unexpectedStatus(answer, attempt, this.#reads.isKnown)
     }
-    this.#isKnown = true
+    this.#reads.isKnown = true
     return answer
   }
 
