@@ -2426,710 +2426,18 @@ function isDrained(server, maxSessions) {
 
 /***/ }),
 
-/***/ 9460:
-/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  N: () => (/* binding */ StatsPage),
-  a: () => (/* binding */ basicAuthorization)
-});
-
-// EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
-var papaparse = __nccwpck_require__(8728);
-var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
-// EXTERNAL MODULE: ./src/haproxy/errors.ts
-var haproxy_errors = __nccwpck_require__(8202);
-// EXTERNAL MODULE: ./src/haproxy/counters.ts
-var counters = __nccwpck_require__(4760);
-// EXTERNAL MODULE: ./src/haproxy/server.ts
-var server = __nccwpck_require__(2030);
-;// CONCATENATED MODULE: ./src/haproxy/row.ts
-
-
-
-const KINDS = ['frontend', 'backend', 'server', 'listener'];
-class Row {
-    #cells;
-    #table;
-    constructor(cells, table) {
-        this.#cells = cells;
-        this.#table = table;
-        if (cells.length !== table.width) {
-            throw this.#malformed(`has ${cells.length} cells where the header has ${table.width}`);
-        }
-    }
-    get kind() {
-        const kind = KINDS[this.count('type')];
-        if (kind === undefined) {
-            throw this.#malformed(`is of the unknown type ${this.cell('type')}`);
-        }
-        return kind;
-    }
-    cell = (column) => this.#cells[this.#table.columns.get(column) ?? -1] ?? '';
-    count(column) {
-        if (!/^\d+$/.test(this.cell(column))) {
-            throw this.#malformed(`has "${this.cell(column)}" in its column ${column}`);
-        }
-        return Number(this.cell(column));
-    }
-    #malformed(what) {
-        const label = `${this.cell('pxname')}/${this.cell('svname')}`;
-        return new haproxy_errors/* HaproxyError */.Q9('malformed', `${this.#table.attempt}: the row of ${label} ${what}.`);
-    }
-}
-function serverOf(row) {
-    const { cell } = row;
-    return {
-        backend: cell('pxname'),
-        name: cell('svname'),
-        status: cell('status'),
-        word: (0,server/* statusWord */.Hm)(cell('status')),
-        sessions: row.count('scur'),
-        queue: row.count('qcur'),
-        weight: row.count('weight'),
-        total: row.count('stot'),
-        counters: (0,counters/* readCounters */.MN)(cell),
-        hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
-        hasAgent: cell('agent_status') !== '',
-        tracked: cell('tracked') || undefined,
-        check: checkResult(cell),
-        checking: cell('check_status').startsWith(RUNNING),
-        checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
-        unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
-        throttle: cell('throttle') === '' ? undefined : row.count('throttle'),
-        address: (0,server/* parseAddress */.or)(cell('addr')),
-        secondsInState: cell('lastchg') === '' ? undefined : row.count('lastchg')
-    };
-}
-const RUNNING = '* ';
-function checkResult(cell) {
-    const running = cell('check_status').startsWith(RUNNING);
-    const status = cell('check_status').replace(RUNNING, '');
-    if (status === '') {
-        return '';
-    }
-    const code = running ? '' : cell('check_code');
-    const reason = cell('last_chk') || (running ? '' : cell('check_desc'));
-    return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/csv.ts
-
-
-
-const HEADER = '# pxname,';
-const NEEDED = [
-    'svname',
-    'qcur',
-    'scur',
-    'stot',
-    'status',
-    'weight',
-    'chkfail',
-    'pid',
-    'throttle',
-    'tracked',
-    'type',
-    'check_status',
-    'check_code'
-];
-function parseStatsCsv(text, source, mediaType) {
-    const attempt = `Could not read ${source}`;
-    if (!text.startsWith(HEADER)) {
-        const start = startOf(text, mediaType);
-        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${attempt}: the answer is ${recognise(text)} instead of CSV${start}.`);
-    }
-    if (!text.endsWith('\n')) {
-        throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${attempt}: the CSV ends in the middle of a row.`);
-    }
-    const { data, errors } = papaparse_default().parse(text.slice('# '.length), {
-        delimiter: ',',
-        newline: '\n',
-        skipEmptyLines: true
-    });
-    const [error] = errors;
-    if (error !== undefined) {
-        const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed';
-        throw new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${error.message}.`);
-    }
-    const header = data[0] ?? [];
-    const missing = NEEDED.filter((column) => !header.includes(column));
-    if (missing.length > 0) {
-        throw new haproxy_errors/* HaproxyError */.Q9('malformed', `${attempt}: the CSV has no column ${missing.join(', ')}.`);
-    }
-    const columns = new Map(header.map((column, index) => [column, index]));
-    const table = { columns, width: header.length, attempt };
-    const proxies = new Map();
-    const servers = [];
-    const processNumbers = new Set();
-    for (const cells of data.slice(1)) {
-        const row = new Row(cells, table);
-        const [proxy, kind] = [row.cell('pxname'), row.kind];
-        processNumbers.add(row.cell('pid'));
-        proxies.set(proxy, (proxies.get(proxy) ?? new Set()).add(kind));
-        if (kind === 'server') {
-            servers.push(serverOf(row));
-        }
-    }
-    return { proxies, servers, processNumbers };
-}
-function recognise(text) {
-    const start = text.trimStart().slice(0, 1024).toLowerCase();
-    if (start === '') {
-        return 'empty';
-    }
-    if (/^[{[]/.test(start)) {
-        return 'a JSON document';
-    }
-    if (/^<(?:!doctype|html|head|body|\?xml|!--)/.test(start)) {
-        const page = text.slice(0, 65_536);
-        return /type=["']?password/i.test(page) ? 'a login page (HTML)' : 'an HTML page';
-    }
-    return 'something else';
-}
-const MAX_SEARCHED = 4_096;
-const MAX_TOGETHER = 60;
-const MAX_WORD = 40;
-function startOf(text, mediaType) {
-    const words = firstWords(text);
-    const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter((part) => part !== '');
-    return parts.length > 0 ? ` (${parts.join('; ')})` : '';
-}
-function firstWords(text) {
-    const beginning = text.slice(0, MAX_SEARCHED);
-    if (/[\0\ufffd]/.test(beginning)) {
-        return '';
-    }
-    const words = beginning
-        .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
-        .replace(/<[^>]*(?:>|$)/g, ' ')
-        .split(/\s+/)
-        .filter((word) => word !== '');
-    if (text.length > MAX_SEARCHED) {
-        words.pop();
-    }
-    let start = '';
-    for (const word of words) {
-        const longer = `${start} ${word}`.trimStart();
-        if (longer.length > MAX_TOGETHER || word.length > MAX_WORD) {
-            return `${start} …`.trimStart();
-        }
-        start = longer;
-    }
-    return text.length > MAX_SEARCHED ? `${start} …` : start;
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/forms.ts
-const MAX_BODY = 14_000;
-function* forms_forms(change, backend, servers) {
-    let form = new URLSearchParams({ b: backend, action: change });
-    let length = form.toString().length;
-    for (const server of servers) {
-        const more = `&s=${encodeURIComponent(server)}`.length;
-        if (length + more > MAX_BODY) {
-            yield form;
-            form = new URLSearchParams({ b: backend, action: change });
-            length = form.toString().length;
-        }
-        form.append('s', server);
-        length += more;
-    }
-    yield form;
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/process.ts
-const PROCESS = /^.*<b>pid = <\/b> (\d+) \(process #.*?<b>uptime = <\/b> (\d+)d (\d+)h(\d+)m(\d+)s/s;
-function parseProcess(html) {
-    const found = PROCESS.exec(html);
-    if (found === null) {
-        return undefined;
-    }
-    const [pid = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = found.slice(1).map(Number);
-    return { pid, uptimeMs: (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000 };
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/unexpected-status.ts
-
-const NO_SERVER = 'No server is available to handle this request.';
-function unexpectedStatus({ status, location, login, body }, attempt, isKnown = true) {
-    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${seen} (HTTP ${status}).`, { transient });
-    switch (status) {
-        case 401:
-            if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
-                const scheme = /^[\w-]{1,20}/.exec(login.schemes)?.[0] ?? 'an unknown one';
-                return fail('other-login', `the answer asks for another login, ${scheme} instead of Basic`);
-            }
-            return login?.wasGiven === false
-                ? fail('login-needed', 'the page asks for a user name and a password, and none was given')
-                : fail('unauthorized', 'the user name or the password was not accepted');
-        case 403:
-            return fail('forbidden', 'the request was refused');
-        case 404:
-            return fail('wrong-path', 'there is no statistics page at this URL');
-        case 400:
-            if (/\bHTTPS\b/.test(body)) {
-                return fail('tls-spoken', 'the port speaks TLS, and this request did not');
-            }
-            break;
-        case 502:
-        case 503:
-        case 504:
-            if (!isKnown && body.includes(NO_SERVER)) {
-                const where = 'HAProxy sent the request to a backend that has no server for it';
-                return fail('wrong-path', `there is no statistics page at this URL; ${where}`);
-            }
-            return fail('wrong-path', 'the request went to a backend that cannot answer', true);
-    }
-    if (status >= 300 && status < 400 && location !== undefined) {
-        return fail('redirected', `the answer redirects to ${destination(location)}`);
-    }
-    return fail('unexpected-status', `the answer is not a statistics page${body === '' ? ', but empty' : ''}`);
-}
-function destination(location) {
-    const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
-    const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//');
-    return `${place}${verdict}`;
-}
-
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
-var proxy = __nccwpck_require__(9783);
-;// CONCATENATED MODULE: external "node:dns/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
-;// CONCATENATED MODULE: external "node:net"
-const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
-;// CONCATENATED MODULE: ./src/haproxy/network-errors.ts
-
-const OVER_HTTP = {
-    reset: 'The port may speak TLS: try https:// in the URL.',
-    'not-http': 'Check the address and the port; the port may speak TLS: try https:// in the URL.'
-};
-const MEANINGS = [
-    [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
-    [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
-    [/^ECONNREFUSED$/, 'refused', (host) => `${host} refused the connection`],
-    [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no route to ${host}`],
-    [/^ETIMEDOUT$/, 'timed-out', (host) => `${host} did not answer the attempt to connect`],
-    [/^(ECONNRESET|EPIPE)$/, 'reset', (host) => `${host} closed the connection without an answer`],
-    [/^CERT_HAS_EXPIRED$/, 'tls-expired', (host) => `the certificate of ${host} has expired`],
-    [
-        /^ERR_TLS_CERT_ALTNAME_INVALID$/,
-        'tls-wrong-name',
-        (host) => `the certificate is not valid for ${host}`
-    ],
-    [
-        /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
-        'tls-unknown-issuer',
-        (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
-    ],
-    [
-        /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
-        'tls-unknown-issuer',
-        (host) => `no trusted authority has signed the certificate of ${host}`
-    ],
-    [
-        /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/,
-        'tls-client-certificate',
-        (host) => `${host} broke off the TLS handshake, as it does when it wants a client certificate`
-    ],
-    [
-        /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_)/,
-        'tls-client-certificate',
-        (host) => `${host} did not accept the client certificate`
-    ],
-    [
-        /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|^EPROTO$/,
-        'tls-not-spoken',
-        (host) => `${host} does not answer in TLS`
-    ],
-    [
-        /^(CERT_|INVALID_|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|CRL_)/,
-        'tls-failed',
-        (host) => `the certificate of ${host} is not valid`
-    ],
-    [
-        /^(ERR_(SSL|TLS|OSSL)_|ALERT_)/,
-        'tls-failed',
-        (host) => `there is no TLS connection to ${host}`
-    ],
-    [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
-];
-function explainFailure(error, failure) {
-    const { attempt, url, phase, timedOutMs } = failure;
-    const { code = '', message = '' } = error;
-    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${what}.`, {
-        cause: error,
-        ...(url.protocol === 'http:' && OVER_HTTP[problem] && { advice: OVER_HTTP[problem] }),
-        ...(code === 'EAI_AGAIN' && { transient: true })
-    });
-    if (timedOutMs !== undefined) {
-        return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`);
-    }
-    const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
-    if (refusal !== undefined) {
-        return seen('proxy-refused', `the proxy did not connect (${refusal})`);
-    }
-    if (message === 'got illegal response body from proxy') {
-        return seen('proxy-refused', 'the proxy did not answer as one that connects');
-    }
-    if (phase === 'reading the answer') {
-        return seen('truncated', 'the answer broke off');
-    }
-    const alert = /alert [a-z ]*/.exec(message)?.[0].replaceAll(' ', '_').toUpperCase() ?? '';
-    const name = code === 'EPROTO' && alert !== '' ? alert : code;
-    const meaning = MEANINGS.find(([pattern]) => pattern.test(name));
-    if (meaning === undefined) {
-        return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`);
-    }
-    const [, problem, describe] = meaning;
-    return seen(problem, describe(url.host));
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/resolve-host.ts
-
-
-
-
-async function resolveHost(request, { timeoutMs }) {
-    const { url, signal, attempt } = request;
-    const host = url.hostname.replace(/[[\]]/g, '');
-    if ((0,external_node_net_namespaceObject.isIP)(host) !== 0 || (0,proxy/* getProxyUrl */.s)(url) !== undefined) {
-        return [];
-    }
-    const deadline = AbortSignal.timeout(timeoutMs);
-    try {
-        const found = await Promise.race([
-            (0,promises_namespaceObject.lookup)(host, { all: true }),
-            rejection(signal),
-            rejection(deadline)
-        ]);
-        return found.map(({ address }) => address);
-    }
-    catch (error) {
-        signal.throwIfAborted();
-        const timedOutMs = deadline.aborted ? timeoutMs : undefined;
-        throw explainFailure(error, { attempt, url, phase: 'looking up the host', timedOutMs });
-    }
-}
-function rejection(signal) {
-    return new Promise((_, reject) => {
-        const fail = () => {
-            reject(signal.reason);
-        };
-        if (signal.aborted) {
-            fail();
-        }
-        else {
-            signal.addEventListener('abort', fail, { once: true });
-        }
-    });
-}
-
-// EXTERNAL MODULE: ./src/haproxy/stats-url.ts
-var stats_url = __nccwpck_require__(8126);
-// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
-var lib = __nccwpck_require__(857);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(1692);
-;// CONCATENATED MODULE: ./src/haproxy/request-setup.ts
-
-
-
-class RequestSetup {
-    phase = 'connecting';
-    #signal;
-    #settings;
-    #url;
-    #address;
-    constructor(signal, settings, url, address) {
-        this.#signal = signal;
-        this.#settings = settings;
-        this.#url = url;
-        this.#address = address;
-    }
-    prepareRequest(options) {
-        const tls = this.#tlsOptions();
-        Object.assign(options, { signal: this.#signal }, tls);
-        const agent = options.agent;
-        if ('proxyOptions' in agent) {
-            Object.assign(agent.proxyOptions, { signal: this.#signal });
-            Object.assign(agent.options, tls);
-            this.phase = 'connecting through the proxy';
-            this.#followTunnel(agent);
-        }
-        else {
-            options.host = options.host?.replace(/[[\]]/g, '') ?? null;
-            if (this.#address !== undefined) {
-                options.lookup = alwaysAt(this.#address);
-            }
-            this.#followConnection(agent);
-        }
-    }
-    #tlsOptions() {
-        const { ca, clientCertificate, clientKey } = this.#settings;
-        return {
-            ...(ca !== undefined && { ca: [...(0,external_node_tls_.getCACertificates)('default'), ca] }),
-            cert: clientCertificate,
-            key: clientKey,
-            checkServerIdentity: (_, certificate) => checkIdentity(this.#url.hostname.replace(/[[\]]/g, ''), certificate)
-        };
-    }
-    #followConnection(agent) {
-        const create = agent.createConnection.bind(agent);
-        agent.createConnection = (options, callback) => {
-            const socket = create(options, callback);
-            socket?.once(this.#url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
-                this.phase = 'waiting for the answer';
-            });
-            return socket;
-        };
-    }
-    #followTunnel(agent) {
-        const create = agent.createSocket.bind(agent);
-        agent.createSocket = (options, callback) => {
-            create(options, (socket) => {
-                this.phase = 'waiting for the answer';
-                callback(socket);
-            });
-        };
-    }
-    canHandleAuthentication() {
-        return false;
-    }
-    handleAuthentication() {
-        return Promise.reject(new Error('This handler does not authenticate.'));
-    }
-}
-function alwaysAt(address) {
-    const family = (0,external_node_net_namespaceObject.isIP)(address);
-    return (_, options, callback) => {
-        if (options.all === true) {
-            callback(null, [{ address, family }]);
-        }
-        else {
-            callback(null, address, family);
-        }
-    };
-}
-function checkIdentity(host, certificate) {
-    if ((0,external_node_net_namespaceObject.isIPv6)(host) && new external_node_crypto_.X509Certificate(certificate.raw).checkIP(host) !== undefined) {
-        return undefined;
-    }
-    return (0,external_node_tls_.checkServerIdentity)(host, certificate);
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/transport.ts
-
-
-
-
-const transport_MAX_BODY = 32 * 1024 * 1024;
-async function exchange(request, settings) {
-    const { method, url, signal } = request;
-    const timeoutMs = Math.min(request.timeoutMs ?? Infinity, settings.timeoutMs);
-    const deadline = new AbortController();
-    const timer = setTimeout(() => {
-        deadline.abort();
-    }, timeoutMs);
-    const ended = AbortSignal.any([signal, deadline.signal]);
-    const setup = new RequestSetup(ended, settings, url, request.address);
-    const client = new lib/* HttpClient */.Qq('haproxy-server-state', [setup], {
-        allowRedirects: false,
-        allowRetries: false,
-        keepAlive: false,
-        ignoreSslError: !settings.verifyTls
-    });
-    try {
-        signal.throwIfAborted();
-        const { message } = await client.request(method, url.href, request.body ?? null, {
-            ...(request.authorization !== undefined && { authorization: request.authorization }),
-            ...(request.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' })
-        });
-        setup.phase = 'reading the answer';
-        const body = await read(message, request.attempt);
-        const { statusCode: status = 0, headers } = message;
-        const schemes = headers['www-authenticate'] ?? 'Basic';
-        const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(headers['content-type'] ?? '')?.[0];
-        const login = { schemes, wasGiven: request.authorization !== undefined };
-        const { location } = headers;
-        return { status, location, mediaType, ...(status === 401 && { login }), body };
-    }
-    catch (error) {
-        if (error instanceof haproxy_errors/* HaproxyError */.Q9) {
-            throw error;
-        }
-        signal.throwIfAborted();
-        throw explainFailure(error, {
-            attempt: request.attempt,
-            url,
-            phase: setup.phase,
-            timedOutMs: deadline.signal.aborted ? timeoutMs : undefined
-        });
-    }
-    finally {
-        clearTimeout(timer);
-        client.dispose();
-    }
-}
-async function read(message, attempt) {
-    const chunks = [];
-    let size = 0;
-    for await (const chunk of message) {
-        size += chunk.length;
-        if (size > transport_MAX_BODY) {
-            throw new haproxy_errors/* HaproxyError */.Q9('oversized', `${attempt}: the answer is larger than ${transport_MAX_BODY} bytes.`);
-        }
-        chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString();
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/verdict.ts
-
-
-const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
-function verdictOf(answer, attempt) {
-    const { status, location = '' } = answer;
-    const code = status === 303 && /;st=([A-Z]{4})/.exec(location)?.[1];
-    if (typeof code === 'string') {
-        return code === 'DONE' || isRefusal(code) ? code : 'UNKN';
-    }
-    if ([200, 303, 404, 405].includes(status)) {
-        const seen = `the answer (HTTP ${status}) does not say what became of it`;
-        throw new haproxy_errors/* HaproxyError */.Q9('not-haproxy', `${attempt}: ${seen}.`);
-    }
-    throw unexpectedStatus(answer, attempt);
-}
-function isRefusal(code) {
-    return REFUSALS.includes(code);
-}
-
-;// CONCATENATED MODULE: ./src/haproxy/stats-page.ts
-
-
-
-
-
-
-
-
-
-class StatsPage {
-    #options;
-    #authorization;
-    #isKnown;
-    #processNumbers = new Set();
-    constructor(options) {
-        this.#options = options;
-        this.#isKnown = options.isKnown === true;
-        this.#authorization = options.credentials && basicAuthorization(options.credentials);
-    }
-    get name() {
-        return this.#options.url.href;
-    }
-    get address() {
-        return this.#options.address;
-    }
-    at(address) {
-        return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown });
-    }
-    resolve({ signal }) {
-        return resolveHost({ url: new URL(this.name), signal, attempt: this.#reading }, this.#options.settings);
-    }
-    get #reading() {
-        const where = this.address === undefined ? '' : ` at ${this.address}`;
-        return `Could not read the statistics page ${this.name}${where}`;
-    }
-    async look(limits, backend) {
-        const { body, mediaType } = await this.#get((0,stats_url/* csvAddress */.bH)(this.#options.url, backend), limits);
-        const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`, mediaType);
-        snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number));
-        if (this.#processNumbers.size > 1) {
-            const seen = [...this.#processNumbers].join(' and ');
-            throw new haproxy_errors/* HaproxyError */.Q9('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
-        }
-        return snapshot;
-    }
-    async identify(limits) {
-        return parseProcess((await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits)).body);
-    }
-    async #get(url, limits) {
-        const attempt = this.#reading;
-        const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits });
-        if (answer.status !== 200) {
-            throw unexpectedStatus(answer, attempt, this.#isKnown);
-        }
-        this.#isKnown = true;
-        return answer;
-    }
-    async ask(change, backend, servers, limits) {
-        const attempt = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
-        let done = 0;
-        for (const form of forms_forms(change, backend, servers)) {
-            try {
-                await this.#postExpecting('DONE', form, attempt, limits);
-            }
-            catch (error) {
-                throw done > 0 ? (0,haproxy_errors/* asPartial */.mN)(error) : error;
-            }
-            done += 1;
-        }
-    }
-    async switch(flag, backend, server, limits) {
-        const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
-        const form = new URLSearchParams({ b: backend, action: flag, s: server });
-        const verdict = await this.#post(form, attempt, limits);
-        if (verdict !== 'DONE' && verdict !== 'NONE') {
-            throw new haproxy_errors/* HaproxyError */.Q9(verdict, `${attempt}: HAProxy answered ${verdict}.`);
-        }
-        return verdict === 'DONE';
-    }
-    async checkAdminAccess(backend, limits) {
-        const attempt = `Could not check the right to change ${backend} on ${this.name}`;
-        const form = new URLSearchParams({ b: backend, action: 'ready' });
-        await this.#postExpecting('NONE', form, attempt, limits);
-    }
-    async #postExpecting(expected, form, attempt, limits) {
-        const verdict = await this.#post(form, attempt, limits);
-        if (verdict !== expected) {
-            throw new haproxy_errors/* HaproxyError */.Q9(verdict === 'DONE' ? 'UNKN' : verdict, `${attempt}: HAProxy answered ${verdict}.`);
-        }
-    }
-    async #post(form, attempt, limits) {
-        const url = new URL(this.name);
-        const body = form.toString();
-        return verdictOf(await this.#exchange({ method: 'POST', url, body, attempt, ...limits }), attempt);
-    }
-    async #exchange(request) {
-        const { settings, trace = () => undefined } = this.#options;
-        const { method, url, body: sent = '' } = request;
-        const asked = `${method} ${url.href} ${sent}`.trimEnd();
-        trace(asked);
-        const answer = await exchange({ ...request, authorization: this.#authorization, address: this.address }, settings);
-        const { status, location = '', body } = answer;
-        const redirect = location && ` ${destination(location)}`;
-        trace(`${asked} → ${status}${redirect} (${body.length} characters)`);
-        return answer;
-    }
-}
-function basicAuthorization({ username, password }) {
-    return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
-
-
-/***/ }),
-
 /***/ 8126:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   P$: () => (/* binding */ headAddress),
+/* harmony export */   aR: () => (/* binding */ basicAuthorization),
 /* harmony export */   bH: () => (/* binding */ csvAddress),
 /* harmony export */   wN: () => (/* binding */ parseStatsUrl)
 /* harmony export */ });
+function basicAuthorization({ username, password }) {
+    return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
 const PAGE_OPTION = /;(?:csv|json|json-schema|typed|norefresh|up|no-maint|st=[A-Z]*)(?=[;?&/]|$)/g;
 const SCOPE_OPTION = /[;?&]scope=[^;&]*/g;
 const RUNTIME_API = /^(?:(?:tcp|udp|unix|socket|sockpair|fd|ipv[46]|abns):\/\/|(?:tcp[46]?|unix|ipv[46]|abnsz?|fd|sockpair)@|\/(?:var\/)?run\/)|\.sock(?:et)?$/i;
@@ -3397,6 +2705,8 @@ function addNeighbours(neighbours, last, { others }) {
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/log-lines.ts
 var log_lines = __nccwpck_require__(1358);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
@@ -3412,11 +2722,13 @@ var seen_process = __nccwpck_require__(3419);
 
 
 
+
 class Baking {
     #backends;
     #options;
     #context;
     #window;
+    #isProlonged = false;
     #up = new Set();
     #last = new Map();
     constructor(backends, options, context) {
@@ -3435,6 +2747,9 @@ class Baking {
     get down() {
         return (0,backend/* targetsOf */.QR)(this.#backends).filter((target) => isDown(target.now) && (this.#isOver || this.#up.has(target)));
     }
+    get notUp() {
+        return (0,backend/* targetsOf */.QR)(this.#backends).filter(({ now }) => !(0,haproxy_server/* isUp */.ie)(now));
+    }
     get bad() {
         return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name);
     }
@@ -3452,8 +2767,14 @@ class Baking {
         }
         seen.forEach((backend) => this.#last.set(backend, backend.servers));
         this.#context.observer.onBakeLook(baked);
-        const isDecided = this.#isOver || isBad || this.down.length > 0;
-        return isDecided ? 'met' : 'waiting';
+        if (isBad || this.down.length > 0) {
+            return 'met';
+        }
+        if (!this.#isOver) {
+            return 'waiting';
+        }
+        this.#sayIfProlonged();
+        return this.notUp.length === 0 ? 'met' : 'waiting';
     }
     async confirm() {
         const changes = await (0,settle_all/* settleAll */.j)((0,backend/* instancesOf */.sG)(this.#backends), async (instance) => {
@@ -3470,6 +2791,12 @@ class Baking {
     }
     get #isOver() {
         return this.#elapsedMs >= this.#options.bakeMs;
+    }
+    #sayIfProlonged() {
+        if (this.notUp.length > 0 && !this.#isProlonged) {
+            this.#isProlonged = true;
+            this.#context.log.info(`The watch goes on: ${(0,describe/* statesOf */.kY)(this.notUp)}.`);
+        }
     }
     async #refuseOtherHands(lost) {
         const [first] = lost;
@@ -3505,6 +2832,7 @@ class Baking {
         log.warning(...(0,log_lines/* watchedAnew */.mP)(why, this.#options.bakeMs));
         this.#window = new BakeWindow(this.#backends, clock.now());
         this.#up.clear();
+        this.#isProlonged = false;
     }
     #recheck(instance) {
         return instance.recheck({ signal: this.#context.cancelled });
@@ -3530,8 +2858,6 @@ function signOf(before, now) {
         : 'none';
 }
 
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/same-address.ts
 var same_address = __nccwpck_require__(8059);
 ;// CONCATENATED MODULE: ./src/rotation/followers.ts
@@ -4107,7 +3433,7 @@ async function takeBadOut(bad, options, context) {
         }
         const advice = error.advice === '' ? '' : ` ${error.advice}`;
         const out = taken.filter(({ now }) => isTakenOut(now));
-        const kept = taken.filter((target) => !out.includes(target) && (0,haproxy_server/* takesTraffic */.CS)(target.now));
+        const kept = taken.filter((target) => target.isKnown && !out.includes(target) && (0,haproxy_server/* takesTraffic */.CS)(target.now));
         return {
             taken: out,
             outcome: undefined,
@@ -4248,8 +3574,7 @@ async function bake(backends, options, context) {
     const result = await (0,rotation_wait/* waitUntil */.a)({ backends, options: watch, condition, onLook }, context);
     const { baked, down, bad } = condition;
     if (!result.met && bad.length + down.length === 0) {
-        const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
-        throw new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: result.failure?.advice ?? '', cause: result.failure });
+        throw notBaked(condition, { bakeMs, timeoutMs }, result);
     }
     const names = [...bad, ...down.map(({ name }) => name)];
     const failed = (0,backend/* targetsOf */.QR)(backends).filter(({ name }) => names.includes(name));
@@ -4259,12 +3584,23 @@ async function bake(backends, options, context) {
     const message = [...whyDown(down), ...whyBad(baked)].join(' ');
     throw new BakeFailure(message, failed, await takeBadOut(failed, options, context));
 }
+function notBaked({ notUp, baked }, { bakeMs, timeoutMs }, result) {
+    const { failure } = result;
+    if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
+        const seen = notUp.map((target) => `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${weightOf(target)}${checkOf(target)}`);
+        return new errors/* HaproxyError */.Q9('not-up', `Watched for ${(0,duration/* formatDuration */.a3)(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: 'Look at the application and its health check, then ask for ready again.' });
+    }
+    const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
+    return new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: failure?.advice ?? '', cause: failure });
+}
+function weightOf({ now: { weight } }) {
+    return weight === 0 ? ', its weight is 0' : '';
+}
+function checkOf({ now: { check } }) {
+    return check === '' ? '' : `, its last check says ${check}`;
+}
 function whyDown(down) {
-    return down.map((target) => {
-        const { check } = target.now;
-        const says = check === '' ? '' : `, its last check says ${check}`;
-        return `${(0,describe/* namesOf */.eZ)([target])} was up, and while its traffic was watched it became ${(0,describe/* seenAs */.ke)(target)}${says}.`;
-    });
+    return down.map((target) => `${(0,describe/* namesOf */.eZ)([target])} was up, and while its traffic was watched it became ${(0,describe/* seenAs */.ke)(target)}${checkOf(target)}.`);
 }
 function whyBad({ servers, elapsedMs }) {
     return servers
@@ -5074,8 +4410,8 @@ function logOf(inputs) {
     };
 }
 
-// EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(2338);
+// EXTERNAL MODULE: ./src/runner/pages.ts + 13 modules
+var pages = __nccwpck_require__(1896);
 ;// CONCATENATED MODULE: ./src/runner/chart.ts
 const MAX_POINTS = 40;
 function evenly(samples) {
@@ -5620,7 +4956,7 @@ function titleOfFailure(error, targets) {
     return fill(`❌ {}: ${what ?? 'failed'}`, blamed(error, targets));
 }
 function withoutSign(title) {
-    return title.replace(/^\P{L}+/u, '');
+    return title.slice(title.indexOf(' ') + 1);
 }
 function blamed(error, targets) {
     if (error instanceof BakeFailure) {
@@ -6007,8 +5343,8 @@ var runner_inputs = __nccwpck_require__(911);
 var runner_intent = __nccwpck_require__(4718);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(7708);
-// EXTERNAL MODULE: ./src/runner/pages.ts
-var pages = __nccwpck_require__(2338);
+// EXTERNAL MODULE: ./src/runner/pages.ts + 13 modules
+var pages = __nccwpck_require__(1896);
 ;// CONCATENATED MODULE: ./src/post.ts
 
 
@@ -8419,12 +7755,9 @@ function check(reader, name, use) {
 
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 12 modules
 var core = __nccwpck_require__(3705);
-// EXTERNAL MODULE: ./src/haproxy/stats-page.ts + 12 modules
-var stats_page = __nccwpck_require__(9460);
 // EXTERNAL MODULE: ./src/haproxy/stats-url.ts
 var stats_url = __nccwpck_require__(8126);
 ;// CONCATENATED MODULE: ./src/runner/credentials.ts
-
 
 
 
@@ -8491,7 +7824,7 @@ function masked(credentials) {
             new URLSearchParams({ '': password }).toString().slice(1),
             JSON.stringify(password).slice(1, -1),
             Buffer.from(password).toString('base64'),
-            (0,stats_page/* basicAuthorization */.a)(credentials).replace('Basic ', '')
+            (0,stats_url/* basicAuthorization */.aR)(credentials).replace('Basic ', '')
         ];
         new Set(forms).forEach(log/* mask */.dK);
     }
@@ -8799,36 +8132,721 @@ function mask(secret) {
 
 /***/ }),
 
-/***/ 2338:
+/***/ 1896:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   X: () => (/* binding */ reopenPage),
-/* harmony export */   l: () => (/* binding */ openPages)
-/* harmony export */ });
-/* harmony import */ var _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9460);
-/* harmony import */ var _haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8126);
-/* harmony import */ var _log_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7708);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  l: () => (/* binding */ openPages),
+  X: () => (/* binding */ reopenPage)
+});
+
+// EXTERNAL MODULE: ./node_modules/papaparse/papaparse.js
+var papaparse = __nccwpck_require__(8728);
+var papaparse_default = /*#__PURE__*/__nccwpck_require__.n(papaparse);
+// EXTERNAL MODULE: ./src/haproxy/errors.ts
+var haproxy_errors = __nccwpck_require__(8202);
+// EXTERNAL MODULE: ./src/haproxy/counters.ts
+var counters = __nccwpck_require__(4760);
+// EXTERNAL MODULE: ./src/haproxy/server.ts
+var server = __nccwpck_require__(2030);
+;// CONCATENATED MODULE: ./src/haproxy/row.ts
+
+
+
+const KINDS = ['frontend', 'backend', 'server', 'listener'];
+class Row {
+    #cells;
+    #table;
+    constructor(cells, table) {
+        this.#cells = cells;
+        this.#table = table;
+        if (cells.length !== table.width) {
+            throw this.#malformed(`has ${cells.length} cells where the header has ${table.width}`);
+        }
+    }
+    get kind() {
+        const kind = KINDS[this.count('type')];
+        if (kind === undefined) {
+            throw this.#malformed(`is of the unknown type ${this.cell('type')}`);
+        }
+        return kind;
+    }
+    cell = (column) => this.#cells[this.#table.columns.get(column) ?? -1] ?? '';
+    count(column) {
+        if (!/^\d+$/.test(this.cell(column))) {
+            throw this.#malformed(`has "${this.cell(column)}" in its column ${column}`);
+        }
+        return Number(this.cell(column));
+    }
+    #malformed(what) {
+        const label = `${this.cell('pxname')}/${this.cell('svname')}`;
+        return new haproxy_errors/* HaproxyError */.Q9('malformed', `${this.#table.attempt}: the row of ${label} ${what}.`);
+    }
+}
+function serverOf(row) {
+    const { cell } = row;
+    return {
+        backend: cell('pxname'),
+        name: cell('svname'),
+        status: cell('status'),
+        word: (0,server/* statusWord */.Hm)(cell('status')),
+        sessions: row.count('scur'),
+        queue: row.count('qcur'),
+        weight: row.count('weight'),
+        total: row.count('stot'),
+        counters: (0,counters/* readCounters */.MN)(cell),
+        hasCheck: cell('chkfail') !== '' && cell('tracked') === '',
+        hasAgent: cell('agent_status') !== '',
+        tracked: cell('tracked') || undefined,
+        check: checkResult(cell),
+        checking: cell('check_status').startsWith(RUNNING),
+        checkFailed: !/^(\* )?(|INI|UNK|CHECKED|PROCOK|L[46]OK|L7OKC?)$/.test(cell('check_status')),
+        unchecked: cell('chkfail') !== '' && /^(\* )?(|INI|UNK)$/.test(cell('check_status')),
+        throttle: cell('throttle') === '' ? undefined : row.count('throttle'),
+        address: (0,server/* parseAddress */.or)(cell('addr')),
+        secondsInState: cell('lastchg') === '' ? undefined : row.count('lastchg')
+    };
+}
+const RUNNING = '* ';
+function checkResult(cell) {
+    const running = cell('check_status').startsWith(RUNNING);
+    const status = cell('check_status').replace(RUNNING, '');
+    if (status === '') {
+        return '';
+    }
+    const code = running ? '' : cell('check_code');
+    const reason = cell('last_chk') || (running ? '' : cell('check_desc'));
+    return `${status}${code && `/${code}`}${reason && `: ${reason}`}`;
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/csv.ts
+
+
+
+const HEADER = '# pxname,';
+const NEEDED = [
+    'svname',
+    'qcur',
+    'scur',
+    'stot',
+    'status',
+    'weight',
+    'chkfail',
+    'pid',
+    'throttle',
+    'tracked',
+    'type',
+    'check_status',
+    'check_code'
+];
+function parseStatsCsv(text, source, mediaType) {
+    const attempt = `Could not read ${source}`;
+    if (!text.startsWith(HEADER)) {
+        const start = startOf(text, mediaType);
+        throw new haproxy_errors/* HaproxyError */.Q9('not-csv', `${attempt}: the answer is ${recognise(text)} instead of CSV${start}.`);
+    }
+    if (!text.endsWith('\n')) {
+        throw new haproxy_errors/* HaproxyError */.Q9('truncated', `${attempt}: the CSV ends in the middle of a row.`);
+    }
+    const { data, errors } = papaparse_default().parse(text.slice('# '.length), {
+        delimiter: ',',
+        newline: '\n',
+        skipEmptyLines: true
+    });
+    const [error] = errors;
+    if (error !== undefined) {
+        const problem = error.code === 'MissingQuotes' ? 'truncated' : 'malformed';
+        throw new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${error.message}.`);
+    }
+    const header = data[0] ?? [];
+    const missing = NEEDED.filter((column) => !header.includes(column));
+    if (missing.length > 0) {
+        throw new haproxy_errors/* HaproxyError */.Q9('malformed', `${attempt}: the CSV has no column ${missing.join(', ')}.`);
+    }
+    const columns = new Map(header.map((column, index) => [column, index]));
+    const table = { columns, width: header.length, attempt };
+    const proxies = new Map();
+    const servers = [];
+    const processNumbers = new Set();
+    for (const cells of data.slice(1)) {
+        const row = new Row(cells, table);
+        const [proxy, kind] = [row.cell('pxname'), row.kind];
+        processNumbers.add(row.cell('pid'));
+        proxies.set(proxy, (proxies.get(proxy) ?? new Set()).add(kind));
+        if (kind === 'server') {
+            servers.push(serverOf(row));
+        }
+    }
+    return { proxies, servers, processNumbers };
+}
+function recognise(text) {
+    const start = text.trimStart().slice(0, 1024).toLowerCase();
+    if (start === '') {
+        return 'empty';
+    }
+    if (/^[{[]/.test(start)) {
+        return 'a JSON document';
+    }
+    if (/^<(?:!doctype|html|head|body|\?xml|!--)/.test(start)) {
+        const page = text.slice(0, 65_536);
+        return /type=["']?password/i.test(page) ? 'a login page (HTML)' : 'an HTML page';
+    }
+    return 'something else';
+}
+const MAX_SEARCHED = 4_096;
+const MAX_TOGETHER = 60;
+const MAX_WORD = 40;
+function startOf(text, mediaType) {
+    const words = firstWords(text);
+    const parts = [mediaType ?? '', words && `it begins with "${words}"`].filter((part) => part !== '');
+    return parts.length > 0 ? ` (${parts.join('; ')})` : '';
+}
+function firstWords(text) {
+    const beginning = text.slice(0, MAX_SEARCHED);
+    if (/[\0\ufffd]/.test(beginning)) {
+        return '';
+    }
+    const words = beginning
+        .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
+        .replace(/<[^>]*(?:>|$)/g, ' ')
+        .split(/\s+/)
+        .filter((word) => word !== '');
+    if (text.length > MAX_SEARCHED) {
+        words.pop();
+    }
+    let start = '';
+    for (const word of words) {
+        const longer = `${start} ${word}`.trimStart();
+        if (longer.length > MAX_TOGETHER || word.length > MAX_WORD) {
+            return `${start} …`.trimStart();
+        }
+        start = longer;
+    }
+    return text.length > MAX_SEARCHED ? `${start} …` : start;
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/forms.ts
+const MAX_BODY = 14_000;
+function* forms_forms(change, backend, servers) {
+    let form = new URLSearchParams({ b: backend, action: change });
+    let length = form.toString().length;
+    for (const server of servers) {
+        const more = `&s=${encodeURIComponent(server)}`.length;
+        if (length + more > MAX_BODY) {
+            yield form;
+            form = new URLSearchParams({ b: backend, action: change });
+            length = form.toString().length;
+        }
+        form.append('s', server);
+        length += more;
+    }
+    yield form;
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/process.ts
+const PROCESS = /^.*<b>pid = <\/b> (\d+) \(process #.*?<b>uptime = <\/b> (\d+)d (\d+)h(\d+)m(\d+)s/s;
+function parseProcess(html) {
+    const found = PROCESS.exec(html);
+    if (found === null) {
+        return undefined;
+    }
+    const [pid = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = found.slice(1).map(Number);
+    return { pid, uptimeMs: (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000 };
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/unexpected-status.ts
+
+const NO_SERVER = 'No server is available to handle this request.';
+function unexpectedStatus({ status, location, login, body }, attempt, isKnown = true) {
+    const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${seen} (HTTP ${status}).`, { transient });
+    switch (status) {
+        case 401:
+            if (login !== undefined && !/\bBasic\b/i.test(login.schemes)) {
+                const scheme = /^[\w-]{1,20}/.exec(login.schemes)?.[0] ?? 'an unknown one';
+                return fail('other-login', `the answer asks for another login, ${scheme} instead of Basic`);
+            }
+            return login?.wasGiven === false
+                ? fail('login-needed', 'the page asks for a user name and a password, and none was given')
+                : fail('unauthorized', 'the user name or the password was not accepted');
+        case 403:
+            return fail('forbidden', 'the request was refused');
+        case 404:
+            return fail('wrong-path', 'there is no statistics page at this URL');
+        case 400:
+            if (/\bHTTPS\b/.test(body)) {
+                return fail('tls-spoken', 'the port speaks TLS, and this request did not');
+            }
+            break;
+        case 502:
+        case 503:
+        case 504:
+            if (!isKnown && body.includes(NO_SERVER)) {
+                const where = 'HAProxy sent the request to a backend that has no server for it';
+                return fail('wrong-path', `there is no statistics page at this URL; ${where}`);
+            }
+            return fail('wrong-path', 'the request went to a backend that cannot answer', true);
+    }
+    if (status >= 300 && status < 400 && location !== undefined) {
+        return fail('redirected', `the answer redirects to ${destination(location)}`);
+    }
+    return fail('unexpected-status', `the answer is not a statistics page${body === '' ? ', but empty' : ''}`);
+}
+function destination(location) {
+    const verdict = /;st=[A-Z]{4}/.exec(location)?.[0] ?? '';
+    const place = location.replace(/[;?#].*/s, '').replace(/\/\/[^/]*@/, '//');
+    return `${place}${verdict}`;
+}
+
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/proxy.js
+var proxy = __nccwpck_require__(9783);
+;// CONCATENATED MODULE: external "node:dns/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
+;// CONCATENATED MODULE: external "node:net"
+const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
+;// CONCATENATED MODULE: ./src/haproxy/network-errors.ts
+
+const OVER_HTTP = {
+    reset: 'The port may speak TLS: try https:// in the URL.',
+    'not-http': 'Check the address and the port; the port may speak TLS: try https:// in the URL.'
+};
+const MEANINGS = [
+    [/^ENOTFOUND$/, 'host-not-found', (host) => `the host ${host} is not known`],
+    [/^EAI_/, 'host-not-found', (host) => `the name server did not resolve the host ${host}`],
+    [/^ECONNREFUSED$/, 'refused', (host) => `${host} refused the connection`],
+    [/^E(HOST|NET)UNREACH$/, 'unreachable', (host) => `there is no route to ${host}`],
+    [/^ETIMEDOUT$/, 'timed-out', (host) => `${host} did not answer the attempt to connect`],
+    [/^(ECONNRESET|EPIPE)$/, 'reset', (host) => `${host} closed the connection without an answer`],
+    [/^CERT_HAS_EXPIRED$/, 'tls-expired', (host) => `the certificate of ${host} has expired`],
+    [
+        /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+        'tls-wrong-name',
+        (host) => `the certificate is not valid for ${host}`
+    ],
+    [
+        /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
+        'tls-unknown-issuer',
+        (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
+    ],
+    [
+        /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/,
+        'tls-unknown-issuer',
+        (host) => `no trusted authority has signed the certificate of ${host}`
+    ],
+    [
+        /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/,
+        'tls-client-certificate',
+        (host) => `${host} broke off the TLS handshake, as it does when it wants a client certificate`
+    ],
+    [
+        /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_)/,
+        'tls-client-certificate',
+        (host) => `${host} did not accept the client certificate`
+    ],
+    [
+        /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|^EPROTO$/,
+        'tls-not-spoken',
+        (host) => `${host} does not answer in TLS`
+    ],
+    [
+        /^(CERT_|INVALID_|UNABLE_TO_|HOSTNAME_MISMATCH|PATH_LENGTH|CRL_)/,
+        'tls-failed',
+        (host) => `the certificate of ${host} is not valid`
+    ],
+    [
+        /^(ERR_(SSL|TLS|OSSL)_|ALERT_)/,
+        'tls-failed',
+        (host) => `there is no TLS connection to ${host}`
+    ],
+    [/^HPE_/, 'not-http', (host) => `what ${host} answers is not HTTP`]
+];
+function explainFailure(error, failure) {
+    const { attempt, url, phase, timedOutMs } = failure;
+    const { code = '', message = '' } = error;
+    const seen = (problem, what) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${what}.`, {
+        cause: error,
+        ...(url.protocol === 'http:' && OVER_HTTP[problem] && { advice: OVER_HTTP[problem] }),
+        ...(code === 'EAI_AGAIN' && { transient: true })
+    });
+    if (timedOutMs !== undefined) {
+        return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`);
+    }
+    const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
+    if (refusal !== undefined) {
+        return seen('proxy-refused', `the proxy did not connect (${refusal})`);
+    }
+    if (message === 'got illegal response body from proxy') {
+        return seen('proxy-refused', 'the proxy did not answer as one that connects');
+    }
+    if (phase === 'reading the answer') {
+        return seen('truncated', 'the answer broke off');
+    }
+    const alert = /alert [a-z ]*/.exec(message)?.[0].replaceAll(' ', '_').toUpperCase() ?? '';
+    const name = code === 'EPROTO' && alert !== '' ? alert : code;
+    const meaning = MEANINGS.find(([pattern]) => pattern.test(name));
+    if (meaning === undefined) {
+        return seen('unreachable', `the request failed (${code || message || 'for an unknown reason'})`);
+    }
+    const [, problem, describe] = meaning;
+    return seen(problem, describe(url.host));
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/resolve-host.ts
+
+
+
+
+async function resolveHost(request, { timeoutMs }) {
+    const { url, signal, attempt } = request;
+    const host = url.hostname.replace(/[[\]]/g, '');
+    if ((0,external_node_net_namespaceObject.isIP)(host) !== 0 || (0,proxy/* getProxyUrl */.s)(url) !== undefined) {
+        return [];
+    }
+    const deadline = AbortSignal.timeout(timeoutMs);
+    try {
+        const found = await Promise.race([
+            (0,promises_namespaceObject.lookup)(host, { all: true }),
+            rejection(signal),
+            rejection(deadline)
+        ]);
+        return found.map(({ address }) => address);
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        const timedOutMs = deadline.aborted ? timeoutMs : undefined;
+        throw explainFailure(error, { attempt, url, phase: 'looking up the host', timedOutMs });
+    }
+}
+function rejection(signal) {
+    return new Promise((_, reject) => {
+        const fail = () => {
+            reject(signal.reason);
+        };
+        if (signal.aborted) {
+            fail();
+        }
+        else {
+            signal.addEventListener('abort', fail, { once: true });
+        }
+    });
+}
+
+// EXTERNAL MODULE: ./src/haproxy/stats-url.ts
+var stats_url = __nccwpck_require__(8126);
+// EXTERNAL MODULE: ./node_modules/@actions/http-client/lib/index.js + 1 modules
+var lib = __nccwpck_require__(857);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(1692);
+;// CONCATENATED MODULE: ./src/haproxy/request-setup.ts
+
+
+
+class RequestSetup {
+    phase = 'connecting';
+    #signal;
+    #settings;
+    #url;
+    #address;
+    constructor(signal, settings, url, address) {
+        this.#signal = signal;
+        this.#settings = settings;
+        this.#url = url;
+        this.#address = address;
+    }
+    prepareRequest(options) {
+        const tls = this.#tlsOptions();
+        Object.assign(options, { signal: this.#signal }, tls);
+        const agent = options.agent;
+        if ('proxyOptions' in agent) {
+            Object.assign(agent.proxyOptions, { signal: this.#signal });
+            Object.assign(agent.options, tls);
+            this.phase = 'connecting through the proxy';
+            this.#followTunnel(agent);
+        }
+        else {
+            options.host = options.host?.replace(/[[\]]/g, '') ?? null;
+            if (this.#address !== undefined) {
+                options.lookup = alwaysAt(this.#address);
+            }
+            this.#followConnection(agent);
+        }
+    }
+    #tlsOptions() {
+        const { ca, clientCertificate, clientKey } = this.#settings;
+        return {
+            ...(ca !== undefined && { ca: [...(0,external_node_tls_.getCACertificates)('default'), ca] }),
+            cert: clientCertificate,
+            key: clientKey,
+            checkServerIdentity: (_, certificate) => checkIdentity(this.#url.hostname.replace(/[[\]]/g, ''), certificate)
+        };
+    }
+    #followConnection(agent) {
+        const create = agent.createConnection.bind(agent);
+        agent.createConnection = (options, callback) => {
+            const socket = create(options, callback);
+            socket?.once(this.#url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+                this.phase = 'waiting for the answer';
+            });
+            return socket;
+        };
+    }
+    #followTunnel(agent) {
+        const create = agent.createSocket.bind(agent);
+        agent.createSocket = (options, callback) => {
+            create(options, (socket) => {
+                this.phase = 'waiting for the answer';
+                callback(socket);
+            });
+        };
+    }
+    canHandleAuthentication() {
+        return false;
+    }
+    handleAuthentication() {
+        return Promise.reject(new Error('This handler does not authenticate.'));
+    }
+}
+function alwaysAt(address) {
+    const family = (0,external_node_net_namespaceObject.isIP)(address);
+    return (_, options, callback) => {
+        if (options.all === true) {
+            callback(null, [{ address, family }]);
+        }
+        else {
+            callback(null, address, family);
+        }
+    };
+}
+function checkIdentity(host, certificate) {
+    if ((0,external_node_net_namespaceObject.isIPv6)(host) && new external_node_crypto_.X509Certificate(certificate.raw).checkIP(host) !== undefined) {
+        return undefined;
+    }
+    return (0,external_node_tls_.checkServerIdentity)(host, certificate);
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/transport.ts
+
+
+
+
+const transport_MAX_BODY = 32 * 1024 * 1024;
+async function exchange(request, settings) {
+    const { method, url, signal } = request;
+    const timeoutMs = Math.min(request.timeoutMs ?? Infinity, settings.timeoutMs);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => {
+        deadline.abort();
+    }, timeoutMs);
+    const ended = AbortSignal.any([signal, deadline.signal]);
+    const setup = new RequestSetup(ended, settings, url, request.address);
+    const client = new lib/* HttpClient */.Qq('haproxy-server-state', [setup], {
+        allowRedirects: false,
+        allowRetries: false,
+        keepAlive: false,
+        ignoreSslError: !settings.verifyTls
+    });
+    try {
+        signal.throwIfAborted();
+        const { message } = await client.request(method, url.href, request.body ?? null, {
+            ...(request.authorization !== undefined && { authorization: request.authorization }),
+            ...(request.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' })
+        });
+        setup.phase = 'reading the answer';
+        const body = await read(message, request.attempt);
+        const { statusCode: status = 0, headers } = message;
+        const schemes = headers['www-authenticate'] ?? 'Basic';
+        const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(headers['content-type'] ?? '')?.[0];
+        const login = { schemes, wasGiven: request.authorization !== undefined };
+        const { location } = headers;
+        return { status, location, mediaType, ...(status === 401 && { login }), body };
+    }
+    catch (error) {
+        if (error instanceof haproxy_errors/* HaproxyError */.Q9) {
+            throw error;
+        }
+        signal.throwIfAborted();
+        throw explainFailure(error, {
+            attempt: request.attempt,
+            url,
+            phase: setup.phase,
+            timedOutMs: deadline.signal.aborted ? timeoutMs : undefined
+        });
+    }
+    finally {
+        clearTimeout(timer);
+        client.dispose();
+    }
+}
+async function read(message, attempt) {
+    const chunks = [];
+    let size = 0;
+    for await (const chunk of message) {
+        size += chunk.length;
+        if (size > transport_MAX_BODY) {
+            throw new haproxy_errors/* HaproxyError */.Q9('oversized', `${attempt}: the answer is larger than ${transport_MAX_BODY} bytes.`);
+        }
+        chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/verdict.ts
+
+
+const REFUSALS = ['DENY', 'ERRP', 'NONE', 'PART', 'EXCD', 'IVAL', 'UNKN'];
+function verdictOf(answer, attempt) {
+    const { status, location = '' } = answer;
+    const code = status === 303 && /;st=([A-Z]{4})/.exec(location)?.[1];
+    if (typeof code === 'string') {
+        return code === 'DONE' || isRefusal(code) ? code : 'UNKN';
+    }
+    if ([200, 303, 404, 405].includes(status)) {
+        const seen = `the answer (HTTP ${status}) does not say what became of it`;
+        throw new haproxy_errors/* HaproxyError */.Q9('not-haproxy', `${attempt}: ${seen}.`);
+    }
+    throw unexpectedStatus(answer, attempt);
+}
+function isRefusal(code) {
+    return REFUSALS.includes(code);
+}
+
+;// CONCATENATED MODULE: ./src/haproxy/stats-page.ts
+
+
+
+
+
+
+
+
+
+class StatsPage {
+    #options;
+    #authorization;
+    #reads;
+    #processNumbers = new Set();
+    constructor(options) {
+        this.#options = options;
+        this.#reads = { isKnown: options.isKnown === true };
+        this.#authorization = options.credentials && (0,stats_url/* basicAuthorization */.aR)(options.credentials);
+    }
+    get name() {
+        return this.#options.url.href;
+    }
+    get address() {
+        return this.#options.address;
+    }
+    at(address) {
+        const page = new StatsPage({ ...this.#options, address });
+        page.#reads = this.#reads;
+        return page;
+    }
+    resolve({ signal }) {
+        return resolveHost({ url: new URL(this.name), signal, attempt: this.#reading }, this.#options.settings);
+    }
+    get #reading() {
+        const where = this.address === undefined ? '' : ` at ${this.address}`;
+        return `Could not read the statistics page ${this.name}${where}`;
+    }
+    async look(limits, backend) {
+        const { body, mediaType } = await this.#get((0,stats_url/* csvAddress */.bH)(this.#options.url, backend), limits);
+        const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`, mediaType);
+        snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number));
+        if (this.#processNumbers.size > 1) {
+            const seen = [...this.#processNumbers].join(' and ');
+            throw new haproxy_errors/* HaproxyError */.Q9('several-processes', `The statistics page ${this.name} is answered by the processes ${seen} of one HAProxy.`);
+        }
+        return snapshot;
+    }
+    async identify(limits) {
+        return parseProcess((await this.#get((0,stats_url/* headAddress */.P$)(this.#options.url), limits)).body);
+    }
+    async #get(url, limits) {
+        const attempt = this.#reading;
+        const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits });
+        if (answer.status !== 200) {
+            throw unexpectedStatus(answer, attempt, this.#reads.isKnown);
+        }
+        this.#reads.isKnown = true;
+        return answer;
+    }
+    async ask(change, backend, servers, limits) {
+        const attempt = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
+        let done = 0;
+        for (const form of forms_forms(change, backend, servers)) {
+            try {
+                await this.#postExpecting('DONE', form, attempt, limits);
+            }
+            catch (error) {
+                throw done > 0 ? (0,haproxy_errors/* asPartial */.mN)(error) : error;
+            }
+            done += 1;
+        }
+    }
+    async switch(flag, backend, server, limits) {
+        const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
+        const form = new URLSearchParams({ b: backend, action: flag, s: server });
+        const verdict = await this.#post(form, attempt, limits);
+        if (verdict !== 'DONE' && verdict !== 'NONE') {
+            throw new haproxy_errors/* HaproxyError */.Q9(verdict, `${attempt}: HAProxy answered ${verdict}.`);
+        }
+        return verdict === 'DONE';
+    }
+    async checkAdminAccess(backend, limits) {
+        const attempt = `Could not check the right to change ${backend} on ${this.name}`;
+        const form = new URLSearchParams({ b: backend, action: 'ready' });
+        await this.#postExpecting('NONE', form, attempt, limits);
+    }
+    async #postExpecting(expected, form, attempt, limits) {
+        const verdict = await this.#post(form, attempt, limits);
+        if (verdict !== expected) {
+            throw new haproxy_errors/* HaproxyError */.Q9(verdict === 'DONE' ? 'UNKN' : verdict, `${attempt}: HAProxy answered ${verdict}.`);
+        }
+    }
+    async #post(form, attempt, limits) {
+        const url = new URL(this.name);
+        const body = form.toString();
+        return verdictOf(await this.#exchange({ method: 'POST', url, body, attempt, ...limits }), attempt);
+    }
+    async #exchange(request) {
+        const { settings, trace = () => undefined } = this.#options;
+        const { method, url, body: sent = '' } = request;
+        const asked = `${method} ${url.href} ${sent}`.trimEnd();
+        trace(asked);
+        const answer = await exchange({ ...request, authorization: this.#authorization, address: this.address }, settings);
+        const { status, location = '', body } = answer;
+        const redirect = location && ` ${destination(location)}`;
+        trace(`${asked} → ${status}${redirect} (${body.length} characters)`);
+        return answer;
+    }
+}
+
+// EXTERNAL MODULE: ./src/runner/log.ts
+var log = __nccwpck_require__(7708);
+;// CONCATENATED MODULE: ./src/runner/pages.ts
 
 
 
 function openPages(inputs) {
     warnOfUnverifiedTls(inputs);
-    return inputs.instances.map(({ url, credentials }) => new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({ url, credentials, settings: inputs.transport, trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz }));
+    return inputs.instances.map(({ url, credentials }) => new StatsPage({ url, credentials, settings: inputs.transport, trace: log/* debug */.Yz }));
 }
 function reopenPage(href, inputs) {
     const known = inputs.instances.find(({ url }) => url.href === href);
-    return new _haproxy_stats_page_js__WEBPACK_IMPORTED_MODULE_0__/* .StatsPage */ .N({
-        url: known?.url ?? (0,_haproxy_stats_url_js__WEBPACK_IMPORTED_MODULE_2__/* .parseStatsUrl */ .wN)(href),
+    return new StatsPage({
+        url: known?.url ?? (0,stats_url/* parseStatsUrl */.wN)(href),
         credentials: known === undefined ? inputs.credentials : known.credentials,
         settings: inputs.transport,
-        trace: _log_js__WEBPACK_IMPORTED_MODULE_1__/* .debug */ .Yz,
+        trace: log/* debug */.Yz,
         isKnown: true
     });
 }
 function warnOfUnverifiedTls({ transport, instances }) {
     if (!transport.verifyTls && instances.some(({ url }) => url.href.startsWith('https:'))) {
-        _log_js__WEBPACK_IMPORTED_MODULE_1__/* .log */ .Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.', 'TLS is not verified');
+        log/* log */.Rm.warning('tls-verify is false: anybody between here and HAProxy can read the password and answer in its place.', 'TLS is not verified');
     }
 }
 

@@ -126,6 +126,21 @@ describe('a version', () => {
     expect(await farm.status('app1')).toBe('MAINT')
   })
 
+  test('whose check begins to fail is not called up until it passes again', async () => {
+    await stage({ serverOptions: 'check inter 300ms fall 100 rise 2' })
+    traffic()
+    const running = await bring({ 'bake-time': '4s' })
+    await running.until('web/app1 is well')
+    farm.app('app1').health = 503
+    await running.until(/The watch goes on: web\/app1 is UP \d+\/100/)
+    farm.app('app1').health = 200
+    const result = await running.done
+    expect(result.lastLine).toMatch(
+      /^Back and taking traffic: web\/app1 is UP(?: with .*)?, waited /
+    )
+    expect(result.exitCode).toBe(0)
+  })
+
   test('that is no worse than its neighbours stays', async () => {
     await stage()
     traffic()

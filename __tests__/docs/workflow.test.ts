@@ -369,6 +369,17 @@ describe('the reusable workflow', () => {
   })
 
   describe('with batches', () => {
+    test('takes a name for each line of one, and notes them as deployed', async () => {
+      const run = await deploy({
+        servers: '["node1\\nnode2"]',
+        'deploy-command': 'for server in $HAPROXY_SERVER; do node deploy.mjs "$server"; done'
+      })
+      expect(outcomes(run)).toEqual([
+        'node1\nnode2: success success success success success success'
+      ])
+      expect(await farm.status('node2')).toBe('UP')
+    })
+
     test('takes the servers of one out together, and deploys to them with one command', async () => {
       const run = await deploy({
         servers: '["node1", ["node2", "node3"]]',
@@ -502,12 +513,14 @@ describe('the reusable workflow', () => {
           servers: '["node1"]',
           'deploy-command':
             'echo "$TOKEN, $KEY, ${NONE-unset}, ${EMPTY-unset}, ${DEPLOY_SECRETS-unset}"\n' +
-            '[ "$TOKEN" = "a=b%25 \\"c\\" \\$d=" ] && [ "$KEY" = "two words" ]'
+            '[ "$TOKEN" = "a=b%25 \\"c\\" \\$d=" ] && [ "$KEY" = "two words" ]\n' +
+            '[ "$line $value" = "lower case" ]'
         },
         {
           secrets: {
             ...passed,
-            DEPLOY_SECRETS: 'TOKEN=a=b%25 "c" $d=\r\n\nKEY=two words\nEMPTY='
+            DEPLOY_SECRETS:
+              'TOKEN=a=b%25 "c" $d=\r\n\nKEY=two words\nline=lower\nvalue=case\nEMPTY='
           }
         }
       )

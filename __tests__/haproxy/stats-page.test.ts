@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { COMMANDS } from '../../src/haproxy/commands.ts'
-import { basicAuthorization, StatsPage } from '../../src/haproxy/stats-page.ts'
+import { StatsPage } from '../../src/haproxy/stats-page.ts'
+import { basicAuthorization } from '../../src/haproxy/stats-url.ts'
 import { type Credentials, parseStatsUrl } from '../../src/haproxy/stats-url.ts'
 import { failureIn } from './failure.ts'
 import { listen, type Listener } from '../support/listener.ts'
@@ -244,6 +245,12 @@ describe('an answer', () => {
       answers = [read, away, away, away]
       await page.look(LIMITS)
       expect([await isTransient(), await isTransient(page.at('127.0.0.1'))]).toEqual([true, true])
+    })
+
+    test('may pass where the page was read at an address of its host only', async () => {
+      answers = [read, away, away]
+      await page.at('127.0.0.1').look(LIMITS)
+      expect([await isTransient(page.at('127.0.0.1')), await isTransient()]).toEqual([true, true])
     })
 
     test('may pass where an earlier run has read the page', async () => {

@@ -263,6 +263,50 @@ describe('a watch', () => {
     expect(lb.changes).toEqual(FRESH)
   })
 
+  test.each([
+    ['a check that begins to fail', { status: 'UP 2/3' }, /UP 2\/3, its last check says/],
+    ['a weight of 0', { weight: '0' }, /UP, its weight is 0, its last check says/]
+  ])('ends when the server is up again after %s', async (_, cells, seen) => {
+    const show = (lb: ImitatedPage, more: Row): void => {
+      lb.server('a').cells = { ...lb.server('a').cells, ...more }
+    }
+    const goOn = await start(server('a', MAINT), server('b'))
+    serve(
+      goOn,
+      { a: GOOD, b: GOOD },
+      {
+        20: () => {
+          show(goOn, cells)
+        },
+        40: () => {
+          show(goOn, { status: 'UP', weight: '1' })
+        }
+      }
+    )
+    const green = await runMain(inputsFor([goOn], given()))
+    expect(green.lines.join()).toMatch(/The watch goes on: web\/a is UP/)
+    expect(green.lastLine).toMatch(/^Back and taking traffic: web\/a is UP, .* Baked for 3\ds: /)
+    expect(green.exitCode).toBe(0)
+
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(
+      lb,
+      { a: GOOD, b: GOOD },
+      {
+        20: () => {
+          show(lb, cells)
+        }
+      }
+    )
+    const red = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
+    expect(red.lastLine).toMatch(/^Watched for 50s, and not up: web\/a is UP/)
+    expect(red.lastLine).toMatch(seen)
+    expect(red.lastLine).toMatch(/Look at the application and its health check/)
+    expect(red.titles).toEqual(['web/a: not up'])
+    expect(red.exitCode).toBe(1)
+    expect(lb.changes).toEqual(FRESH)
+  })
+
   test('ends with a cancel, and leaves the server', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(
@@ -427,6 +471,21 @@ describe('a server that is bad', () => {
       'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Left in rotation: web/a. Could not ask LB1 for maint of web/a: HAProxy answered DENY. HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out. Now web/a is UP. Look at what the application answers, and at its log, before it is brought back again.'
     )
     expect(lastLine).not.toContain('Out of rotation again')
+    expect(exitCode).toBe(1)
+  })
+
+  test('is not said to be left in rotation where that cannot be seen any more', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD })
+    const counting = lb.before
+    lb.before = (request, number) => {
+      const isAsked = lb.changes.includes('maint web/a')
+      if (request.includes('action=maint') && !isAsked) return 'done-reset'
+      return isAsked ? 'reset' : counting(request, number)
+    }
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toContain('Now web/a is in an unknown state (asked for maint, last seen UP).')
+    expect(lastLine).not.toContain('Left in rotation')
     expect(exitCode).toBe(1)
   })
 

@@ -5,6 +5,7 @@ import type { Outcome } from '../../src/rotation/outcome.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import {
   chart,
+  withoutSign,
   type Sample,
   type Summary,
   titleOf,
@@ -50,6 +51,14 @@ describe('the title', () => {
     ['tls-unknown-issuer', '❌ web/a: certificate not trusted']
   ])('of a failure of the problem %s is %s', (problem, expected) => {
     expect(titleOfFailure(new HaproxyError(problem, 'No.'), targets)).toBe(expected)
+  })
+
+  test.each([
+    [[{ svname: 'a', pxname: '2web' }], '2web/a: up'],
+    [['a', 'b', 'c', 'd'].map((svname) => ({ svname })), '4 servers: up']
+  ])('of an annotation leaves out the sign, and no number', (rows, expected) => {
+    const backend = backendSeen(rows)
+    expect(withoutSign(titleOf({ kind: 'up' }, backend.targets))).toBe(expected)
   })
 
   test('of a fleet that is not all up names those that are not', () => {

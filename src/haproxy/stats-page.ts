@@ -7,7 +7,13 @@ import { destination, unexpectedStatus } from './unexpected-status.ts'
 import type { TransportSettings } from './request-setup.ts'
 import { resolveHost } from './resolve-host.ts'
 import type { AdminState } from './server.ts'
-import { csvAddress, type Credentials, headAddress, type StatsUrl } from './stats-url.ts'
+import {
+  basicAuthorization,
+  csvAddress,
+  type Credentials,
+  headAddress,
+  type StatsUrl
+} from './stats-url.ts'
 import { type Answer, exchange, type Request } from './transport.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
@@ -35,12 +41,13 @@ export interface Limits {
 export class StatsPage {
   readonly #options: PageOptions
   readonly #authorization: string | undefined
-  #isKnown: boolean
+  /** Shared with the same page at each of the addresses of its host. */
+  #reads: { isKnown: boolean }
   readonly #processNumbers = new Set<string>()
 
   constructor(options: PageOptions) {
     this.#options = options
-    this.#isKnown = options.isKnown === true
+    this.#reads = { isKnown: options.isKnown === true }
     this.#authorization = options.credentials && basicAuthorization(options.credentials)
   }
 
@@ -56,7 +63,9 @@ export class StatsPage {
 
   /** The same page, read at one of the addresses of its host. */
   at(address: string): StatsPage {
-    return new StatsPage({ ...this.#options, address, isKnown: this.#isKnown })
+    const page = new StatsPage({ ...this.#options, address })
+    page.#reads = this.#reads
+    return page
   }
 
   /**
@@ -109,9 +118,9 @@ export class StatsPage {
     const attempt = this.#reading
     const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits })
     if (answer.status !== 200) {
-      throw unexpectedStatus(answer, attempt, this.#isKnown)
+      throw unexpectedStatus(answer, attempt, this.#reads.isKnown)
     }
-    this.#isKnown = true
+    this.#reads.isKnown = true
     return answer
   }
 
@@ -210,9 +219,4 @@ export class StatsPage {
     trace(`${asked} → ${status}${redirect} (${body.length} characters)`)
     return answer
   }
-}
-
-/** The value of the Authorization header for a user name and a password, in UTF-8. */
-export function basicAuthorization({ username, password }: Credentials): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }

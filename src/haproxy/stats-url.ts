@@ -4,6 +4,11 @@ export interface Credentials {
   readonly password: string
 }
 
+/** The value of the Authorization header for a user name and a password, in UTF-8. */
+export function basicAuthorization({ username, password }: Credentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
 /** The address of one statistics page, freed of everything that a browser may have added to it. */
 export interface StatsUrl {
   /** The URL without credentials and options: what people read, and where changes are posted. */

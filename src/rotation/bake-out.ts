@@ -64,7 +64,9 @@ export async function takeBadOut(
     }
     const advice = error.advice === '' ? '' : ` ${error.advice}`
     const out = taken.filter(({ now }) => isTakenOut(now))
-    const kept = taken.filter((target) => !out.includes(target) && takesTraffic(target.now))
+    const kept = taken.filter(
+      (target) => target.isKnown && !out.includes(target) && takesTraffic(target.now)
+    )
     return {
       taken: out,
       outcome: undefined,

@@ -10,7 +10,7 @@ import { formatDuration } from './duration.ts'
 import type { BakeOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Target } from './target.ts'
-import { waitUntil, whyNotMet } from './wait.ts'
+import { type WaitResult, waitUntil, whyNotMet } from './wait.ts'
 
 /** The error of servers that are not well, with what became of them. */
 export class BakeFailure extends HaproxyError {
@@ -29,8 +29,8 @@ export class BakeFailure extends HaproxyError {
  * Watches the traffic of servers that are back. Those on which too much fails go back to maint where enough others
  * serve; those that are well stay.
  *
- * @throws BakeFailure; HaproxyError `changed-meanwhile` for what others have taken out, `not-baked` where it cannot be
- *   watched for that long
+ * @throws BakeFailure; HaproxyError `changed-meanwhile` for what others have taken out, `not-up` for what is not up in
+ *   the end, `not-baked` where it cannot be watched for that long
  */
 export async function bake(
   backends: readonly Backend[],
@@ -46,12 +46,7 @@ export async function bake(
   const result = await waitUntil({ backends, options: watch, condition, onLook }, context)
   const { baked, down, bad } = condition
   if (!result.met && bad.length + down.length === 0) {
-    const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result)
-    throw new HaproxyError(
-      'not-baked',
-      `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`,
-      { advice: result.failure?.advice ?? '', cause: result.failure }
-    )
+    throw notBaked(condition, { bakeMs, timeoutMs }, result)
   }
   // Out at one HAProxy and in at another is what users would notice.
   const names = [...bad, ...down.map(({ name }) => name)]
@@ -63,12 +58,44 @@ export async function bake(
   throw new BakeFailure(message, failed, await takeBadOut(failed, options, context))
 }
 
+/** The error of a watch that did not come to its end. */
+function notBaked(
+  { notUp, baked }: Baking,
+  { bakeMs, timeoutMs }: { readonly bakeMs: number; readonly timeoutMs: number },
+  result: WaitResult
+): HaproxyError {
+  const { failure } = result
+  if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
+    const seen = notUp.map(
+      (target) => `${target.fullName} is ${seenAs(target)}${weightOf(target)}${checkOf(target)}`
+    )
+    return new HaproxyError(
+      'not-up',
+      `Watched for ${formatDuration(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`,
+      { advice: 'Look at the application and its health check, then ask for ready again.' }
+    )
+  }
+  const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result)
+  return new HaproxyError(
+    'not-baked',
+    `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`,
+    { advice: failure?.advice ?? '', cause: failure }
+  )
+}
+
+function weightOf({ now: { weight } }: Target): string {
+  return weight === 0 ? ', its weight is 0' : ''
+}
+
+function checkOf({ now: { check } }: Target): string {
+  return check === '' ? '' : `, its last check says ${check}`
+}
+
 function whyDown(down: readonly Target[]): string[] {
-  return down.map((target) => {
-    const { check } = target.now
-    const says = check === '' ? '' : `, its last check says ${check}`
-    return `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${says}.`
-  })
+  return down.map(
+    (target) =>
+      `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${checkOf(target)}.`
+  )
 }
 
 function whyBad({ servers, elapsedMs }: Baked): string[] {

@@ -1,9 +1,16 @@
 import { haveFallen } from '../haproxy/counters.ts'
-import { isUnresolved, type Server, shownAdminState, takesTraffic } from '../haproxy/server.ts'
+import {
+  isUnresolved,
+  isUp,
+  type Server,
+  shownAdminState,
+  takesTraffic
+} from '../haproxy/server.ts'
 import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { BakeWindow } from './bake-window.ts'
 import type { Baked } from './bake-verdict.ts'
 import type { Context } from './context.ts'
+import { statesOf } from './describe.ts'
 import type { Instance } from './instance.ts'
 import { countersClearedAt, reloadAt, watchedAnew } from './log-lines.ts'
 import type { BakeOptions } from './options.ts'
@@ -19,6 +26,7 @@ export class Baking implements Condition {
   readonly #options: BakeOptions
   readonly #context: Context
   #window: BakeWindow
+  #isProlonged = false
   /** Targets that this window has seen up: after a reload some are not until their first check. */
   readonly #up = new Set<Target>()
   /** What the last look showed of every server, for what a reload leaves behind. */
@@ -47,6 +55,11 @@ export class Baking implements Condition {
     )
   }
 
+  /** The targets that are not up, some of which may be on their way down. */
+  get notUp(): Target[] {
+    return targetsOf(this.#backends).filter(({ now }) => !isUp(now))
+  }
+
   /** The names of the servers whose requests have failed. */
   get bad(): string[] {
     return this.baked.servers.filter(({ verdict }) => verdict === 'bad').map(({ name }) => name)
@@ -67,8 +80,14 @@ export class Baking implements Condition {
     }
     seen.forEach((backend) => this.#last.set(backend, backend.servers))
     this.#context.observer.onBakeLook(baked)
-    const isDecided = this.#isOver || isBad || this.down.length > 0
-    return isDecided ? 'met' : 'waiting'
+    if (isBad || this.down.length > 0) {
+      return 'met'
+    }
+    if (!this.#isOver) {
+      return 'waiting'
+    }
+    this.#sayIfProlonged()
+    return this.notUp.length === 0 ? 'met' : 'waiting'
   }
 
   /** Nothing is judged across a reload, which shows in nothing else for certain. */
@@ -89,6 +108,13 @@ export class Baking implements Condition {
 
   get #isOver(): boolean {
     return this.#elapsedMs >= this.#options.bakeMs
+  }
+
+  #sayIfProlonged(): void {
+    if (this.notUp.length > 0 && !this.#isProlonged) {
+      this.#isProlonged = true
+      this.#context.log.info(`The watch goes on: ${statesOf(this.notUp)}.`)
+    }
   }
 
   async #refuseOtherHands(lost: readonly Target[]): Promise<void> {
@@ -127,6 +153,7 @@ export class Baking implements Condition {
     log.warning(...watchedAnew(why, this.#options.bakeMs))
     this.#window = new BakeWindow(this.#backends, clock.now())
     this.#up.clear()
+    this.#isProlonged = false
   }
 
   #recheck(instance: Instance): Promise<ProcessChange> {

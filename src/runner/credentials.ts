@@ -1,7 +1,11 @@
 import { getInput } from '@actions/core'
 import { messageOf } from '../haproxy/errors.ts'
-import { basicAuthorization } from '../haproxy/stats-page.ts'
-import { type Credentials, parseStatsUrl, type StatsUrl } from '../haproxy/stats-url.ts'
+import {
+  basicAuthorization,
+  type Credentials,
+  parseStatsUrl,
+  type StatsUrl
+} from '../haproxy/stats-url.ts'
 import { type InputReader, UNAVAILABLE } from './input-reader.ts'
 import { log, mask } from './log.ts'
 

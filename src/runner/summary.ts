@@ -115,7 +115,7 @@ export function titleOfFailure(error: unknown, targets: readonly Target[]): stri
 
 /** A title without its sign, for the list of annotations. */
 export function withoutSign(title: string): string {
-  return title.replace(/^\P{L}+/u, '')
+  return title.slice(title.indexOf(' ') + 1)
 }
 
 function blamed(error: unknown, targets: readonly Target[]): readonly Target[] {
