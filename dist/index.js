@@ -3457,7 +3457,7 @@ async function takeThemOut(taken, { backends, shared }, options, context) {
     };
     context.log.info((0,log_lines/* takingOutAgain */.jx)(taken));
     try {
-        const onLook = context.observer.onTakenOutAgain((0,backend/* targetsOf */.QR)(backends));
+        const onLook = context.observer.onBadTakeOut((0,backend/* targetsOf */.QR)(backends));
         const observer = { ...context.observer, onLook };
         return await takeOut(backends, takeOutOptions, { ...context, observer });
     }
@@ -4618,7 +4618,7 @@ class BakeReport {
             this.#lastLineMs = elapsedMs;
         }
     };
-    onTakenOutAgain = (targets) => {
+    onBadTakeOut = (targets) => {
         let said = '';
         return (elapsedMs) => {
             const states = (0,describe/* statesOf */.kY)(targets);
@@ -4971,14 +4971,17 @@ function fill(title, targets) {
     return targets.length === 0 ? title.replace('{}: ', '') : title.replace('{}', () => all);
 }
 async function writeSummary(summary) {
-    if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
+    if (!process.env['GITHUB_STEP_SUMMARY']) {
         return;
     }
     try {
-        await core/* summary */.z
+        core/* summary */.z
             .addHeading((0,runner_escape/* escapeForHtml */.U)(summary.title), 3)
-            .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true)
-            .addTable(table(summary))
+            .addRaw(`<p>${(0,runner_escape/* escapeForHtml */.U)(summary.sentence)}</p>`, true);
+        if (summary.targets.length > 0) {
+            core/* summary */.z.addTable(table(summary));
+        }
+        await core/* summary */.z
             .addRaw(rest(summary))
             .addRaw(list(summary.facts))
             .addRaw(chart(summary.samples))
@@ -5112,8 +5115,8 @@ class Report {
         this.#inputs = inputs;
         this.#log = log;
         this.#bake = new BakeReport(inputs.bakeMs, log);
-        const { onBakeLook, onTakenOutAgain } = this.#bake;
-        this.observer = { onLook: this.#onLook, onBakeLook, onTakenOutAgain };
+        const { onBakeLook, onBadTakeOut } = this.#bake;
+        this.observer = { onLook: this.#onLook, onBakeLook, onBadTakeOut };
     }
     get backends() {
         return this.#backends;
@@ -5553,7 +5556,7 @@ class Backend {
     }
     async #switch(flag, target, limits) {
         target.invalidate();
-        return this.instance.page.switch(flag, this.name, target.before.name, limits);
+        return this.instance.page.clearFlag(flag, this.name, target.before.name, limits);
     }
     get #watched() {
         return [...this.targets, ...this.followers];
@@ -5567,7 +5570,7 @@ class Backend {
     async #send(change, targets, limits, record) {
         const names = targets.map(({ before }) => before.name);
         try {
-            await this.instance.page.ask(change, this.name, names, limits);
+            await this.instance.page.requestChange(change, this.name, names, limits);
             targets.forEach((target) => {
                 record(target);
             });
@@ -5704,7 +5707,7 @@ var settle_all = __nccwpck_require__(909);
 
 async function forceDown(targets, context) {
     await (0,request/* forEachBackend */.XS)(targets, async (_, group) => {
-        await (0,request/* request */.Em)('drain', group, context);
+        await (0,request/* request */.Em)('drain', group, context, log_lines/* FOR_FRESH_CHECK */.Wy);
         await forceDownAgain(group, context);
     });
 }
@@ -5838,7 +5841,7 @@ var seen_process = __nccwpck_require__(3419);
 
 
 async function takeOutAgain(targets, stages, minUp, context) {
-    const reasons = new Map(targets.map((target) => [target, (0,guard/* whyNotSpared */.Pm)(target, minUp)]));
+    const reasons = new Map(targets.map((target) => [target, (0,guard/* whyNeeded */.yO)(target, minUp)]));
     const spared = targets.filter((target) => reasons.get(target) === undefined);
     for (const [target, why] of reasons) {
         if (why !== undefined) {
@@ -6089,7 +6092,7 @@ async function bringBack(backends, options, context) {
     if (!result.met) {
         const failure = notUp(stages, options, result);
         throw options.onTimeout === 'restore'
-            ? await putBackSpared(failure, backends, options, context)
+            ? await putBackDispensable(failure, backends, options, context)
             : failure;
     }
     await (0,request/* refuseIfOnlyHere */.U6)(requested(backends), (server) => (0,haproxy_server/* canBe */.gF)(server, 'ready'), context);
@@ -6109,11 +6112,11 @@ async function unlessOthersActed(backends, context, work) {
         throw await (0,rollback/* rollBackAfter */.hc)(error, requested(backends), context);
     }
 }
-async function putBackSpared(failure, backends, { minUp }, context) {
+async function putBackDispensable(failure, backends, { minUp }, context) {
     const targets = (0,backend/* targetsOf */.QR)(backends);
     await (0,request/* lookAgain */.IK)(backends, { ...context, cancelled: context.over }).catch(() => undefined);
     const needed = targets.flatMap((target) => {
-        const why = (0,guard/* whyNotSpared */.Pm)(target, minUp);
+        const why = (0,guard/* whyNeeded */.yO)(target, minUp);
         return why === undefined ? [] : [{ target, why }];
     });
     const spared = targets.filter((target) => !needed.some((one) => one.target === target));
@@ -6167,7 +6170,7 @@ const nothing = () => undefined;
 const NO_OBSERVER = {
     onLook: nothing,
     onBakeLook: nothing,
-    onTakenOutAgain: () => nothing
+    onBadTakeOut: () => nothing
 };
 const HEARTBEAT_MS = 30_000;
 
@@ -6264,6 +6267,9 @@ function formatAge(seconds) {
     return written.join('') || '0s';
 }
 function formatDuration(ms) {
+    if (Math.round(ms) === 0) {
+        return '0s';
+    }
     if (Math.round(ms) < UNITS.s) {
         return `${Math.round(ms)}ms`;
     }
@@ -6288,10 +6294,10 @@ function formatDuration(ms) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   IX: () => (/* binding */ shortOf),
-/* harmony export */   Pm: () => (/* binding */ whyNotSpared),
 /* harmony export */   ah: () => (/* binding */ guard),
 /* harmony export */   m8: () => (/* binding */ servingIn),
 /* harmony export */   rj: () => (/* binding */ backendsAtStake),
+/* harmony export */   yO: () => (/* binding */ whyNeeded),
 /* harmony export */   yo: () => (/* binding */ tooFewServe),
 /* harmony export */   zl: () => (/* binding */ notServingIn)
 /* harmony export */ });
@@ -6327,7 +6333,7 @@ function tooFewServe(short, minUp) {
         })
     });
 }
-function whyNotSpared({ now, backend }, minUp) {
+function whyNeeded({ now, backend }, minUp) {
     const short = (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_2__/* .takesTraffic */ .CS)(now) ? shortOf([backend], minUp) : [];
     return short.length > 0 ? tooFewServe(short, minUp).message : undefined;
 }
@@ -6514,6 +6520,7 @@ function areOne(one, other) {
 /* harmony export */   PL: () => (/* binding */ NO_SESSION_WAS_LEFT),
 /* harmony export */   RU: () => (/* binding */ waitingForOldProcess),
 /* harmony export */   UZ: () => (/* binding */ STARTING_OVER),
+/* harmony export */   Wy: () => (/* binding */ FOR_FRESH_CHECK),
 /* harmony export */   Yv: () => (/* binding */ followsAnother),
 /* harmony export */   Z6: () => (/* binding */ SESSIONS_UNKNOWN),
 /* harmony export */   Zk: () => (/* binding */ askingFor),
@@ -6540,7 +6547,7 @@ function areOne(one, other) {
 
 
 function retryingIn(message, pauseMs) {
-    return `${message} Trying again in ${pauseMs} ms.`;
+    return `${message} Trying again in ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(pauseMs)}.`;
 }
 function retryingFor(message, remainingMs) {
     return `${message} Trying again for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(remainingMs)}.`;
@@ -6556,9 +6563,10 @@ function waitingForTurn(remainingMs, why) {
     return `Waiting for a turn for up to ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_0__/* .formatDuration */ .a3)(remainingMs)}. ${why}`;
 }
 const CLAIM_WITHDRAWN = 'Too few others were left after the claim, so it was withdrawn.';
-function askingFor(what, targets) {
-    return `Asking for ${what}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)}.`;
+function askingFor(what, targets, why = '') {
+    return `Asking for ${what}${why}: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)}.`;
 }
+const FOR_FRESH_CHECK = ', for a fresh health check';
 function newSessionsKeepComing({ fullName }) {
     return `New sessions keep coming to ${fullName}, so it is not drained, even though none is open right now.`;
 }
@@ -6747,9 +6755,9 @@ function notLostByReload(lost, heldAt) {
 
 
 
-async function request(state, targets, context) {
+async function request(state, targets, context, why) {
     if (targets.length > 0) {
-        context.log.info((0,_log_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .askingFor */ .Zk)(state, targets));
+        context.log.info((0,_log_lines_js__WEBPACK_IMPORTED_MODULE_2__/* .askingFor */ .Zk)(state, targets, why));
     }
     await forEachBackend(targets, (backend, group) => (0,_retry_js__WEBPACK_IMPORTED_MODULE_3__/* .retry */ .L)(() => backend.request(state, group, { signal: context.over }), context));
 }
@@ -7036,7 +7044,9 @@ function sharedAddresses(instance, { servers }, targets, isLeaving) {
     return {
         same: among(reachable, isSameAddress),
         down: among(down, isSameAddress),
-        otherPort: among(reachable, (other, target) => isSameHost(other, target) && !isSameAddress(other, target)),
+        otherPort: among(reachable, (other, target) => isSameHost(other, target) &&
+            !isSameAddress(other, target) &&
+            other.backend !== target.backend),
         unknown: among([...reachable, ...down], (other, target) => other.name === target.name && (other.address === undefined || target.address === undefined)),
         areShown: targets.every(({ address }) => address !== undefined)
     };
@@ -8359,7 +8369,7 @@ function parseProcess(html) {
 ;// CONCATENATED MODULE: ./src/haproxy/unexpected-status.ts
 
 const NO_SERVER = 'No server is available to handle this request.';
-function unexpectedStatus({ status, location, login, body }, attempt, isKnown = true) {
+function unexpectedStatus({ status, location, login, body }, attempt, wasRead = true) {
     const fail = (problem, seen, transient = false) => new haproxy_errors/* HaproxyError */.Q9(problem, `${attempt}: ${seen} (HTTP ${status}).`, { transient });
     switch (status) {
         case 401:
@@ -8382,7 +8392,7 @@ function unexpectedStatus({ status, location, login, body }, attempt, isKnown = 
         case 502:
         case 503:
         case 504:
-            if (!isKnown && body.includes(NO_SERVER)) {
+            if (!wasRead && body.includes(NO_SERVER)) {
                 const where = 'HAProxy sent the request to a backend that has no server for it';
                 return fail('wrong-path', `there is no statistics page at this URL; ${where}`);
             }
@@ -8726,11 +8736,11 @@ function isRefusal(code) {
 class StatsPage {
     #options;
     #authorization;
-    #reads;
+    #history;
     #processNumbers = new Set();
     constructor(options) {
         this.#options = options;
-        this.#reads = { isKnown: options.isKnown === true };
+        this.#history = { wasRead: options.wasRead === true };
         this.#authorization = options.credentials && (0,stats_url/* basicAuthorization */.aR)(options.credentials);
     }
     get name() {
@@ -8741,7 +8751,7 @@ class StatsPage {
     }
     at(address) {
         const page = new StatsPage({ ...this.#options, address });
-        page.#reads = this.#reads;
+        page.#history = this.#history;
         return page;
     }
     resolve({ signal }) {
@@ -8768,12 +8778,12 @@ class StatsPage {
         const attempt = this.#reading;
         const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits });
         if (answer.status !== 200) {
-            throw unexpectedStatus(answer, attempt, this.#reads.isKnown);
+            throw unexpectedStatus(answer, attempt, this.#history.wasRead);
         }
-        this.#reads.isKnown = true;
+        this.#history.wasRead = true;
         return answer;
     }
-    async ask(change, backend, servers, limits) {
+    async requestChange(change, backend, servers, limits) {
         const attempt = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`;
         let done = 0;
         for (const form of forms_forms(change, backend, servers)) {
@@ -8786,7 +8796,7 @@ class StatsPage {
             done += 1;
         }
     }
-    async switch(flag, backend, server, limits) {
+    async clearFlag(flag, backend, server, limits) {
         const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`;
         const form = new URLSearchParams({ b: backend, action: flag, s: server });
         const verdict = await this.#post(form, attempt, limits);
@@ -8841,7 +8851,7 @@ function reopenPage(href, inputs) {
         credentials: known === undefined ? inputs.credentials : known.credentials,
         settings: inputs.transport,
         trace: log/* debug */.Yz,
-        isKnown: true
+        wasRead: true
     });
 }
 function warnOfUnverifiedTls({ transport, instances }) {

@@ -67,7 +67,7 @@ describe('the page of a real HAProxy', () => {
     ['maint', 'MAINT'],
     ['ready', 'no check']
   ] as const)('does what it is asked: %s', async (state, status) => {
-    await page.ask(state, 'web', ['a', 'b'], LIMITS)
+    await page.requestChange(state, 'web', ['a', 'b'], LIMITS)
     expect([await farm.status('a'), await farm.status('b')]).toEqual([status, status])
     expect(faultProxy.requests.map(({ path, body }) => [path, body])).toEqual([
       ['/admin', `b=web&action=${state}&s=a&s=b`]
@@ -76,7 +76,7 @@ describe('the page of a real HAProxy', () => {
 
   test('can be asked for every other command by its own word', async () => {
     for (const command of ['shutdown', 'hrunn'] as const) {
-      await page.ask(command, 'web', ['a'], LIMITS)
+      await page.requestChange(command, 'web', ['a'], LIMITS)
     }
     expect(faultProxy.requests.map(({ body }) => body)).toEqual([
       'b=web&action=shutdown&s=a',
@@ -85,7 +85,7 @@ describe('the page of a real HAProxy', () => {
   })
 
   test('knows no server of that name (ERRP), and nothing was changed', async () => {
-    const error = await failureIn(page.ask('maint', 'web', ['z'], LIMITS))
+    const error = await failureIn(page.requestChange('maint', 'web', ['z'], LIMITS))
     expect([error.problem, error.message]).toEqual([
       'ERRP',
       `Could not ask ${page.name} for maint of web/z: HAProxy answered ERRP.`
@@ -94,7 +94,7 @@ describe('the page of a real HAProxy', () => {
   })
 
   test('knows only some of these servers (PART), and has changed those', async () => {
-    const error = await failureIn(page.ask('maint', 'web', ['a', 'z'], LIMITS))
+    const error = await failureIn(page.requestChange('maint', 'web', ['a', 'z'], LIMITS))
     expect([error.problem, error.message]).toEqual([
       'PART',
       `Could not ask ${page.name} for maint of web/a, z: HAProxy answered PART.`
@@ -105,7 +105,7 @@ describe('the page of a real HAProxy', () => {
   })
 
   test('has no such check to change (NONE)', async () => {
-    const error = await failureIn(page.ask('dhlth', 'web', ['a'], LIMITS))
+    const error = await failureIn(page.requestChange('dhlth', 'web', ['a'], LIMITS))
     expect(error.problem).toBe('NONE')
   })
 
@@ -121,7 +121,7 @@ describe('the page of a real HAProxy', () => {
 
   test('is asked for many servers in as few bodies as it takes', async () => {
     const names = Array.from({ length: 4_000 }, (_, index) => (index % 2 === 0 ? 'a' : 'b'))
-    await page.ask('drain', 'web', names, LIMITS)
+    await page.requestChange('drain', 'web', names, LIMITS)
     const bodies = faultProxy.requests.map(({ body }) => body)
     expect(bodies).toHaveLength(2)
     expect(bodies.map((body) => body.startsWith('b=web&action=drain&s='))).toEqual([true, true])
@@ -137,12 +137,12 @@ describe('the page of a real HAProxy', () => {
     const bytes = httpAnswer(303, '', { Location: '/admin;st=DONE' })
     faultProxy.fault = () => ({ kind: 'answer', bytes })
     const names = Array.from({ length: 1_397 }, () => 'seven77')
-    await page.ask('drain', 'web', [...names, 'x'.repeat(last)], LIMITS)
+    await page.requestChange('drain', 'web', [...names, 'x'.repeat(last)], LIMITS)
     expect(faultProxy.requests.map(({ body }) => body.length)).toEqual(lengths)
   })
 
   test('is asked for a name of every allowed character, written as a form writes it', async () => {
-    const error = await failureIn(page.ask('maint', 'web', ['A_z-0.9:x'], LIMITS))
+    const error = await failureIn(page.requestChange('maint', 'web', ['A_z-0.9:x'], LIMITS))
     expect(error.problem).toBe('ERRP')
     expect(faultProxy.requests[0]?.body).toBe('b=web&action=maint&s=A_z-0.9%3Ax')
   })
@@ -157,7 +157,7 @@ describe('the page of a real HAProxy', () => {
       ['no HAProxy', httpAnswer(200, 'hm')]
     ])('by %s, is not taken to be unchanged', async (_, bytes) => {
       faultProxy.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
-      const error = await failureIn(page.ask('drain', 'web', names, LIMITS))
+      const error = await failureIn(page.requestChange('drain', 'web', names, LIMITS))
       expect(faultProxy.requests).toHaveLength(2)
       expect(changedNothing(error)).toBe(false)
     })
@@ -166,7 +166,7 @@ describe('the page of a real HAProxy', () => {
       const bytes = httpAnswer(303, '', { Location: '/admin;st=DENY' })
       faultProxy.fault = ({ number }) => (number === 2 ? { kind: 'answer', bytes } : undefined)
       const { problem, message, advice, cause } = await failureIn(
-        page.ask('drain', 'web', names, LIMITS)
+        page.requestChange('drain', 'web', names, LIMITS)
       )
       expect(problem).toBe('PART')
       expect(message).toMatch(/: HAProxy answered DENY\.$/)
@@ -180,7 +180,9 @@ describe('the page of a real HAProxy', () => {
     ])('by HTTP %i, may succeed a moment later or not: %s', async (status, expected) => {
       faultProxy.fault = ({ number }) =>
         number === 2 ? { kind: 'answer', bytes: httpAnswer(status) } : undefined
-      const { problem, transient } = await failureIn(page.ask('drain', 'web', names, LIMITS))
+      const { problem, transient } = await failureIn(
+        page.requestChange('drain', 'web', names, LIMITS)
+      )
       expect([problem, transient]).toEqual(['PART', expected])
     })
 
@@ -189,7 +191,7 @@ describe('the page of a real HAProxy', () => {
       const reason = new Error('the reason')
       faultProxy.fault = ({ number }) => (number === 2 ? { kind: 'silence' } : undefined)
       const change = expect(
-        page.ask('drain', 'web', names, { signal: controller.signal })
+        page.requestChange('drain', 'web', names, { signal: controller.signal })
       ).rejects.toBe(reason)
       await until(() => faultProxy.requests.length === 2)
       controller.abort(reason)
@@ -199,7 +201,9 @@ describe('the page of a real HAProxy', () => {
     test('is not asked for the rest after the first was refused', async () => {
       const bytes = httpAnswer(303, '', { Location: '/admin;st=DENY' })
       faultProxy.fault = () => ({ kind: 'answer', bytes })
-      expect((await failureIn(page.ask('drain', 'web', names, LIMITS))).problem).toBe('DENY')
+      expect((await failureIn(page.requestChange('drain', 'web', names, LIMITS))).problem).toBe(
+        'DENY'
+      )
       expect(faultProxy.requests).toHaveLength(1)
     })
   })
@@ -216,7 +220,7 @@ describe('the page of a real HAProxy', () => {
   test('ends a change at the deadline of that change', async () => {
     faultProxy.fault = () => ({ kind: 'silence' })
     const { message } = await failureIn(
-      page.ask('drain', 'web', ['a'], { ...LIMITS, timeoutMs: 250 })
+      page.requestChange('drain', 'web', ['a'], { ...LIMITS, timeoutMs: 250 })
     )
     expect(message).toBe(
       `Could not ask ${page.name} for drain of web/a: no complete answer within 0.25 s (waiting for the answer).`
@@ -227,10 +231,10 @@ describe('the page of a real HAProxy', () => {
     const reason = new Error('the reason')
     const limits = { signal: AbortSignal.abort(reason) }
     await expect(page.look(limits)).rejects.toBe(reason)
-    await expect(page.ask('drain', 'web', ['a'], limits)).rejects.toBe(reason)
+    await expect(page.requestChange('drain', 'web', ['a'], limits)).rejects.toBe(reason)
     await expect(page.checkAdminAccess('web', limits)).rejects.toBe(reason)
     await expect(page.identify(limits)).rejects.toBe(reason)
-    await expect(page.switch('start', 'web', 'a', limits)).rejects.toBe(reason)
+    await expect(page.clearFlag('start', 'web', 'a', limits)).rejects.toBe(reason)
     expect(faultProxy.connections).toHaveLength(0)
   })
 
@@ -258,7 +262,7 @@ describe('the page of a real HAProxy', () => {
     ] as const
     for (const [flag, changed, status, before] of steps) {
       await farm.set('b', before ?? 'ready')
-      expect([flag, await page.switch(flag, 'web', 'b', LIMITS)]).toEqual([flag, changed])
+      expect([flag, await page.clearFlag(flag, 'web', 'b', LIMITS)]).toEqual([flag, changed])
       expect(await farm.status('b')).toBe(status)
     }
     expect(
@@ -267,7 +271,7 @@ describe('the page of a real HAProxy', () => {
   })
 
   test('knows no server of that name to change one half of its admin state (ERRP)', async () => {
-    const error = await failureIn(page.switch('start', 'web', 'z', LIMITS))
+    const error = await failureIn(page.clearFlag('start', 'web', 'z', LIMITS))
     expect([error.problem, error.message]).toEqual([
       'ERRP',
       `Could not ask ${page.name} for start of web/z: HAProxy answered ERRP.`
@@ -323,9 +327,9 @@ describe('the addresses of a page', () => {
     const page = unknown().at('127.0.0.1')
     expect((await page.look(LIMITS, 'web')).servers.map(({ name }) => name)).toEqual(['a'])
     expect((await page.identify(LIMITS))?.pid).toBe(farm.haproxy.pid)
-    await page.ask('drain', 'web', ['a'], LIMITS)
+    await page.requestChange('drain', 'web', ['a'], LIMITS)
     expect(await farm.status('a')).toBe('DRAIN')
-    expect(await page.switch('start', 'web', 'a', LIMITS)).toBe(true)
+    expect(await page.clearFlag('start', 'web', 'a', LIMITS)).toBe(true)
     await page.checkAdminAccess('web', LIMITS)
   })
 
@@ -353,9 +357,9 @@ describe('a page that wants a password', () => {
     const page = pageAt(farm.statsUrl, users)
     expect((await page.look(LIMITS, 'web')).servers.map(({ name }) => name)).toEqual(['a'])
     expect((await page.identify(LIMITS))?.pid).toBe(farm.haproxy.pid)
-    await page.ask('maint', 'web', ['a'], LIMITS)
+    await page.requestChange('maint', 'web', ['a'], LIMITS)
     expect(await farm.status('a')).toBe('MAINT')
-    expect(await page.switch('enable', 'web', 'a', LIMITS)).toBe(true)
+    expect(await page.clearFlag('enable', 'web', 'a', LIMITS)).toBe(true)
     expect(await farm.status('a')).toBe('no check')
   })
 
@@ -368,8 +372,8 @@ describe('a page that wants a password', () => {
     const requests = [
       page.look(LIMITS, 'web'),
       page.identify(LIMITS),
-      page.ask('ready', 'web', ['a'], LIMITS),
-      page.switch('start', 'web', 'a', LIMITS),
+      page.requestChange('ready', 'web', ['a'], LIMITS),
+      page.clearFlag('start', 'web', 'a', LIMITS),
       page.checkAdminAccess('web', LIMITS)
     ]
     const [problem, what] =
@@ -397,8 +401,8 @@ describe('a page without the right to change', () => {
     farm = await startFarm({ servers: ['a'], settle: false, statsLines: [] })
     const page = pageAt(farm.statsUrl)
     expect((await page.look(LIMITS, 'web')).servers).toHaveLength(1)
-    const asked = await failureIn(page.ask('maint', 'web', ['a'], LIMITS))
-    const switched = await failureIn(page.switch('enable', 'web', 'a', LIMITS))
+    const asked = await failureIn(page.requestChange('maint', 'web', ['a'], LIMITS))
+    const switched = await failureIn(page.clearFlag('enable', 'web', 'a', LIMITS))
     const checked = await failureIn(page.checkAdminAccess('web', LIMITS))
     expect([asked.problem, asked.message]).toEqual([
       'DENY',
@@ -442,7 +446,7 @@ describe('a page without the right to change', () => {
     farm = await startFarm({ servers: ['a'], settle: false, statsUri: '/haproxy?stats' })
     const page = pageAt(`${farm.statsUrl};norefresh`)
     expect((await page.look(LIMITS, 'web')).servers).toHaveLength(1)
-    await page.ask('maint', 'web', ['a'], LIMITS)
+    await page.requestChange('maint', 'web', ['a'], LIMITS)
     expect(await farm.status('a')).toBe('MAINT')
   })
 })

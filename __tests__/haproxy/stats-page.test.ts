@@ -50,7 +50,7 @@ describe('an answer', () => {
   })
   afterAll(() => listener.stop())
 
-  const ask = (): Promise<void> => page.ask('drain', 'web', ['a', 'b'], LIMITS)
+  const ask = (): Promise<void> => page.requestChange('drain', 'web', ['a', 'b'], LIMITS)
   const attempt = (): string => `Could not ask ${page.name} for drain of web/a, b`
   const verdict = (code: string): Canned => ({
     status: 303,
@@ -177,7 +177,7 @@ describe('an answer', () => {
   })
 
   describe('to one half of an admin state', () => {
-    const start = (): Promise<boolean> => page.switch('start', 'web', 'a', LIMITS)
+    const start = (): Promise<boolean> => page.clearFlag('start', 'web', 'a', LIMITS)
 
     test.each([
       ['DONE', true],
@@ -260,7 +260,7 @@ describe('an answer', () => {
         url,
         credentials: undefined,
         settings: SETTINGS,
-        isKnown: true
+        wasRead: true
       })
       expect(await isTransient(known)).toBe(true)
     })
@@ -436,7 +436,7 @@ describe('an answer', () => {
         { status: 200, body: headText(1, 0) }
       ]
       await traced.look(LIMITS, 'web')
-      await traced.ask('drain', 'web', ['a'], LIMITS)
+      await traced.requestChange('drain', 'web', ['a'], LIMITS)
       await traced.at('127.0.0.1').identify(LIMITS)
       expect(lines).toEqual([
         'GET URL;csv;scope=web',

@@ -69,7 +69,7 @@ describe('a server in maint', () => {
       'GET process'
     ])
     expect(stage.lines.map((line) => stage.short(line))).toEqual([
-      'info: Asking for drain: web/a on P1.',
+      'info: Asking for drain, for a fresh health check: web/a on P1.',
       'info: Ending the drain: web/a on P1.'
     ])
     expect(statuses(backends)).toEqual(['UP'])
@@ -80,8 +80,8 @@ describe('a server in maint', () => {
     expect(await bring(await both())).toEqual(UP)
     expect([first.changes, second.changes]).toEqual([FRESH, FRESH])
     expect(said('info')).toEqual([
-      'info: Asking for drain: web/a on P1.',
-      'info: Asking for drain: web/a on P2.',
+      'info: Asking for drain, for a fresh health check: web/a on P1.',
+      'info: Asking for drain, for a fresh health check: web/a on P2.',
       'info: Ending the drain: web/a on P1 and web/a on P2.'
     ])
   })

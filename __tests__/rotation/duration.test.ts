@@ -67,8 +67,8 @@ describe('a duration', () => {
 
 describe('milliseconds', () => {
   test.each([
-    [0, '0ms'],
-    [0.4, '0ms'],
+    [0, '0s'],
+    [0.4, '0s'],
     [0.5, '1ms'],
     [1, '1ms'],
     [999, '999ms'],

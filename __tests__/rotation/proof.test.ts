@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Backend } from '../../src/rotation/backend.ts'
 import { Instance } from '../../src/rotation/instance.ts'
-import type { Doubt, Fact, Older } from '../../src/rotation/outcome.ts'
+import type { Doubt, Fact, OldProcessState } from '../../src/rotation/outcome.ts'
 import { type Evidence, proofOf } from '../../src/rotation/proof.ts'
 import type { Other } from '../../src/rotation/same-address.ts'
 import { type ImitatedPage, server } from '../support/imitated-page.ts'
@@ -75,7 +75,7 @@ describe('the process', () => {
     ])
   })
 
-  test.each<[string, number, number | undefined, Older]>([
+  test.each<[string, number, number | undefined, OldProcessState]>([
     ['an hour', HOUR, undefined, { kind: 'assumed gone' }],
     ['less than an hour', HOUR - 1_000, undefined, { kind: 'may remain' }],
     ['a moment', 2_000, 1_000, { kind: 'gone', hardStopAfterMs: 1_000 }],

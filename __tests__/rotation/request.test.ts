@@ -51,7 +51,7 @@ describe('a request', () => {
     expect(first.changes).toEqual(['drain web/a', 'drain web/a'])
     expect(lines()).toEqual([
       'info: Asking for drain: web/a on P1.',
-      'info: Could not ask P1 for drain of web/a: H1 closed the connection without an answer. Trying again in 250 ms.'
+      'info: Could not ask P1 for drain of web/a: H1 closed the connection without an answer. Trying again in 250ms.'
     ])
   })
 

@@ -36,7 +36,7 @@ describe('what is tried', () => {
     const work = failing(passing)
     expect(await retry(work.attempt, stage)).toBe('done')
     expect(stage.clock.sleeps).toEqual([250])
-    expect(stage.lines).toEqual(['info: It was reset. Trying again in 250 ms.'])
+    expect(stage.lines).toEqual(['info: It was reset. Trying again in 250ms.'])
   })
 
   test('and fails twice is tried a third time after another second', async () => {
@@ -45,8 +45,8 @@ describe('what is tried', () => {
     expect(work.tries).toBe(3)
     expect(stage.clock.sleeps).toEqual([250, 1_000])
     expect(stage.lines).toEqual([
-      'info: It was reset. Trying again in 250 ms.',
-      'info: It was reset. Trying again in 1000 ms.'
+      'info: It was reset. Trying again in 250ms.',
+      'info: It was reset. Trying again in 1s.'
     ])
   })
 
@@ -55,7 +55,7 @@ describe('what is tried', () => {
     expect(await retry(work.attempt, stage)).toBe('done')
     expect(work.tries).toBe(4)
     expect(stage.clock.sleeps).toEqual([250, 1_000, 2_500])
-    expect(stage.lines.at(-1)).toBe('info: It was reset. Trying again in 2500 ms.')
+    expect(stage.lines.at(-1)).toBe('info: It was reset. Trying again in 2.5s.')
   })
 
   test('and fails four times has failed with the last error', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Fact, Older } from '../../src/rotation/outcome.ts'
+import type { Fact, OldProcessState } from '../../src/rotation/outcome.ts'
 import { explainFact } from '../../src/runner/facts.ts'
 import { backendSeen, instanceAt } from './seen.ts'
 
@@ -42,7 +42,7 @@ describe('what was proven is put into a sentence:', () => {
     expect(explainFact(fact)).toBe(expected)
   })
 
-  test.each<[Older, string]>([
+  test.each<[OldProcessState, string]>([
     [
       { kind: 'gone', hardStopAfterMs: 90_000 },
       'no older process can hold a session, given a hard-stop-after of 1m30s'

@@ -15,7 +15,7 @@ describe('a step that takes a server out', () => {
     expect(result.lines.filter((line) => !line.startsWith('::debug::'))).toEqual([
       'Found: web/a on LB1 is UP with 2 sessions, 1 queued.',
       'Asking for maint: web/a.',
-      'web/a is MAINT with 2 sessions, 1 queued (0ms elapsed, 5m left).',
+      'web/a is MAINT with 2 sessions, 1 queued (0s elapsed, 5m left).',
       'web/a is MAINT with 2 sessions (100ms elapsed, 5m left).',
       'web/a is MAINT (200ms elapsed, 5m left).',
       'Safe to stop: web/a is MAINT, waited 1.2s.'
@@ -84,8 +84,8 @@ test('a step that brings a server back tells the whole story', async () => {
   const result = await runMain(inputsFor([lb], { action: 'ready' }))
   expect(result.log).toEqual([
     'Found: web/a on LB1 is MAINT.',
-    'Asking for drain: web/a.',
-    'web/a is DOWN, its last check says L7STS/503 (0ms elapsed, 5m left).',
+    'Asking for drain, for a fresh health check: web/a.',
+    'web/a is DOWN, its last check says L7STS/503 (0s elapsed, 5m left).',
     'Ending the drain: web/a.',
     'web/a is DOWN 1/2, its last check says L7STS/503 (100ms elapsed, 5m left).',
     'web/a is UP (200ms elapsed, 5m left).',
@@ -103,7 +103,7 @@ test('a wait says every 30 seconds that it goes on while nothing changes', async
   const times = { 'poll-interval': '100ms', 'wait-timeout': '45s' }
   const result = await runMain(inputsFor([lb], { action: 'drain', ...times }))
   expect(result.log.slice(2, -1)).toEqual([
-    'web/a is DRAIN with 2 sessions (0ms elapsed, 45s left).',
+    'web/a is DRAIN with 2 sessions (0s elapsed, 45s left).',
     'web/a is DRAIN with 1 session (10s elapsed, 35s left).',
     'Still waiting: web/a is DRAIN with 1 session (40s elapsed, 5s left).'
   ])
@@ -123,8 +123,8 @@ test('a wait names the server that changed, and no other', async () => {
   lb.at(7, () => (lb.server('a').sessions = 0))
   const result = await runMain(inputsFor([lb], { server: 'a b', action: 'maint' }))
   expect(result.log.slice(2)).toEqual([
-    'web/a is MAINT with 1 session (0ms elapsed, 5m left).',
-    'web/b is MAINT with 1 session (0ms elapsed, 5m left).',
+    'web/a is MAINT with 1 session (0s elapsed, 5m left).',
+    'web/b is MAINT with 1 session (0s elapsed, 5m left).',
     'web/b is MAINT (100ms elapsed, 5m left).',
     'web/a is MAINT (300ms elapsed, 5m left).',
     'Safe to stop: web/a, web/b are MAINT, waited 1.3s.'
@@ -140,7 +140,7 @@ describe('a wait until up', () => {
     }
     const result = await runMain(inputsFor([lb], { action: 'ready', 'settle-time': '3s' }))
     expect(result.log.filter((line) => line.includes('elapsed'))).toEqual([
-      'web/a is no check (0ms elapsed, 5m left).'
+      'web/a is no check (0s elapsed, 5m left).'
     ])
     expect(result.log.at(-2)).toBe(
       'Notice: web/a has no health check: HAProxy sends it traffic without knowing whether it is healthy.'
@@ -152,7 +152,7 @@ describe('a wait until up', () => {
     lb.server('a').well = false
     const result = await runMain(inputsFor([lb], { action: 'ready', 'wait-timeout': '2s' }))
     expect(result.log.slice(2)).toEqual([
-      'web/a is DOWN, its last check says L7STS/503 (0ms elapsed, 2s left).',
+      'web/a is DOWN, its last check says L7STS/503 (0s elapsed, 2s left).',
       'Ending the drain: web/a.',
       'Error: Not up within 2s: web/a is DOWN, its last check says L7STS/503. ' +
         'HAProxy brings web/a up by itself once its health check passes; to keep it out, ask for maint.'
@@ -209,7 +209,11 @@ describe('a cancelled step', () => {
       'safe-to-stop': 'false',
       result: '[]'
     })
-    expect(result).toMatchObject({ exitCode: 1, state: { isPost: 'true' }, summary: '' })
+    expect(result).toMatchObject({
+      exitCode: 1,
+      state: { isPost: 'true' },
+      summary: expect.stringMatching(/^<h3>❌ cancelled<\/h3>/)
+    })
   })
 })
 

@@ -231,18 +231,22 @@ describe('what is refused, before anything is asked for:', () => {
 test.each([
   ['drain', 1],
   ['ready', 0]
-])('on %s, another port of the same host is noted %i times', async (action, times) => {
-  const lb = await start(
-    server('a', { cells: { addr: '10.0.0.1:80' } }),
-    server('b', { cells: { addr: '10.0.0.1:81' } })
-  )
-  const { log } = await runMain(inputsFor([lb], { action }))
-  expect(log.filter((line) => line.startsWith('Notice: '))).toEqual(
-    Array(times).fill(
-      'Notice: Also on the same host, on another port: web/b (UP). Is one of them the same application?'
+])(
+  'on %s, another backend on another port of the same host is noted %i times',
+  async (action, times) => {
+    const lb = await start(
+      server('a', { cells: { addr: '10.0.0.1:80' } }),
+      server('b', { cells: { addr: '10.0.0.1:81' } }),
+      server('c', { backend: 'api', cells: { addr: '10.0.0.1:82' } })
     )
-  )
-})
+    const { log } = await runMain(inputsFor([lb], { action }))
+    expect(log.filter((line) => line.startsWith('Notice: '))).toEqual(
+      Array(times).fill(
+        'Notice: Also on the same host, on another port: api/c (UP). Is one of them the same application?'
+      )
+    )
+  }
+)
 
 describe('a dry run', () => {
   test('of a take-out that would wait for its turn says so', async () => {

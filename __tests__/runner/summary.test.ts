@@ -210,11 +210,14 @@ describe('the summary', () => {
     )
   })
 
-  test.each<[string, Partial<Summary>, StepOptions]>([
-    ['no server was found', { targets: [] }, {}],
-    ['the runner gives no file for it', {}, { env: { GITHUB_STEP_SUMMARY: '' } }]
-  ])('is left out without a word where %s', async (_, more, options) => {
-    expect(await written(more, options)).toMatchObject({ summary: '', lines: [] })
+  test('has no table where no server was found', async () => {
+    const { summary } = await written({ targets: [] })
+    expect(summary).toBe('<h3>Title</h3>\n<p>Sentence.</p>\n')
+  })
+
+  test('is left out without a word where the runner gives no file for it', async () => {
+    const options = { env: { GITHUB_STEP_SUMMARY: '' } }
+    expect(await written({}, options)).toMatchObject({ summary: '', lines: [] })
   })
 
   test('that cannot be written is only mentioned', async () => {

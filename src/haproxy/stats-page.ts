@@ -14,7 +14,7 @@ import {
   headAddress,
   type StatsUrl
 } from './stats-url.ts'
-import { type Answer, exchange, type Request } from './transport.ts'
+import { type Answer, exchange, type Request, type RequestLimits } from './transport.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
 /** What it takes to reach a statistics page. */
@@ -27,14 +27,7 @@ interface PageOptions {
   /** The address to read the page at, where its host has several. */
   readonly address?: string
   /** Whether a page was read at this URL before, so that the path cannot be what is wrong. */
-  readonly isKnown?: boolean
-}
-
-/** How one request may end early. */
-export interface Limits {
-  readonly signal: AbortSignal
-  /** Deadline of this request in milliseconds, if it is to be shorter than usual. */
-  readonly timeoutMs?: number
+  readonly wasRead?: boolean
 }
 
 /** The statistics page of one HAProxy. */
@@ -42,12 +35,12 @@ export class StatsPage {
   readonly #options: PageOptions
   readonly #authorization: string | undefined
   /** Shared with the same page at each of the addresses of its host. */
-  #reads: { isKnown: boolean }
+  #history: { wasRead: boolean }
   readonly #processNumbers = new Set<string>()
 
   constructor(options: PageOptions) {
     this.#options = options
-    this.#reads = { isKnown: options.isKnown === true }
+    this.#history = { wasRead: options.wasRead === true }
     this.#authorization = options.credentials && basicAuthorization(options.credentials)
   }
 
@@ -64,7 +57,7 @@ export class StatsPage {
   /** The same page, read at one of the addresses of its host. */
   at(address: string): StatsPage {
     const page = new StatsPage({ ...this.#options, address })
-    page.#reads = this.#reads
+    page.#history = this.#history
     return page
   }
 
@@ -73,7 +66,7 @@ export class StatsPage {
    *
    * @throws HaproxyError `host-not-found`, `timed-out`
    */
-  resolve({ signal }: Limits): Promise<string[]> {
+  resolve({ signal }: RequestLimits): Promise<string[]> {
     return resolveHost(
       { url: new URL(this.name), signal, attempt: this.#reading },
       this.#options.settings
@@ -91,7 +84,7 @@ export class StatsPage {
    * @throws HaproxyError `several-processes` when HAProxy runs more than one (`nbproc`), or what
    *   kept a readable page from arriving
    */
-  async look(limits: Limits, backend?: string): Promise<Snapshot> {
+  async look(limits: RequestLimits, backend?: string): Promise<Snapshot> {
     const { body, mediaType } = await this.#get(csvAddress(this.#options.url, backend), limits)
     const snapshot = parseStatsCsv(body, `the statistics page ${this.name}`, mediaType)
     snapshot.processNumbers.forEach((number) => this.#processNumbers.add(number))
@@ -110,17 +103,17 @@ export class StatsPage {
    *
    * @returns undefined where the page does not show it
    */
-  async identify(limits: Limits): Promise<Process | undefined> {
+  async identify(limits: RequestLimits): Promise<Process | undefined> {
     return parseProcess((await this.#get(headAddress(this.#options.url), limits)).body)
   }
 
-  async #get(url: URL, limits: Limits): Promise<Answer> {
+  async #get(url: URL, limits: RequestLimits): Promise<Answer> {
     const attempt = this.#reading
     const answer = await this.#exchange({ method: 'GET', url, attempt, ...limits })
     if (answer.status !== 200) {
-      throw unexpectedStatus(answer, attempt, this.#reads.isKnown)
+      throw unexpectedStatus(answer, attempt, this.#history.wasRead)
     }
-    this.#reads.isKnown = true
+    this.#history.wasRead = true
     return answer
   }
 
@@ -130,11 +123,11 @@ export class StatsPage {
    *
    * @throws HaproxyError with HAProxy's own code as its problem (`DENY`, `PART` …) or `not-haproxy`
    */
-  async ask(
+  async requestChange(
     change: AdminState | Command,
     backend: string,
     servers: readonly string[],
-    limits: Limits
+    limits: RequestLimits
   ): Promise<void> {
     const attempt = `Could not ask ${this.name} for ${change} of ${backend}/${servers.join(', ')}`
     let done = 0
@@ -154,11 +147,11 @@ export class StatsPage {
    * @returns whether that changed anything; it did not where it was so already
    * @throws HaproxyError with HAProxy's own code as its problem, or `not-haproxy`
    */
-  async switch(
+  async clearFlag(
     flag: FlagChange,
     backend: string,
     server: string,
-    limits: Limits
+    limits: RequestLimits
   ): Promise<boolean> {
     const attempt = `Could not ask ${this.name} for ${flag} of ${backend}/${server}`
     const form = new URLSearchParams({ b: backend, action: flag, s: server })
@@ -175,7 +168,7 @@ export class StatsPage {
    *
    * @throws HaproxyError `DENY`, or another of HAProxy's codes
    */
-  async checkAdminAccess(backend: string, limits: Limits): Promise<void> {
+  async checkAdminAccess(backend: string, limits: RequestLimits): Promise<void> {
     const attempt = `Could not check the right to change ${backend} on ${this.name}`
     const form = new URLSearchParams({ b: backend, action: 'ready' })
     await this.#postExpecting('NONE', form, attempt, limits)
@@ -185,7 +178,7 @@ export class StatsPage {
     expected: 'DONE' | 'NONE',
     form: URLSearchParams,
     attempt: string,
-    limits: Limits
+    limits: RequestLimits
   ): Promise<void> {
     const verdict = await this.#post(form, attempt, limits)
     if (verdict !== expected) {
@@ -196,7 +189,7 @@ export class StatsPage {
     }
   }
 
-  async #post(form: URLSearchParams, attempt: string, limits: Limits): Promise<Verdict> {
+  async #post(form: URLSearchParams, attempt: string, limits: RequestLimits): Promise<Verdict> {
     const url = new URL(this.name)
     const body = form.toString()
     return verdictOf(

@@ -4,8 +4,15 @@ import { HaproxyError } from './errors.ts'
 import { explainFailure } from './network-errors.ts'
 import { RequestSetup, type TransportSettings } from './request-setup.ts'
 
+/** How a request may end early. */
+export interface RequestLimits {
+  readonly signal: AbortSignal
+  /** Deadline in milliseconds, where it must end sooner than the settings say. */
+  readonly timeoutMs?: number
+}
+
 /** One request. */
-export interface Request {
+export interface Request extends RequestLimits {
   readonly method: 'GET' | 'POST'
   readonly url: URL
   /** The value of the Authorization header. */
@@ -13,10 +20,6 @@ export interface Request {
   readonly body?: string
   /** The address to connect to, where the host of the URL has several. */
   readonly address?: string | undefined
-  /** Deadline in milliseconds, where this request must end sooner than the settings say. */
-  readonly timeoutMs?: number
-  /** Ends the exchange early. */
-  readonly signal: AbortSignal
   /** What is being attempted, to begin an error message with: `Could not read http://…`. */
   readonly attempt: string
 }

@@ -10,12 +10,12 @@ const NO_SERVER = 'No server is available to handle this request.'
  * HAProxy sends a path that is no `stats uri` to a backend, and where that has no server, its 503 is the same as that
  * of a HAProxy in front of a page that is away for a moment (docs/haproxy-facts.md, "The URL").
  *
- * @param isKnown whether a page was read at this URL before
+ * @param wasRead whether a page was read at this URL before
  */
 export function unexpectedStatus(
   { status, location, login, body }: Answer,
   attempt: string,
-  isKnown = true
+  wasRead = true
 ): HaproxyError {
   const fail = (problem: Problem, seen: string, transient = false): HaproxyError =>
     new HaproxyError(problem, `${attempt}: ${seen} (HTTP ${status}).`, { transient })
@@ -40,7 +40,7 @@ export function unexpectedStatus(
     case 502:
     case 503:
     case 504:
-      if (!isKnown && body.includes(NO_SERVER)) {
+      if (!wasRead && body.includes(NO_SERVER)) {
         const where = 'HAProxy sent the request to a backend that has no server for it'
         return fail('wrong-path', `there is no statistics page at this URL; ${where}`)
       }

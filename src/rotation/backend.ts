@@ -2,7 +2,7 @@ import type { Snapshot } from '../haproxy/csv.ts'
 import { changedNothing } from '../haproxy/errors.ts'
 import type { AdminState, Server } from '../haproxy/server.ts'
 import type { Command, FlagChange } from '../haproxy/commands.ts'
-import type { Limits } from '../haproxy/stats-page.ts'
+import type { RequestLimits } from '../haproxy/transport.ts'
 import type { Instance } from './instance.ts'
 import { Target } from './target.ts'
 
@@ -61,7 +61,7 @@ export class Backend {
    *
    * @throws HaproxyError; `unknown-server` when a target or a follower is no longer there
    */
-  async look(limits: Limits): Promise<void> {
+  async look(limits: RequestLimits): Promise<void> {
     this.#watched.forEach((target) => {
       target.invalidate()
     })
@@ -74,28 +74,36 @@ export class Backend {
   }
 
   /** Asks for an admin state of some of the targets; look afterwards to see what came of it. */
-  async request(state: AdminState, targets: readonly Target[], limits: Limits): Promise<void> {
+  async request(
+    state: AdminState,
+    targets: readonly Target[],
+    limits: RequestLimits
+  ): Promise<void> {
     await this.#send(state, targets, limits, (target, isUncertain) => {
       target.recordRequest(state, this.instance.clock.now(), isUncertain)
     })
   }
 
   /** Asks for a command for some of the targets; look afterwards to see what came of it. */
-  async command(name: Command, targets: readonly Target[], limits: Limits): Promise<void> {
+  async command(name: Command, targets: readonly Target[], limits: RequestLimits): Promise<void> {
     await this.#send(name, targets, limits, (target) => {
       target.recordCommand()
     })
   }
 
   /** Asks for an admin state that is not what the run wants of the targets, but what they had before. */
-  async putBack(state: AdminState, targets: readonly Target[], limits: Limits): Promise<void> {
+  async putBack(
+    state: AdminState,
+    targets: readonly Target[],
+    limits: RequestLimits
+  ): Promise<void> {
     await this.#send(state, targets, limits, (target) => {
       target.invalidate()
     })
   }
 
   /** Sets the health of some targets to 0: HAProxy sends them no traffic until their checks have passed. */
-  async forceDown(targets: readonly Target[], limits: Limits): Promise<void> {
+  async forceDown(targets: readonly Target[], limits: RequestLimits): Promise<void> {
     await this.#send('hdown', targets, limits, (target) => {
       target.invalidate()
     })
@@ -106,7 +114,7 @@ export class Backend {
    *
    * @returns whether this run did so; somebody else, or a reload, may have ended it before
    */
-  async release(target: Target, limits: Limits): Promise<boolean> {
+  async release(target: Target, limits: RequestLimits): Promise<boolean> {
     // After an attempt whose answer was lost, `NONE` means that it succeeded.
     const isAgain = target.change.state === 'ready'
     const record = (isUncertain?: true): void => {
@@ -127,13 +135,13 @@ export class Backend {
   }
 
   /** Undoes one half of an admin state of one target; somebody else may have done it before. */
-  async undo(flag: FlagChange, target: Target, limits: Limits): Promise<void> {
+  async undo(flag: FlagChange, target: Target, limits: RequestLimits): Promise<void> {
     await this.#switch(flag, target, limits)
   }
 
-  async #switch(flag: FlagChange, target: Target, limits: Limits): Promise<boolean> {
+  async #switch(flag: FlagChange, target: Target, limits: RequestLimits): Promise<boolean> {
     target.invalidate()
-    return this.instance.page.switch(flag, this.name, target.before.name, limits)
+    return this.instance.page.clearFlag(flag, this.name, target.before.name, limits)
   }
 
   get #watched(): Target[] {
@@ -150,12 +158,12 @@ export class Backend {
   async #send(
     change: AdminState | Command,
     targets: readonly Target[],
-    limits: Limits,
+    limits: RequestLimits,
     record: (target: Target, isUncertain?: true) => void
   ): Promise<void> {
     const names = targets.map(({ before }) => before.name)
     try {
-      await this.instance.page.ask(change, this.name, names, limits)
+      await this.instance.page.requestChange(change, this.name, names, limits)
       targets.forEach((target) => {
         record(target)
       })

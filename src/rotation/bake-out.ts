@@ -97,7 +97,7 @@ async function takeThemOut(
   } as const
   context.log.info(takingOutAgain(taken))
   try {
-    const onLook = context.observer.onTakenOutAgain(targetsOf(backends))
+    const onLook = context.observer.onBadTakeOut(targetsOf(backends))
     const observer = { ...context.observer, onLook }
     return await takeOut(backends, takeOutOptions, { ...context, observer })
   } finally {

@@ -3,7 +3,7 @@ import { canBe, isUnresolved } from '../haproxy/server.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf } from './describe.ts'
-import { whyNotSpared } from './guard.ts'
+import { whyNeeded } from './guard.ts'
 import { notUp } from './not-up.ts'
 import type { BringBackOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -66,7 +66,7 @@ export async function bringBack(
   if (!result.met) {
     const failure = notUp(stages, options, result)
     throw options.onTimeout === 'restore'
-      ? await putBackSpared(failure, backends, options, context)
+      ? await putBackDispensable(failure, backends, options, context)
       : failure
   }
   // A drain from before, which shows like the one that was asked for, is over at this HAProxy only.
@@ -96,7 +96,7 @@ async function unlessOthersActed(
 }
 
 /** Puts back what others can do without: a server that is up by now may be one that they need. */
-async function putBackSpared(
+async function putBackDispensable(
   failure: HaproxyError,
   backends: readonly Backend[],
   { minUp }: BringBackOptions,
@@ -106,7 +106,7 @@ async function putBackSpared(
   // What was seen last may be old: these may be up by now, and others down.
   await lookAgain(backends, { ...context, cancelled: context.over }).catch(() => undefined)
   const needed = targets.flatMap((target) => {
-    const why = whyNotSpared(target, minUp)
+    const why = whyNeeded(target, minUp)
     return why === undefined ? [] : [{ target, why }]
   })
   const spared = targets.filter((target) => !needed.some((one) => one.target === target))

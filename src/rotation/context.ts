@@ -37,7 +37,7 @@ export interface Observer {
   /** Called after every look of a watch of traffic. */
   readonly onBakeLook: (baked: Baked) => void
   /** Called when servers that did not bake well leave again; what it returns is called after every look at them. */
-  readonly onTakenOutAgain: (targets: readonly Target[]) => OnLook
+  readonly onBadTakeOut: (targets: readonly Target[]) => OnLook
 }
 
 const nothing = (): void => undefined
@@ -46,7 +46,7 @@ const nothing = (): void => undefined
 export const NO_OBSERVER: Observer = {
   onLook: nothing,
   onBakeLook: nothing,
-  onTakenOutAgain: () => nothing
+  onBadTakeOut: () => nothing
 }
 
 /** While nothing changes, a wait says so this often, in milliseconds. */

@@ -38,6 +38,9 @@ export function formatAge(seconds: number): string {
 
 /** Writes milliseconds the way they are read: `500ms`, `2.5s`, `1m30s`, `1h`. */
 export function formatDuration(ms: number): string {
+  if (Math.round(ms) === 0) {
+    return '0s'
+  }
   if (Math.round(ms) < UNITS.s) {
     return `${Math.round(ms)}ms`
   }

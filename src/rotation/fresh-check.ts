@@ -1,6 +1,6 @@
 import type { Server } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
-import { endingDrain } from './log-lines.ts'
+import { endingDrain, FOR_FRESH_CHECK } from './log-lines.ts'
 import { forEachBackend, request } from './request.ts'
 import { retry } from './retry.ts'
 import { settleAll } from './settle-all.ts'
@@ -13,7 +13,7 @@ import type { Target } from './target.ts'
 export async function forceDown(targets: readonly Target[], context: Context): Promise<void> {
   // In drain before its health is 0 a server is open to pinned clients, so no backend waits for another.
   await forEachBackend(targets, async (_, group) => {
-    await request('drain', group, context)
+    await request('drain', group, context, FOR_FRESH_CHECK)
     await forceDownAgain(group, context)
   })
 }

@@ -46,7 +46,7 @@ export function tooFewServe(short: readonly Backend[], minUp: MinUp): HaproxyErr
 }
 
 /** Why a target that takes traffic cannot be taken out; undefined where enough others serve. */
-export function whyNotSpared({ now, backend }: Target, minUp: MinUp): string | undefined {
+export function whyNeeded({ now, backend }: Target, minUp: MinUp): string | undefined {
   const short = takesTraffic(now) ? shortOf([backend], minUp) : []
   return short.length > 0 ? tooFewServe(short, minUp).message : undefined
 }

@@ -1,5 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
-import type { Limits, StatsPage } from '../haproxy/stats-page.ts'
+import type { StatsPage } from '../haproxy/stats-page.ts'
+import type { RequestLimits } from '../haproxy/transport.ts'
 import type { Clock } from './context.ts'
 import { isSame, type ProcessChange, type SeenProcess } from './seen-process.ts'
 import { settleAll } from './settle-all.ts'
@@ -57,7 +58,7 @@ export class Instance {
    * @throws HaproxyError `several-haproxies`, or a transient failure; a page that does not show the process leaves it
    *   unknown
    */
-  async identify(limits: Limits, looks = 1): Promise<void> {
+  async identify(limits: RequestLimits, looks = 1): Promise<void> {
     const [seen, ...others] = await settleAll(Array.from({ length: looks }), () =>
       this.#look(limits)
     )
@@ -73,7 +74,7 @@ export class Instance {
    *
    * @throws HaproxyError `several-haproxies` when two of them answer in turn, or a transient failure
    */
-  async recheck(limits: Limits): Promise<ProcessChange> {
+  async recheck(limits: RequestLimits): Promise<ProcessChange> {
     const before = this.#process
     if (before === undefined) {
       return 'unknown'
@@ -111,7 +112,7 @@ export class Instance {
    *
    * @throws HaproxyError `several-haproxies`
    */
-  async refuseIfSeveral(limits: Limits): Promise<void> {
+  async refuseIfSeveral(limits: RequestLimits): Promise<void> {
     if (this.#process === undefined) {
       await this.identify(limits)
     }
@@ -126,7 +127,7 @@ export class Instance {
    *
    * @throws HaproxyError `several-haproxies` that names the addresses
    */
-  async refuseIfOthersAnswer(limits: Limits): Promise<void> {
+  async refuseIfOthersAnswer(limits: RequestLimits): Promise<void> {
     const here = this.#process
     const there = await settleAll(
       here === undefined ? [] : this.otherAddresses,
@@ -165,7 +166,7 @@ export class Instance {
   }
 
   /** A page that refuses to show the process, or shows none, leaves it unknown. */
-  async #look(limits: Limits, page = this.page): Promise<SeenProcess | undefined> {
+  async #look(limits: RequestLimits, page = this.page): Promise<SeenProcess | undefined> {
     try {
       const process = await page.identify(limits)
       const now = this.clock.now()

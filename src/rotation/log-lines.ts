@@ -16,7 +16,7 @@ type Titled = readonly [text: string, title: string]
 // Requests that are repeated
 
 export function retryingIn(message: string, pauseMs: number): string {
-  return `${message} Trying again in ${pauseMs} ms.`
+  return `${message} Trying again in ${formatDuration(pauseMs)}.`
 }
 
 export function retryingFor(message: string, remainingMs: number): string {
@@ -40,10 +40,15 @@ export function waitingForTurn(remainingMs: number, why: string): string {
 
 export const CLAIM_WITHDRAWN = 'Too few others were left after the claim, so it was withdrawn.'
 
-/** @param what an admin state, or another command of the page */
-export function askingFor(what: string, targets: readonly Target[]): string {
-  return `Asking for ${what}: ${namesOf(targets)}.`
+/**
+ * @param what an admin state, or another command of the page
+ * @param why what it is good for, where that is not plain
+ */
+export function askingFor(what: string, targets: readonly Target[], why = ''): string {
+  return `Asking for ${what}${why}: ${namesOf(targets)}.`
 }
+
+export const FOR_FRESH_CHECK = ', for a fresh health check'
 
 export function newSessionsKeepComing({ fullName }: Target): string {
   return `New sessions keep coming to ${fullName}, so it is not drained, even though none is open right now.`

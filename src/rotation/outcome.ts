@@ -16,7 +16,7 @@ export type Doubt =
   | { readonly kind: 'max sessions' }
 
 /** Why no process from before can hold a session of a server that is drained, or that one may. */
-export type Older =
+export type OldProcessState =
   | { readonly kind: 'gone'; readonly hardStopAfterMs: number }
   | { readonly kind: 'assumed gone' }
   | { readonly kind: 'was idle' }
@@ -30,7 +30,7 @@ export type Fact =
       readonly instance: Instance
       readonly pid: number
       readonly ageMs: number
-      readonly older: Older
+      readonly older: OldProcessState
     }
   | { readonly kind: 'addresses'; readonly shared: SharedAddresses }
   | { readonly kind: 'serving'; readonly backend: string; readonly servers: readonly string[] }

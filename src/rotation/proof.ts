@@ -2,7 +2,7 @@ import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { backendsAtStake, servingIn, shortOf } from './guard.ts'
 import type { Instance } from './instance.ts'
 import type { MinUp } from './min-up.ts'
-import type { Doubt, Fact, Older, Proof } from './outcome.ts'
+import type { Doubt, Fact, OldProcessState, Proof } from './outcome.ts'
 import { atSameAddress, type SharedAddresses } from './same-address.ts'
 
 /** Without hard-stop-after, a process from before a reload is assumed gone after this long. Milliseconds. */
@@ -78,7 +78,7 @@ function processFact(instance: Instance, evidence: Evidence): Fact[] {
   ]
 }
 
-function olderThan(instance: Instance, evidence: Evidence): Older {
+function olderThan(instance: Instance, evidence: Evidence): OldProcessState {
   const { hardStopAfterMs } = evidence
   if (hardStopAfterMs !== undefined) {
     return { kind: 'gone', hardStopAfterMs }

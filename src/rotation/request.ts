@@ -12,10 +12,11 @@ import type { Target } from './target.ts'
 export async function request(
   state: AdminState,
   targets: readonly Target[],
-  context: Context
+  context: Context,
+  why?: string
 ): Promise<void> {
   if (targets.length > 0) {
-    context.log.info(askingFor(state, targets))
+    context.log.info(askingFor(state, targets, why))
   }
   await forEachBackend(targets, (backend, group) =>
     // Admin states are idempotent, so a request whose answer was lost is simply made again.

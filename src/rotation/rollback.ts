@@ -1,7 +1,7 @@
 import { HaproxyError, messageOf } from '../haproxy/errors.ts'
 import { type AdminState, canBe, ownAdminState, shownAdminState } from '../haproxy/server.ts'
 import type { FlagChange } from '../haproxy/commands.ts'
-import type { Limits } from '../haproxy/stats-page.ts'
+import type { RequestLimits } from '../haproxy/transport.ts'
 import { type Backend, backendsOf } from './backend.ts'
 import type { Context } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
@@ -109,7 +109,7 @@ const ROUNDS = 4
 async function backToReady(
   target: Target,
   areSeveral: boolean,
-  limits: Limits,
+  limits: RequestLimits,
   context: Context
 ): Promise<void> {
   const { state, orElse } = target.change

@@ -49,7 +49,11 @@ export function sharedAddresses(
     down: among(down, isSameAddress),
     otherPort: among(
       reachable,
-      (other, target) => isSameHost(other, target) && !isSameAddress(other, target)
+      (other, target) =>
+        isSameHost(other, target) &&
+        !isSameAddress(other, target) &&
+        // In the same backend another port is another copy of the application.
+        other.backend !== target.backend
     ),
     unknown: among(
       [...reachable, ...down],

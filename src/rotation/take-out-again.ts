@@ -1,7 +1,7 @@
 import { shownAdminState } from '../haproxy/server.ts'
 import type { Context } from './context.ts'
 import { forceDown } from './fresh-check.ts'
-import { whyNotSpared } from './guard.ts'
+import { whyNeeded } from './guard.ts'
 import type { MinUp } from './min-up.ts'
 import { request } from './request.ts'
 import type { ReturnStages } from './return-stages.ts'
@@ -14,7 +14,7 @@ export async function takeOutAgain(
   minUp: MinUp,
   context: Context
 ): Promise<void> {
-  const reasons = new Map(targets.map((target) => [target, whyNotSpared(target, minUp)]))
+  const reasons = new Map(targets.map((target) => [target, whyNeeded(target, minUp)]))
   const spared = targets.filter((target) => reasons.get(target) === undefined)
   for (const [target, why] of reasons) {
     if (why !== undefined) {

@@ -42,7 +42,7 @@ export class BakeReport implements Omit<Observer, 'onLook'> {
     }
   }
 
-  readonly onTakenOutAgain: Observer['onTakenOutAgain'] = (targets) => {
+  readonly onBadTakeOut: Observer['onBadTakeOut'] = (targets) => {
     let said = ''
     return (elapsedMs) => {
       const states = statesOf(targets)

@@ -1,5 +1,5 @@
 import { formatDuration } from '../rotation/duration.ts'
-import type { Fact, Older } from '../rotation/outcome.ts'
+import type { Fact, OldProcessState } from '../rotation/outcome.ts'
 import { atSameAddress, describeOthers, type SharedAddresses } from '../rotation/same-address.ts'
 
 /** What was proven of servers that are drained, as a sentence of the job summary. */
@@ -24,7 +24,7 @@ export function explainFact(fact: Fact): string {
   }
 }
 
-function olderInWords(older: Older): string {
+function olderInWords(older: OldProcessState): string {
   switch (older.kind) {
     case 'gone':
       return `no older process can hold a session, given a hard-stop-after of ${formatDuration(older.hardStopAfterMs)}`

@@ -20,7 +20,7 @@ export function reopenPage(href: string, inputs: Inputs): StatsPage {
     credentials: known === undefined ? inputs.credentials : known.credentials,
     settings: inputs.transport,
     trace: debug,
-    isKnown: true
+    wasRead: true
   })
 }
 

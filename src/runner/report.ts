@@ -45,8 +45,8 @@ export class Report {
     this.#inputs = inputs
     this.#log = log
     this.#bake = new BakeReport(inputs.bakeMs, log)
-    const { onBakeLook, onTakenOutAgain } = this.#bake
-    this.observer = { onLook: this.#onLook, onBakeLook, onTakenOutAgain }
+    const { onBakeLook, onBadTakeOut } = this.#bake
+    this.observer = { onLook: this.#onLook, onBakeLook, onBadTakeOut }
   }
 
   /** What the run is about, as far as it was found. */

@@ -137,14 +137,17 @@ function fill(title: string, targets: readonly Target[]): string {
 /** Writes the job summary. A report must not fail the step, so what goes wrong is only said. */
 export async function writeSummary(summary: Summary): Promise<void> {
   // Without this file (another runner, an old server) the toolkit throws.
-  if (summary.targets.length === 0 || !process.env['GITHUB_STEP_SUMMARY']) {
+  if (!process.env['GITHUB_STEP_SUMMARY']) {
     return
   }
   try {
-    await jobSummary
+    jobSummary
       .addHeading(escapeForHtml(summary.title), 3)
       .addRaw(`<p>${escapeForHtml(summary.sentence)}</p>`, true)
-      .addTable(table(summary))
+    if (summary.targets.length > 0) {
+      jobSummary.addTable(table(summary))
+    }
+    await jobSummary
       .addRaw(rest(summary))
       .addRaw(list(summary.facts))
       .addRaw(chart(summary.samples))
