@@ -2994,7 +2994,11 @@ function isFirst(claimed, { targets, followers }) {
     return ours.includes(first);
 }
 
+// EXTERNAL MODULE: ./src/rotation/duration.ts
+var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
+
+
 const EARLIER_START_MS = 1_000;
 const RECENT_MS = 2_000;
 const BETWEEN_ATTEMPTS_MS = 1_000;
@@ -3042,6 +3046,17 @@ class OldProcesses {
         return this.#hardStopAfterMs === undefined || process === undefined
             ? unknown
             : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs);
+    }
+}
+function refuseIfOldProcessOutlasts(instances, { wait: { timeoutMs }, hardStopAfterMs }) {
+    const remaining = instances.map((instance) => {
+        const goneAt = new OldProcesses(instance, hardStopAfterMs).goneAt;
+        return { name: instance.name, remainingMs: goneAt - instance.clock.now() };
+    });
+    const tooLong = remaining.filter(({ remainingMs }) => remainingMs > timeoutMs);
+    if (tooLong.length > 0) {
+        const seen = tooLong.map(({ name, remainingMs }) => `a process from before a reload may live on for ${(0,duration/* formatDuration */.a3)(remainingMs)} at ${name}`);
+        throw new errors/* HaproxyError */.Q9('old-process', `A wait of ${(0,duration/* formatDuration */.a3)(timeoutMs)} could not end well: ${seen.join('; ')}.`);
     }
 }
 function idleFor(observations) {
@@ -3199,8 +3214,6 @@ class Draining {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(3676);
 ;// CONCATENATED MODULE: ./src/rotation/proof.ts
 
 
@@ -3897,6 +3910,7 @@ var intent = __nccwpck_require__(4718);
 
 
 
+
 async function perform(inputs, search, context) {
     const { action } = inputs;
     const find = async () => {
@@ -3946,6 +3960,10 @@ async function performTakeOut(inputs, search, context) {
     if (inputs.dryRun) {
         const turnMs = mustWait ? inputs.minUpTimeoutMs : undefined;
         return dryRun(backends, { kind: 'take out', state: action, targets, turnMs }, context);
+    }
+    const { isAwaited, onTimeout } = inputs;
+    if (!isClaimed && isAwaited && (onTimeout === 'fail' || onTimeout === 'restore')) {
+        refuseIfOldProcessOutlasts((0,backend/* instancesOf */.sG)(backends), inputs);
     }
     (0,intent/* saveIntent */.Cf)(restore, action, targets, isClaimed);
     try {

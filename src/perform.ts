@@ -1,7 +1,7 @@
 import type { Command } from './haproxy/commands.ts'
 import type { OutState } from './haproxy/server.ts'
 import { checkAdminAccess } from './rotation/admin-access.ts'
-import { type Backend, targetsOf } from './rotation/backend.ts'
+import { type Backend, instancesOf, targetsOf } from './rotation/backend.ts'
 import { bake } from './rotation/bake.ts'
 import { bringBack, routesOf } from './rotation/bring-back.ts'
 import { command } from './rotation/command.ts'
@@ -10,6 +10,7 @@ import type { Found } from './rotation/find.ts'
 import { refuseIfNotAllUp } from './rotation/fleet.ts'
 import { backendsAtStake, guard } from './rotation/guard.ts'
 import { alsoOnHost } from './rotation/log-lines.ts'
+import { refuseIfOldProcessOutlasts } from './rotation/old-processes.ts'
 import type { Outcome } from './rotation/outcome.ts'
 import type { Plan } from './rotation/plan.ts'
 import { refuseIfNotReturnable, refuseUnknownStatus } from './rotation/refuse.ts'
@@ -93,6 +94,11 @@ async function performTakeOut(
   if (inputs.dryRun) {
     const turnMs = mustWait ? inputs.minUpTimeoutMs : undefined
     return dryRun(backends, { kind: 'take out', state: action, targets, turnMs }, context)
+  }
+  const { isAwaited, onTimeout } = inputs
+  // During a wait for the turn the old process may have ended.
+  if (!isClaimed && isAwaited && (onTimeout === 'fail' || onTimeout === 'restore')) {
+    refuseIfOldProcessOutlasts(instancesOf(backends), inputs)
   }
   saveIntent(restore, action, targets, isClaimed)
   try {

@@ -91,7 +91,7 @@ describe('the process', () => {
     expect(result.summary).toMatch(/<li>No session for [\d.]+(ms|s)\.<\/li>/)
     expect(result.summary).toContain(`process ${farm.haproxy.pid} has been running for `)
     expect(result.summary).toContain(
-      'no older process can hold a session, given a hard-stop-after of 0ms.'
+      'no older process can hold a session, given a hard-stop-after of 0s.'
     )
     expect(result.summary).toContain('The page does not show the addresses (stats show-legends).')
     expect(result.summary).toContain(`Serving in web on ${farm.statsUrl}: ${other}.`)
@@ -105,6 +105,16 @@ describe('the process', () => {
     // From when the step first saw the process, which was before the wait began.
     expect(Number(result.outputs['waited'])).toBeGreaterThan(2)
     expect(result.summary).toContain('hard-stop-after of 3s')
+  })
+
+  test('with a hard-stop-after that outlasts wait-timeout nothing is changed', async () => {
+    await stage()
+    const result = await run({ 'hard-stop-after': '10m', 'wait-timeout': '5m' })
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toMatch(
+      /^A wait of 5m could not end well: a process from before a reload may live on for \S+\. Nothing was changed\. .*Make wait-timeout longer than the hard-stop-after of 10m\.$/
+    )
+    expect(await farm.status('app1')).toBe('UP')
   })
 
   test('a user who may not read the HTML page gets no proof, and no failure either', async () => {

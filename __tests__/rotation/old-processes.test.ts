@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Instance } from '../../src/rotation/instance.ts'
-import { type Observation, OldProcesses } from '../../src/rotation/old-processes.ts'
+import {
+  type Observation,
+  OldProcesses,
+  refuseIfOldProcessOutlasts
+} from '../../src/rotation/old-processes.ts'
 import type { ImitatedPage } from '../support/imitated-page.ts'
 import { type Stage, stageSetter } from './stage.ts'
 
@@ -40,6 +44,29 @@ describe('at the beginning', () => {
   test('old processes are not waited for where the process is not known', () => {
     const unknown = new Instance(page.page, stage.clock)
     expect(new OldProcesses(unknown, 60_000).goneAt).toBe(-Infinity)
+  })
+})
+
+describe('a wait', () => {
+  const wait = { timeoutMs: 61_000, pollMs: 1_000, settleMs: 0 }
+  const refuse = (timeoutMs: number, hardStopAfterMs: number | undefined): void => {
+    refuseIfOldProcessOutlasts([instance], { wait: { ...wait, timeoutMs }, hardStopAfterMs })
+  }
+
+  test('that is over before the old process is gone is refused', () => {
+    expect(() => {
+      refuse(60_999, 60_000)
+    }).toThrow(
+      `A wait of 1m1s could not end well: a process from before a reload may live on for 1m1s at ${page.url}.`
+    )
+  })
+
+  test('that can see the old process go is not', () => {
+    refuse(61_000, 60_000)
+  })
+
+  test('is not refused where nothing says how long an old process may live', () => {
+    refuse(1_000, undefined)
   })
 })
 

@@ -1,4 +1,7 @@
+import { HaproxyError } from '../haproxy/errors.ts'
+import { formatDuration } from './duration.ts'
 import type { Instance } from './instance.ts'
+import type { TakeOutOptions } from './options.ts'
 
 /** How much earlier a process may have started than its uptime says, in milliseconds. */
 const EARLIER_START_MS = 1_000
@@ -85,6 +88,33 @@ export class OldProcesses {
     return this.#hardStopAfterMs === undefined || process === undefined
       ? unknown
       : this.instance.oldProcessesGoneAt(process, this.#hardStopAfterMs)
+  }
+}
+
+/**
+ * Refuses a take-out that would end red in any case, and only after the whole wait: an old process may live on longer
+ * than that.
+ *
+ * @throws HaproxyError `old-process`
+ */
+export function refuseIfOldProcessOutlasts(
+  instances: readonly Instance[],
+  { wait: { timeoutMs }, hardStopAfterMs }: Pick<TakeOutOptions, 'wait' | 'hardStopAfterMs'>
+): void {
+  const remaining = instances.map((instance) => {
+    const goneAt = new OldProcesses(instance, hardStopAfterMs).goneAt
+    return { name: instance.name, remainingMs: goneAt - instance.clock.now() }
+  })
+  const tooLong = remaining.filter(({ remainingMs }) => remainingMs > timeoutMs)
+  if (tooLong.length > 0) {
+    const seen = tooLong.map(
+      ({ name, remainingMs }) =>
+        `a process from before a reload may live on for ${formatDuration(remainingMs)} at ${name}`
+    )
+    throw new HaproxyError(
+      'old-process',
+      `A wait of ${formatDuration(timeoutMs)} could not end well: ${seen.join('; ')}.`
+    )
   }
 }
 
