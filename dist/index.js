@@ -4401,8 +4401,8 @@ async function lastLook(backends, { over }) {
 
 // EXTERNAL MODULE: ./src/runner/cancellation.ts
 var cancellation = __nccwpck_require__(2323);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
-var runner_inputs = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(8906);
 // EXTERNAL MODULE: ./src/runner/log.ts
 var log = __nccwpck_require__(7708);
 ;// CONCATENATED MODULE: ./src/runner/only-url.ts
@@ -4889,9 +4889,12 @@ function phrase(target) {
     return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
 }
 
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: ./src/runner/escape.ts
 var runner_escape = __nccwpck_require__(4099);
 ;// CONCATENATED MODULE: ./src/runner/summary.ts
+
 
 
 
@@ -4988,8 +4991,9 @@ function fill(title, targets) {
     const all = names.length > MAX_NAMES ? `${names.length} servers` : names.join(', ');
     return targets.length === 0 ? title.replace('{}: ', '') : title.replace('{}', () => all);
 }
-async function writeSummary(summary) {
-    if (!process.env['GITHUB_STEP_SUMMARY']) {
+function writeSummary(summary) {
+    const path = process.env['GITHUB_STEP_SUMMARY'];
+    if (!path) {
         return;
     }
     try {
@@ -4999,12 +5003,13 @@ async function writeSummary(summary) {
         if (summary.targets.length > 0) {
             core/* summary */.z.addTable(table(summary));
         }
-        await core/* summary */.z
+        core/* summary */.z
             .addRaw(rest(summary))
             .addRaw(list(summary.facts))
             .addRaw(chart(summary.samples))
-            .addRaw(summary.bakeChart ?? '')
-            .write();
+            .addRaw(summary.bakeChart ?? '');
+        (0,external_node_fs_.appendFileSync)(path, core/* summary */.z.stringify());
+        core/* summary */.z.emptyBuffer();
     }
     catch (error) {
         log/* log */.Rm.info(`The job summary could not be written: ${(0,failure/* failureSentence */.Qz)(error)}`);
@@ -5173,11 +5178,12 @@ class Report {
             this.#log.info(`Still waiting: ${(0,describe/* statesOf */.kY)(this.#targets)} ${time}.`);
         }
     };
-    async succeed(outcome) {
+    succeed(outcome) {
         const sentence = withoutOnlyUrl(this.#achievement(outcome), this.#inputs);
         const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : [];
         const title = withoutOnlyUrl(titleOf(outcome, this.#targets), this.#inputs);
-        await this.#publish(outcome.kind === 'safe to stop', () => writeSummary({ ...this.#summary(sentence), title, facts }));
+        const isSafeToStop = outcome.kind === 'safe to stop';
+        this.#publish(isSafeToStop, { ...this.#summary(sentence), title, facts });
         const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0;
         if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
             log/* log */.Rm.warning(sentence, withoutSign(title));
@@ -5186,7 +5192,7 @@ class Report {
             log/* log */.Rm.info(sentence);
         }
     }
-    async fail(error) {
+    fail(error) {
         const targets = this.#targets;
         const more = [
             ...badInWords(error),
@@ -5196,10 +5202,10 @@ class Report {
         ];
         const sentence = withoutOnlyUrl((0,failure/* failureSentence */.Qz)(error, ...more), this.#inputs);
         const title = titleOfFailure(error, targets);
-        await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }));
+        this.#publish(false, { ...this.#summary(sentence), title, facts: [] });
         (0,failure/* failWith */.ff)(error, sentence, withoutSign(title));
     }
-    async #publish(isSafeToStop, write) {
+    #publish(isSafeToStop, summary) {
         try {
             setOutputs(this.#targets, {
                 waitedMs: this.#waitedMs,
@@ -5210,7 +5216,7 @@ class Report {
         catch (error) {
             (0,failure/* reportFailure */.xV)(error, 'So the outputs of this step are missing.');
         }
-        await write();
+        writeSummary(summary);
     }
     #summary(sentence) {
         const isLook = this.#inputs.action === 'status';
@@ -5290,11 +5296,11 @@ async function run(inputs, base) {
             report.found(found.backends);
             return found;
         };
-        await report.succeed(await perform(inputs, search, context));
+        report.succeed(await perform(inputs, search, context));
     }
     catch (error) {
         await lastLook(report.backends, context);
-        await report.fail(error);
+        report.fail(error);
     }
 }
 
@@ -5358,8 +5364,8 @@ var advice = __nccwpck_require__(4484);
 var cancellation = __nccwpck_require__(2323);
 // EXTERNAL MODULE: ./src/runner/failure.ts
 var failure = __nccwpck_require__(7844);
-// EXTERNAL MODULE: ./src/runner/inputs.ts + 7 modules
-var runner_inputs = __nccwpck_require__(911);
+// EXTERNAL MODULE: ./src/runner/inputs.ts + 6 modules
+var runner_inputs = __nccwpck_require__(8906);
 // EXTERNAL MODULE: ./src/runner/intent.ts
 var runner_intent = __nccwpck_require__(4718);
 // EXTERNAL MODULE: ./src/runner/log.ts
@@ -7691,7 +7697,7 @@ function parseJsonList(text) {
 
 /***/ }),
 
-/***/ 911:
+/***/ 8906:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -7703,8 +7709,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(1692);
 // EXTERNAL MODULE: ./src/haproxy/errors.ts
@@ -7752,7 +7758,7 @@ function readPem(reader, name) {
         return text === '' ? undefined : text;
     }
     try {
-        const pem = (0,external_node_fs_namespaceObject.readFileSync)(text, 'utf8');
+        const pem = (0,external_node_fs_.readFileSync)(text, 'utf8');
         if (pem.includes('-----BEGIN ')) {
             return pem;
         }
@@ -8950,6 +8956,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("net");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+
+/***/ }),
+
+/***/ 3024:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 
 /***/ }),
 

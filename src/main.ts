@@ -33,9 +33,9 @@ async function run(inputs: Inputs, base: Context): Promise<void> {
       report.found(found.backends)
       return found
     }
-    await report.succeed(await perform(inputs, search, context))
+    report.succeed(await perform(inputs, search, context))
   } catch (error) {
     await lastLook(report.backends, context)
-    await report.fail(error)
+    report.fail(error)
   }
 }

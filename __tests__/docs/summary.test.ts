@@ -87,7 +87,7 @@ describe('the job summary of a maint', () => {
     expect(page.heading).toBe('✅ web/app1: safe to stop')
     expect(page.elements).toEqual(expect.arrayContaining(['ul', 'li']))
     expect(page.text).toMatch(/No session for [\d.]+s\./)
-    expect(page.text).toContain('no older process can hold a session, by the hard-stop-after of')
+    expect(page.text).toContain('no older process can hold a session, given a hard-stop-after of')
     expect(page.text).toContain(`Serving in web on ${farm.statsUrl}: app2.`)
   })
 

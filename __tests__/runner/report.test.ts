@@ -496,7 +496,9 @@ describe('the last line of a red step says what is so now, what to do and what t
 test('an unforeseen failure before any server was found says no more than it knows', async () => {
   const { lastLine, outputs } = await inProcess(
     inputsFor([], { 'stats-url': 'http://lb/admin', action: 'drain' }),
-    () => new Report(readInputs(), log).fail(new Error('Out of order.'))
+    () => {
+      new Report(readInputs(), log).fail(new Error('Out of order.'))
+    }
   )
   expect(lastLine).toBe('Out of order. Nothing was changed.')
   expect(outputs['changed']).toBe('false')

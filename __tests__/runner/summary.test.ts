@@ -114,7 +114,13 @@ describe('the summary', () => {
       facts: [],
       ...more
     }
-    return inProcess({}, () => writeSummary(summary), options)
+    return inProcess(
+      {},
+      () => {
+        writeSummary(summary)
+      },
+      options
+    )
   }
 
   test('says what became of every server, and what was proven', async () => {
@@ -221,11 +227,11 @@ describe('the summary', () => {
   })
 
   test('that cannot be written is only mentioned', async () => {
-    const { lines, exitCode } = await inProcess({}, async () => {
+    const { lines, exitCode } = await inProcess({}, () => {
       const path = process.env['GITHUB_STEP_SUMMARY'] ?? ''
       rmSync(path)
       mkdirSync(path)
-      await writeSummary({
+      writeSummary({
         title: '',
         sentence: '',
         targets,

@@ -95,13 +95,12 @@ export class Report {
   }
 
   /** Ends the run with what was achieved; a green step that leaves a doubt warns of it. */
-  async succeed(outcome: Outcome): Promise<void> {
+  succeed(outcome: Outcome): void {
     const sentence = withoutOnlyUrl(this.#achievement(outcome), this.#inputs)
     const facts = 'proof' in outcome ? outcome.proof.facts.map(explainFact) : []
     const title = withoutOnlyUrl(titleOf(outcome, this.#targets), this.#inputs)
-    await this.#publish(outcome.kind === 'safe to stop', () =>
-      writeSummary({ ...this.#summary(sentence), title, facts })
-    )
+    const isSafeToStop = outcome.kind === 'safe to stop'
+    this.#publish(isSafeToStop, { ...this.#summary(sentence), title, facts })
     const hasDoubts = 'proof' in outcome && outcome.proof.doubts.length > 0
     if (hasDoubts || outcome.kind === 'not drained' || isUnclear(outcome)) {
       log.warning(sentence, withoutSign(title))
@@ -111,7 +110,7 @@ export class Report {
   }
 
   /** Ends the run with what went wrong, what state every server was left in, and what to do. */
-  async fail(error: unknown): Promise<void> {
+  fail(error: unknown): void {
     const targets = this.#targets
     const more = [
       ...badInWords(error),
@@ -121,12 +120,12 @@ export class Report {
     ]
     const sentence = withoutOnlyUrl(failureSentence(error, ...more), this.#inputs)
     const title = titleOfFailure(error, targets)
-    await this.#publish(false, () => writeSummary({ ...this.#summary(sentence), title, facts: [] }))
+    this.#publish(false, { ...this.#summary(sentence), title, facts: [] })
     failWith(error, sentence, withoutSign(title))
   }
 
   /** Reporting cannot undo what was done: what goes wrong with it is said before the last line. */
-  async #publish(isSafeToStop: boolean, write: () => Promise<void>): Promise<void> {
+  #publish(isSafeToStop: boolean, summary: Summary): void {
     try {
       setOutputs(this.#targets, {
         waitedMs: this.#waitedMs,
@@ -136,7 +135,7 @@ export class Report {
     } catch (error) {
       reportFailure(error, 'So the outputs of this step are missing.')
     }
-    await write()
+    writeSummary(summary)
   }
 
   #summary(sentence: string): Omit<Summary, 'title' | 'facts'> {

@@ -1,4 +1,5 @@
 import { summary as jobSummary } from '@actions/core'
+import { appendFileSync } from 'node:fs'
 import { isUnclear } from './bake-words.ts'
 import { drawChart, evenly, inSeconds } from './chart.ts'
 import { escapeForHtml } from './escape.ts'
@@ -135,9 +136,10 @@ function fill(title: string, targets: readonly Target[]): string {
 }
 
 /** Writes the job summary. A report must not fail the step, so what goes wrong is only said. */
-export async function writeSummary(summary: Summary): Promise<void> {
-  // Without this file (another runner, an old server) the toolkit throws.
-  if (!process.env['GITHUB_STEP_SUMMARY']) {
+export function writeSummary(summary: Summary): void {
+  // Another runner, or an old server, gives no file for it.
+  const path = process.env['GITHUB_STEP_SUMMARY']
+  if (!path) {
     return
   }
   try {
@@ -147,12 +149,14 @@ export async function writeSummary(summary: Summary): Promise<void> {
     if (summary.targets.length > 0) {
       jobSummary.addTable(table(summary))
     }
-    await jobSummary
+    jobSummary
       .addRaw(rest(summary))
       .addRaw(list(summary.facts))
       .addRaw(chart(summary.samples))
       .addRaw(summary.bakeChart ?? '')
-      .write()
+    // Not by the toolkit, which needs a thread of Node's pool: name look-ups that hang may hold all of them.
+    appendFileSync(path, jobSummary.stringify())
+    jobSummary.emptyBuffer()
   } catch (error) {
     log.info(`The job summary could not be written: ${failureSentence(error)}`)
   }
