@@ -2705,8 +2705,6 @@ function addNeighbours(neighbours, last, { others }) {
     }
 }
 
-// EXTERNAL MODULE: ./src/rotation/describe.ts
-var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/log-lines.ts
 var log_lines = __nccwpck_require__(1358);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
@@ -2714,7 +2712,6 @@ var other_hands = __nccwpck_require__(8911);
 // EXTERNAL MODULE: ./src/rotation/seen-process.ts
 var seen_process = __nccwpck_require__(3419);
 ;// CONCATENATED MODULE: ./src/rotation/baking.ts
-
 
 
 
@@ -2795,7 +2792,7 @@ class Baking {
     #sayIfProlonged() {
         if (this.notUp.length > 0 && !this.#isProlonged) {
             this.#isProlonged = true;
-            this.#context.log.info(`The watch goes on: ${(0,describe/* statesOf */.kY)(this.notUp)}.`);
+            this.#context.log.info((0,log_lines/* watchGoesOn */.lF)(this.notUp));
         }
     }
     async #refuseOtherHands(lost) {
@@ -2858,6 +2855,8 @@ function signOf(before, now) {
         : 'none';
 }
 
+// EXTERNAL MODULE: ./src/rotation/describe.ts
+var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/same-address.ts
 var same_address = __nccwpck_require__(8059);
 ;// CONCATENATED MODULE: ./src/rotation/followers.ts
@@ -3559,7 +3558,10 @@ function rateInWords(load) {
 
 // EXTERNAL MODULE: ./src/rotation/context.ts + 1 modules
 var rotation_context = __nccwpck_require__(5793);
+// EXTERNAL MODULE: ./src/rotation/not-up.ts
+var not_up = __nccwpck_require__(1225);
 ;// CONCATENATED MODULE: ./src/rotation/bake.ts
+
 
 
 
@@ -3601,7 +3603,7 @@ function notBaked({ notUp, baked }, { bakeMs, timeoutMs }, result) {
     const { failure } = result;
     if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
         const seen = notUp.map((target) => `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${weightOf(target)}${checkOf(target)}`);
-        return new errors/* HaproxyError */.Q9('not-up', `Watched for ${(0,duration/* formatDuration */.a3)(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: 'Look at the application and its health check, then ask for ready again.' });
+        return new errors/* HaproxyError */.Q9('not-up', `Watched for ${(0,duration/* formatDuration */.a3)(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: not_up/* TRY_AGAIN */.RG });
     }
     const why = (0,rotation_wait/* whyNotMet */.E)(['reloads or cleared counters kept interrupting it'], result);
     return new errors/* HaproxyError */.Q9('not-baked', `The traffic could not be watched for ${(0,duration/* formatDuration */.a3)(bakeMs)} within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${why}`, { advice: failure?.advice ?? '', cause: failure });
@@ -3621,8 +3623,8 @@ function whyBad({ servers, elapsedMs }) {
         .map((server) => `Too many requests failed on ${server.name} within ${(0,duration/* formatDuration */.a3)(elapsedMs)}: ${trafficInWords(server)}.`);
 }
 
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
-var bring_back = __nccwpck_require__(2353);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 6 modules
+var bring_back = __nccwpck_require__(5924);
 ;// CONCATENATED MODULE: ./src/rotation/command.ts
 
 
@@ -5326,8 +5328,8 @@ var describe = __nccwpck_require__(225);
 var rotation_instance = __nccwpck_require__(6739);
 // EXTERNAL MODULE: ./src/rotation/other-hands.ts
 var other_hands = __nccwpck_require__(8911);
-// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 7 modules
-var bring_back = __nccwpck_require__(2353);
+// EXTERNAL MODULE: ./src/rotation/bring-back.ts + 6 modules
+var bring_back = __nccwpck_require__(5924);
 // EXTERNAL MODULE: ./src/rotation/log-lines.ts
 var log_lines = __nccwpck_require__(1358);
 // EXTERNAL MODULE: ./src/rotation/request.ts
@@ -5628,7 +5630,7 @@ function instancesOf(backends) {
 
 /***/ }),
 
-/***/ 2353:
+/***/ 5924:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -5648,47 +5650,8 @@ var backend = __nccwpck_require__(5870);
 var describe = __nccwpck_require__(225);
 // EXTERNAL MODULE: ./src/rotation/guard.ts
 var guard = __nccwpck_require__(7807);
-// EXTERNAL MODULE: ./src/rotation/duration.ts
-var duration = __nccwpck_require__(3676);
-// EXTERNAL MODULE: ./src/rotation/wait.ts
-var rotation_wait = __nccwpck_require__(6361);
-;// CONCATENATED MODULE: ./src/rotation/not-up.ts
-
-
-
-
-
-function notReleased(stages, timeoutMs) {
-    const seen = stages.pending.map((target) => {
-        const checking = target.now.checking ? ', and a health check of it is running' : '';
-        return `${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}${checking}${whyBlocked(target, stages)}`;
-    });
-    const message = `Not released within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${seen.join('; ')}.`;
-    return new errors/* HaproxyError */.Q9('not-up', message);
-}
-function whyBlocked(target, { blocked }) {
-    const why = blocked.get(target);
-    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
-}
-function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
-    const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
-    const seen = down.map((target) => {
-        const { check, weight, throttle } = target.now;
-        const details = [
-            ...(check === '' ? [] : [`its last check says ${check}`]),
-            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
-            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
-        ];
-        const seenWith = [`${target.fullName} is ${(0,describe/* seenAs */.ke)(target)}`, ...details].join(', ');
-        return `${seenWith}${whyBlocked(target, stages)}`;
-    });
-    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,haproxy_server/* shownAdminState */.Yy)(now) === undefined);
-    const advice = released.length > 0 && onTimeout !== 'restore'
-        ? `HAProxy brings ${(0,describe/* namesOf */.eZ)(released)} up by itself once its health check passes; to keep it out, ask for maint.`
-        : 'Look at the application and its health check, then ask for ready again.';
-    return new errors/* HaproxyError */.Q9('not-up', `Not up within ${(0,duration/* formatDuration */.a3)(timeoutMs)}: ${(0,rotation_wait/* whyNotMet */.E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
-}
-
+// EXTERNAL MODULE: ./src/rotation/not-up.ts
+var not_up = __nccwpck_require__(1225);
 // EXTERNAL MODULE: ./src/rotation/request.ts
 var request = __nccwpck_require__(9331);
 // EXTERNAL MODULE: ./src/rotation/log-lines.ts
@@ -6062,7 +6025,7 @@ async function untilReleased({ backends, returning, stages }, { pollMs, timeoutM
             return;
         }
         if (isHeld && clock.now() >= deadline) {
-            throw notReleased(stages, timeoutMs);
+            throw (0,not_up/* notReleased */.d_)(stages, timeoutMs);
         }
         if (isHeld) {
             await clock.sleep(Math.min(pollMs, PAUSE_MS), cancelled);
@@ -6071,6 +6034,8 @@ async function untilReleased({ backends, returning, stages }, { pollMs, timeoutM
     }
 }
 
+// EXTERNAL MODULE: ./src/rotation/wait.ts
+var rotation_wait = __nccwpck_require__(6361);
 ;// CONCATENATED MODULE: ./src/rotation/bring-back.ts
 
 
@@ -6114,7 +6079,7 @@ async function bringBack(backends, options, context) {
     const wait = { backends, options: options.wait, condition: returning, onLook };
     const result = await (0,rotation_wait/* waitUntil */.a)(wait, context);
     if (!result.met) {
-        const failure = notUp(stages, options, result);
+        const failure = (0,not_up/* notUp */.HU)(stages, options, result);
         throw options.onTimeout === 'restore'
             ? await putBackDispensable(failure, backends, options, context)
             : failure;
@@ -6554,6 +6519,7 @@ function areOne(one, other) {
 /* harmony export */   gk: () => (/* binding */ READABLE_AGAIN),
 /* harmony export */   hi: () => (/* binding */ reloaded),
 /* harmony export */   jx: () => (/* binding */ takingOutAgain),
+/* harmony export */   lF: () => (/* binding */ watchGoesOn),
 /* harmony export */   lq: () => (/* binding */ reloadAt),
 /* harmony export */   mP: () => (/* binding */ watchedAnew),
 /* harmony export */   pd: () => (/* binding */ notDrainedInTime),
@@ -6628,6 +6594,9 @@ function followsAnother({ fullName, name }, leader) {
         `${name}: follows another server`
     ];
 }
+function watchGoesOn(targets) {
+    return `The watch goes on: ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .statesOf */ .kY)(targets)}.`;
+}
 function takingOutAgain(targets) {
     return `Taking ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_2__/* .namesOf */ .eZ)(targets)} out of rotation again.`;
 }
@@ -6697,6 +6666,59 @@ function requirementOf(backend, minUp) {
 }
 function countOf(servers) {
     return servers.filter((server) => !(0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_0__/* .isUnresolved */ .U4)(server)).length;
+}
+
+
+/***/ }),
+
+/***/ 1225:
+/***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   HU: () => (/* binding */ notUp),
+/* harmony export */   RG: () => (/* binding */ TRY_AGAIN),
+/* harmony export */   d_: () => (/* binding */ notReleased)
+/* harmony export */ });
+/* harmony import */ var _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8202);
+/* harmony import */ var _haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2030);
+/* harmony import */ var _describe_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(225);
+/* harmony import */ var _duration_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3676);
+/* harmony import */ var _wait_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6361);
+
+
+
+
+
+function notReleased(stages, timeoutMs) {
+    const seen = stages.pending.map((target) => {
+        const checking = target.now.checking ? ', and a health check of it is running' : '';
+        return `${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}${checking}${whyBlocked(target, stages)}`;
+    });
+    const message = `Not released within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(timeoutMs)}: ${seen.join('; ')}.`;
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('not-up', message);
+}
+function whyBlocked(target, { blocked }) {
+    const why = blocked.get(target);
+    return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`;
+}
+const TRY_AGAIN = 'Look at the application and its health check, then ask for ready again.';
+function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
+    const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
+    const seen = down.map((target) => {
+        const { check, weight, throttle } = target.now;
+        const details = [
+            ...(check === '' ? [] : [`its last check says ${check}`]),
+            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
+            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
+        ];
+        const seenWith = [`${target.fullName} is ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .seenAs */ .ke)(target)}`, ...details].join(', ');
+        return `${seenWith}${whyBlocked(target, stages)}`;
+    });
+    const released = down.filter(({ change, now }) => change.state === 'ready' && (0,_haproxy_server_js__WEBPACK_IMPORTED_MODULE_4__/* .shownAdminState */ .Yy)(now) === undefined);
+    const advice = released.length > 0 && onTimeout !== 'restore'
+        ? `HAProxy brings ${(0,_describe_js__WEBPACK_IMPORTED_MODULE_3__/* .namesOf */ .eZ)(released)} up by itself once its health check passes; to keep it out, ask for maint.`
+        : TRY_AGAIN;
+    return new _haproxy_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HaproxyError */ .Q9('not-up', `Not up within ${(0,_duration_js__WEBPACK_IMPORTED_MODULE_1__/* .formatDuration */ .a3)(timeoutMs)}: ${(0,_wait_js__WEBPACK_IMPORTED_MODULE_2__/* .whyNotMet */ .E)(seen, result)}`, { advice: result.failure?.advice ?? advice, cause: result.failure });
 }
 
 

@@ -7,6 +7,7 @@ import { Baking } from './baking.ts'
 import { type Context, NO_OBSERVER } from './context.ts'
 import { namesOf, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
+import { TRY_AGAIN } from './not-up.ts'
 import type { BakeOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Target } from './target.ts'
@@ -72,7 +73,7 @@ function notBaked(
     return new HaproxyError(
       'not-up',
       `Watched for ${formatDuration(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`,
-      { advice: 'Look at the application and its health check, then ask for ready again.' }
+      { advice: TRY_AGAIN }
     )
   }
   const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result)

@@ -10,9 +10,8 @@ import { type Backend, instancesOf, targetsOf } from './backend.ts'
 import { BakeWindow } from './bake-window.ts'
 import type { Baked } from './bake-verdict.ts'
 import type { Context } from './context.ts'
-import { statesOf } from './describe.ts'
 import type { Instance } from './instance.ts'
-import { countersClearedAt, reloadAt, watchedAnew } from './log-lines.ts'
+import { countersClearedAt, reloadAt, watchedAnew, watchGoesOn } from './log-lines.ts'
 import type { BakeOptions } from './options.ts'
 import { changedByOthers } from './other-hands.ts'
 import { isReload, type ProcessChange } from './seen-process.ts'
@@ -113,7 +112,7 @@ export class Baking implements Condition {
   #sayIfProlonged(): void {
     if (this.notUp.length > 0 && !this.#isProlonged) {
       this.#isProlonged = true
-      this.#context.log.info(`The watch goes on: ${statesOf(this.notUp)}.`)
+      this.#context.log.info(watchGoesOn(this.notUp))
     }
   }
 

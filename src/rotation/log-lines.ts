@@ -100,6 +100,11 @@ export function followsAnother({ fullName, name }: Target, leader: string): Titl
   ]
 }
 
+/** @param targets those that are not up at the end of a watch */
+export function watchGoesOn(targets: readonly Target[]): string {
+  return `The watch goes on: ${statesOf(targets)}.`
+}
+
 export function takingOutAgain(targets: readonly Target[]): string {
   return `Taking ${namesOf(targets)} out of rotation again.`
 }

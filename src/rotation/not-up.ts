@@ -22,6 +22,9 @@ function whyBlocked(target: Target, { blocked }: ReturnStages): string {
   return why === undefined ? '' : `, and a reload put it into rotation unchecked (${why})`
 }
 
+/** What to do about a server that does not come up by itself. */
+export const TRY_AGAIN = 'Look at the application and its health check, then ask for ready again.'
+
 /** The error of servers that are not up in time. */
 export function notUp(
   stages: ReturnStages,
@@ -48,7 +51,7 @@ export function notUp(
   const advice =
     released.length > 0 && onTimeout !== 'restore'
       ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; to keep it out, ask for maint.`
-      : 'Look at the application and its health check, then ask for ready again.'
+      : TRY_AGAIN
   return new HaproxyError(
     'not-up',
     `Not up within ${formatDuration(timeoutMs)}: ${whyNotMet(seen, result)}`,
