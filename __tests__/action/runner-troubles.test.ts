@@ -123,6 +123,18 @@ describe('a resolver that does not answer', () => {
   })
 })
 
+test('a step whose promise never settles is red, and says so', async () => {
+  await stage()
+  const silent = `import http from 'node:http'
+    http.request = () => new Proxy({}, { get: () => () => undefined })`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(silent)}`
+  const result = await runAction(inputsFor({ 'request-timeout': '300ms' }), {
+    env: { NODE_OPTIONS }
+  })
+  expect(result.exitCode).toBe(1)
+  expect(result.lastLine).toMatch(/^The step ended before its work did, which is a bug\./)
+})
+
 describe("the runner's files", () => {
   const missing = '/nonexistent/file'
 

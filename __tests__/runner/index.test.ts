@@ -5,31 +5,62 @@ import { server } from '../support/imitated-page.ts'
 import { until } from '../support/until.ts'
 
 const start = pageStarter()
+// A failed run ends its process a while after its last line: here that would be the process of the tests.
+const kill = jest.spyOn(process, 'kill').mockReturnValue(true)
+
+async function isKilled(): Promise<void> {
+  await until(() => kill.mock.calls.length > 0)
+  expect(kill.mock.calls).toEqual([[process.pid, 'SIGKILL']])
+  kill.mockClear()
+}
+
 /** A module runs once; under another name it runs again. */
-const AGAIN = '../../src/index.ts?again'
-const ONCE_MORE = '../../src/index.ts?once-more'
+function begin(name: string): Promise<{ readonly over: Promise<void> }> {
+  return import(`../../src/index.ts?${name}`) as ReturnType<typeof begin>
+}
+
+async function run(name: string): Promise<void> {
+  const { over } = await begin(name)
+  await over
+}
 
 test('the first run is the main step, and the run with its state the post step', async () => {
   const lb = await start(server('a', { checked: false }), server('b'))
   const given = inputsFor([lb], { action: 'maint', restore: 'always' })
-  const main = await inProcess(given, () => import('../../src/index.ts'))
+  const main = await inProcess(given, () => run('main'))
   expect(main).toMatchObject({ exitCode: 0, state: { isPost: 'true' } })
   expect(main.lastLine).toBe('Safe to stop: web/a is MAINT, waited 1s.')
   const { state } = main
-  const post = await inProcess(given, () => import(AGAIN), { state })
+  const post = await inProcess(given, () => run('post'), { state })
   expect(post).toMatchObject({ exitCode: 0, state: {}, outputs: {} })
   expect(post.lastLine).toBe('Restored to ready: web/a on LB1 is ready (no check).')
   expect(lb.posts).toEqual(['b=web&action=maint&s=a', 'b=web&action=ready&s=a'])
 })
 
 test('a run that fails ends its process, even where something in it hangs', async () => {
-  const kill = jest.spyOn(process, 'kill').mockReturnValue(true)
-  try {
-    const failed = await inProcess(inputsFor([], { action: 'maint' }), () => import(ONCE_MORE))
-    expect(failed.exitCode).toBe(1)
-    await until(() => kill.mock.calls.length > 0)
-    expect(kill.mock.calls).toEqual([[process.pid, 'SIGKILL']])
-  } finally {
-    kill.mockRestore()
-  }
+  const given = inputsFor([], { action: 'maint' })
+  const failed = await inProcess(given, () => run('failed'))
+  expect(failed.exitCode).toBe(1)
+  await isKilled()
+})
+
+test('a process with nothing left to wait for is red where the step is not over, and only there', async () => {
+  const lb = await start(server('a'))
+  const given = inputsFor([lb], { action: 'status' })
+  const early = await inProcess(given, async () => {
+    const { over } = await begin('early')
+    process.emit('beforeExit', 0)
+    await over
+  })
+  expect(early.exitCode).toBe(1)
+  expect(early.log[0]).toBe(
+    'Error: The step ended before its work did, which is a bug. Check on the statistics page what state the servers are in.'
+  )
+  await isKilled()
+  const late = await inProcess(given, async () => {
+    await run('late')
+    process.emit('beforeExit', 0)
+  })
+  expect(late.exitCode).toBe(0)
+  expect(late.lastLine).toBe('Seen: web/a is UP.')
 })
