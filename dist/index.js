@@ -2533,6 +2533,17 @@ function seenAs({ now }) {
     const status = now.status === 'no check' ? 'ready (no check)' : now.status;
     return load === '' ? status : `${status} with ${load}`;
 }
+function whyNotUp({ check, checkFailed, status, throttle, weight, word }) {
+    const isHealthy = status === 'UP' || status === 'no check' || word === 'DRAIN';
+    return [
+        ...(weight === 0 ? [', its weight is 0, so load balancing sends it nobody'] : []),
+        ...(throttle === undefined ? [] : [`, slowstart gives it ${throttle} % of its weight`]),
+        ...(check !== '' && (checkFailed || !isHealthy) ? [lastCheck(check)] : [])
+    ].join('');
+}
+function lastCheck(check) {
+    return `, its last check says ${check}`;
+}
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
         if (target.isKnown) {
@@ -4671,16 +4682,7 @@ function whyBlocked(target, { blocked }) {
 const TRY_AGAIN = 'Look at the application and its health check, then ask for ready again.';
 function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
-    const seen = down.map((target) => {
-        const { check, weight, throttle } = target.now;
-        const details = [
-            ...(check === '' ? [] : [`its last check says ${check}`]),
-            ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
-            ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
-        ];
-        const seenWith = [`${target.fullName} is ${seenAs(target)}`, ...details].join(', ');
-        return `${seenWith}${whyBlocked(target, stages)}`;
-    });
+    const seen = down.map((target) => `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}${whyBlocked(target, stages)}`);
     const released = down.filter(({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined);
     const advice = released.length > 0 && onTimeout !== 'restore'
         ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; to keep it out, ask for maint.`
@@ -4730,20 +4732,14 @@ async function bake(backends, options, context) {
 function notBaked({ notUp, baked }, { bakeMs, timeoutMs }, result) {
     const { failure } = result;
     if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
-        const seen = notUp.map((target) => `${target.fullName} is ${seenAs(target)}${weightOf(target)}${checkOf(target)}`);
+        const seen = notUp.map((target) => `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}`);
         return new HaproxyError('not-up', `Watched for ${formatDuration(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: TRY_AGAIN });
     }
     const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result);
     return new HaproxyError('not-baked', `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`, { advice: failure?.advice ?? '', cause: failure });
 }
-function weightOf({ now: { weight } }) {
-    return weight === 0 ? ', its weight is 0' : '';
-}
-function checkOf({ now: { check } }) {
-    return check === '' ? '' : `, its last check says ${check}`;
-}
 function whyDown(down) {
-    return down.map((target) => `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${checkOf(target)}.`);
+    return down.map((target) => `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${whyNotUp(target.now)}.`);
 }
 function whyBad({ servers, elapsedMs }) {
     return servers
@@ -5304,17 +5300,7 @@ function troublesOf(targets) {
     });
 }
 function stateInWords(server) {
-    const { check, checkFailed, status, throttle, weight, word } = server;
-    if (isUp(server)) {
-        return status;
-    }
-    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
-    return [
-        statusOf(server),
-        ...(weight === 0 ? ['its weight is 0'] : []),
-        ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
-        ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
-    ].join(', ');
+    return isUp(server) ? server.status : `${statusOf(server)}${whyNotUp(server)}`;
 }
 function statusOf(server) {
     const { status, word, throttle, secondsInState } = server;
@@ -9691,7 +9677,7 @@ function takenAsFound(targets) {
 function phrase(target) {
     const { now } = target;
     const seen = isOutOfRotation(now) ? seenAs(target) : now.status;
-    return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`;
+    return `${seen}${now.checkFailed ? lastCheck(now.check) : ''}`;
 }
 
 ;// CONCATENATED MODULE: ./src/runner/summary.ts

@@ -90,7 +90,7 @@ describe('a fleet', () => {
       `^5 of 6 servers not up: web/dead is DOWN for ${age}, its last check says L4CON(: .*)?`,
       `web/maintained is MAINT for ${age} at most`,
       `web/drained is DRAIN for ${age} at most`,
-      `web/weightless is UP for ${age} at most, its weight is 0`,
+      `web/weightless is UP for ${age} at most, its weight is 0, so load balancing sends it nobody`,
       String.raw`web/young is UP for ${age}, slowstart gives it \d+ % of its weight\.$`
     ]
     said.split('; ').forEach((part, index) => {

@@ -83,8 +83,14 @@ describe('in words, a server', () => {
       { status: 'UP 1/3', ...FAILED },
       'is UP 1/3 for 2h10m at most, its last check says L4CON: Connection refused'
     ],
-    [{ weight: '0' }, 'is UP for 2h10m at most, its weight is 0'],
-    [{ status: 'no check', weight: '0' }, 'is ready (no check) for 2h10m at most, its weight is 0'],
+    [
+      { weight: '0' },
+      'is UP for 2h10m at most, its weight is 0, so load balancing sends it nobody'
+    ],
+    [
+      { status: 'no check', weight: '0' },
+      'is ready (no check) for 2h10m at most, its weight is 0, so load balancing sends it nobody'
+    ],
     [{ throttle: '30' }, 'is UP for 2h10m, slowstart gives it 30 % of its weight'],
     [{ status: 'DOWN', lastchg: '', check_status: '', check_code: '' }, 'is DOWN']
   ])('that shows %j %s', (row, expected) => {

@@ -659,7 +659,7 @@ describe('a reload', () => {
       const [problem, message] = await said(backends, { wait })
       expect([problem, message]).toEqual([
         'not-up',
-        `Not up within 20s: web/a on P1 is UP, its last check says L7OK/200, ${REFUSED}.`
+        `Not up within 20s: web/a on P1 is UP, ${REFUSED}.`
       ])
       expect(first.changes.filter((change) => change === 'drain web/a')).toHaveLength(1)
     })

@@ -265,7 +265,7 @@ describe('a watch', () => {
 
   test.each([
     ['a check that begins to fail', { status: 'UP 2/3' }, /UP 2\/3, its last check says/],
-    ['a weight of 0', { weight: '0' }, /UP, its weight is 0, its last check says/]
+    ['a weight of 0', { weight: '0' }, /UP, its weight is 0, so load balancing sends it nobody\./]
   ])('ends when the server is up again after %s', async (_, cells, seen) => {
     const show = (lb: ImitatedPage, more: Row): void => {
       lb.server('a').cells = { ...lb.server('a').cells, ...more }

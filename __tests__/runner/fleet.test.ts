@@ -67,7 +67,7 @@ describe('a fleet that is not all up', () => {
     expect(result.lastLine).toMatch(
       new RegExp(
         `^5 of 6 servers not up: web/d is DOWN for ${age}, its last check says L7STS/503; web/c is MAINT for ${age} at most; ` +
-          `web/b is DRAIN for ${age} at most; web/e is UP for ${age} at most, its weight is 0; ` +
+          `web/b is DRAIN for ${age} at most; web/e is UP for ${age} at most, its weight is 0, so load balancing sends it nobody; ` +
           `web/f is UP for ${age}, slowstart gives it 30 % of its weight\\. Nothing was changed\\. `
       )
     )

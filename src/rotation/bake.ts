@@ -5,7 +5,7 @@ import { trafficInWords } from './bake-traffic-words.ts'
 import type { Baked } from './bake-verdict.ts'
 import { Baking } from './baking.ts'
 import { type Context, NO_OBSERVER } from './context.ts'
-import { namesOf, seenAs } from './describe.ts'
+import { namesOf, seenAs, whyNotUp } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { TRY_AGAIN } from './not-up.ts'
 import type { BakeOptions } from './options.ts'
@@ -68,7 +68,7 @@ function notBaked(
   const { failure } = result
   if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
     const seen = notUp.map(
-      (target) => `${target.fullName} is ${seenAs(target)}${weightOf(target)}${checkOf(target)}`
+      (target) => `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}`
     )
     return new HaproxyError(
       'not-up',
@@ -84,18 +84,10 @@ function notBaked(
   )
 }
 
-function weightOf({ now: { weight } }: Target): string {
-  return weight === 0 ? ', its weight is 0' : ''
-}
-
-function checkOf({ now: { check } }: Target): string {
-  return check === '' ? '' : `, its last check says ${check}`
-}
-
 function whyDown(down: readonly Target[]): string[] {
   return down.map(
     (target) =>
-      `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${checkOf(target)}.`
+      `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${whyNotUp(target.now)}.`
   )
 }
 

@@ -1,4 +1,4 @@
-import { shownAdminState } from '../haproxy/server.ts'
+import { type Server, shownAdminState } from '../haproxy/server.ts'
 import type { Target } from './target.ts'
 
 /** Names of targets in one phrase: `web/node1, web/node2 on http://lb/admin`. */
@@ -16,6 +16,21 @@ export function seenAs({ now }: Target): string {
   const load = [...sessions, ...queue].join(', ')
   const status = now.status === 'no check' ? 'ready (no check)' : now.status
   return load === '' ? status : `${status} with ${load}`
+}
+
+/** Why a server is not up, as far as the page shows it, to follow what it is; a check that passes is no reason. */
+export function whyNotUp({ check, checkFailed, status, throttle, weight, word }: Server): string {
+  const isHealthy = status === 'UP' || status === 'no check' || word === 'DRAIN'
+  return [
+    ...(weight === 0 ? [', its weight is 0, so load balancing sends it nobody'] : []),
+    ...(throttle === undefined ? [] : [`, slowstart gives it ${throttle} % of its weight`]),
+    ...(check !== '' && (checkFailed || !isHealthy) ? [lastCheck(check)] : [])
+  ].join('')
+}
+
+/** What its last check says, to follow what a server is. */
+export function lastCheck(check: string): string {
+  return `, its last check says ${check}`
 }
 
 /**

@@ -1,7 +1,7 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { isUp, type Server } from '../haproxy/server.ts'
 import { backendsOf, instancesOf } from './backend.ts'
-import { count } from './describe.ts'
+import { count, whyNotUp } from './describe.ts'
 import { formatAge } from './duration.ts'
 import type { Target } from './target.ts'
 
@@ -59,17 +59,7 @@ export function troublesOf(targets: readonly Target[]): string[] {
 
 /** What a server is; of one that is not up also for how long, and why. */
 export function stateInWords(server: Server): string {
-  const { check, checkFailed, status, throttle, weight, word } = server
-  if (isUp(server)) {
-    return status
-  }
-  const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN'
-  return [
-    statusOf(server),
-    ...(weight === 0 ? ['its weight is 0'] : []),
-    ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`]),
-    ...(check !== '' && (checkFailed || !isPlain) ? [`its last check says ${check}`] : [])
-  ].join(', ')
+  return isUp(server) ? server.status : `${statusOf(server)}${whyNotUp(server)}`
 }
 
 /**

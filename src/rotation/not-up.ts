@@ -1,6 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { shownAdminState } from '../haproxy/server.ts'
-import { namesOf, seenAs } from './describe.ts'
+import { namesOf, seenAs, whyNotUp } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import type { BringBackOptions } from './options.ts'
 import type { ReturnStages } from './return-stages.ts'
@@ -34,16 +34,10 @@ export function notUp(
   const down = stages.targets.filter(
     (target) => !stages.isBack(target) || stages.blocked.has(target)
   )
-  const seen = down.map((target) => {
-    const { check, weight, throttle } = target.now
-    const details = [
-      ...(check === '' ? [] : [`its last check says ${check}`]),
-      ...(weight === 0 ? ['its weight is 0, so load balancing sends it nobody'] : []),
-      ...(throttle === undefined ? [] : [`slowstart gives it ${throttle} % of its weight`])
-    ]
-    const seenWith = [`${target.fullName} is ${seenAs(target)}`, ...details].join(', ')
-    return `${seenWith}${whyBlocked(target, stages)}`
-  })
+  const seen = down.map(
+    (target) =>
+      `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}${whyBlocked(target, stages)}`
+  )
   const released = down.filter(
     ({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined
   )

@@ -1,5 +1,5 @@
 import { isOutOfRotation } from '../haproxy/server.ts'
-import { namesOf, seenAs } from '../rotation/describe.ts'
+import { lastCheck, namesOf, seenAs } from '../rotation/describe.ts'
 import { type Target, wasTouched } from '../rotation/target.ts'
 
 /** A server that was ready already was not checked anew. */
@@ -13,5 +13,5 @@ export function takenAsFound(targets: readonly Target[]): string {
 export function phrase(target: Target): string {
   const { now } = target
   const seen = isOutOfRotation(now) ? seenAs(target) : now.status
-  return `${seen}${now.checkFailed ? `, its last check says ${now.check}` : ''}`
+  return `${seen}${now.checkFailed ? lastCheck(now.check) : ''}`
 }
