@@ -17,7 +17,7 @@ import { log } from './log.ts'
 import { withoutOnlyUrl } from './only-url.ts'
 import { setOutputs } from './outputs.ts'
 import { planInWords } from './plan-words.ts'
-import { phrase, takenAsFound } from './target-words.ts'
+import { progressOf, takenAsFound } from './target-words.ts'
 import {
   withoutSign,
   type Sample,
@@ -81,10 +81,10 @@ export class Report {
       .reduce((sum, { now }) => sum + now.sessions + now.queue, 0)
     this.#samples.push({ elapsedMs, sessions })
     const time = `(${formatDuration(elapsedMs)} elapsed, ${formatDuration(remainingMs)} left)`
-    const changed = watched.filter((target) => this.#said.get(target) !== phrase(target))
+    const changed = watched.filter((target) => this.#said.get(target) !== progressOf(target))
     for (const target of changed) {
-      this.#said.set(target, phrase(target))
-      this.#log.info(`${target.fullName} is ${phrase(target)} ${time}.`)
+      this.#said.set(target, progressOf(target))
+      this.#log.info(`${target.fullName} is ${progressOf(target)} ${time}.`)
     }
     if (changed.length > 0) {
       this.#lastLineMs = elapsedMs

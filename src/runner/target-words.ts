@@ -10,7 +10,7 @@ export function takenAsFound(targets: readonly Target[]): string {
 }
 
 /** How a target is spoken of while it is waited for; sessions count only where they are to end. */
-export function phrase(target: Target): string {
+export function progressOf(target: Target): string {
   const { now } = target
   const seen = isOutOfRotation(now) ? seenAs(target) : now.status
   return `${seen}${now.checkFailed ? lastCheck(now.check) : ''}`
