@@ -124,6 +124,20 @@ describe('two HAProxies with one name', () => {
     expect(result.lastLine).not.toMatch(/^Safe to stop/)
   })
 
+  test('are not taken for one where both have the server in maint, and neither a session', async () => {
+    const farms = await pair()
+    for (const farm of farms) await farm.set('app1', 'maint')
+    const result = await run()
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { changed: 'false', 'safe-to-stop': 'false' }
+    })
+    expect(result.lastLine).toContain(
+      'they are several HAProxies: the process at 127.0.0.1 is not the one at 127.0.0.2.'
+    )
+    expect(await statuses(farms)).toEqual(['MAINT', 'MAINT'])
+  })
+
   test('can be changed by their addresses', async () => {
     const farms = await pair()
     const urls = addresses.map((address) => `http://${address}:${port}/admin`).join(' ')

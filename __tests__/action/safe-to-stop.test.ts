@@ -301,6 +301,33 @@ test('what is not drained in time is not safe to stop, whether the step fails or
 })
 
 describe('sessions that were killed', () => {
+  test('and are followed by one of a pinned client leave the server not drained, and it is said', async () => {
+    await stage({
+      backendLines: ['cookie SERVER insert indirect nocache'],
+      serverOptions: (name) => `check inter 200ms cookie ${name}`
+    })
+    const pinned = { cookie: 'SERVER=app1' }
+    const first = await holdConnection(farm.userUrl, pinned)
+    const action = start({ action: 'drain', 'wait-timeout': '1s', 'on-timeout': 'shutdown' })
+    await farm.until(() => !first.open)
+    const second = await holdConnection(farm.userUrl, pinned)
+    stops.push(() => second.close())
+    expect(second.application).toBe('app1')
+    const result = await action.done
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { changed: 'true', sessions: '1', 'safe-to-stop': 'false' }
+    })
+    expect(result.lastLine).toMatch(
+      /^After the sessions were killed: Not drained within \S+: web\/app1 is DRAIN with 1 session/
+    )
+    expect(result.lastLine).toContain('Clients pinned to a server by cookie')
+    expect(result.lastLine).toContain(
+      'You can wait longer (wait-timeout) or let some sessions remain (max-sessions).'
+    )
+    expect(second.open).toBe(true)
+  })
+
   test('make a server that was in MAINT before one that the step has changed', async () => {
     await stage()
     const held = await hold()
