@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Agent, startAgent } from '../support/agent.ts'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
+import { daysOlder } from '../support/page-text.ts'
 import { type ActionResult, type RunningAction, runAction, startAction } from '../support/runner.ts'
 
 let farm: Farm
@@ -75,6 +77,20 @@ describe('the process', () => {
     )
     expect(result.summary).toContain('an older process may hold a session')
     expect(await farm.status('app1')).toBe('MAINT')
+  })
+
+  test('an HAProxy that was started long ago is assumed to have no older process, and the summary says so', async () => {
+    await stage()
+    const wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    stops.push(() => wire.stop())
+    wire.fault = () => ({ kind: 'rewrite', rewrite: daysOlder })
+    const result = await run({ 'stats-url': wire.through(farm.statsUrl) })
+    expectSafe(result)
+    expect(result.summary).toMatch(
+      new RegExp(
+        `process ${String(farm.haproxy.pid)} has been running for \\S+; older processes are assumed to be gone after an hour\\.`
+      )
+    )
   })
 
   test('hard-stop-after proves that older processes are gone, and the summary says how', async () => {
