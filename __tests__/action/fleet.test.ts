@@ -191,6 +191,20 @@ describe('a fleet', () => {
     expect(less.lastLine).toMatch(/^Seen: 1 of 52 servers not up: b24\/one is MAINT for [^;]*\.$/)
   })
 
+  test('of whose troubles no line can hold all has a line for each of them in the log', async () => {
+    const prefix = 'a-server-with-a-name-that-is-longer-than-most-names-are-'
+    const many = `backend many\n  server-template ${prefix} 1-45 127.0.0.1:9 disabled`
+    const farm = await start({ servers: 1, extra: many })
+    const result = await look(farm.statsUrl)
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toMatch(
+      /^45 of 46 servers not up: 45 in many \(45 not up\), 1 in web\. Nothing was changed\./
+    )
+    const lines = result.log.split('\n').filter((line) => /^many\/\S+ is MAINT for /.test(line))
+    expect(lines).toHaveLength(45)
+    expect(result.log).not.toContain('more servers')
+  })
+
   test('of which the page shows no server is red, whether a backend is named or not', async () => {
     const farm = await start({ servers: 1, extra: 'backend empty' })
     const named = await look(farm.statsUrl, { backend: 'web empty' })

@@ -128,6 +128,27 @@ describe('a resolver that does not answer', () => {
   })
 })
 
+test('a name server that is away for a moment is asked again', async () => {
+  await stage()
+  const away = `import dns from 'node:dns'
+    const lookUp = dns.lookup
+    let times = 0
+    dns.lookup = (host, options, callback) => {
+      times += 1
+      if (times === 1) callback(Object.assign(new Error('EAI_AGAIN'), { code: 'EAI_AGAIN' }))
+      else lookUp('127.0.0.1', options, callback)
+    }`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(away)}`
+  const url = farm.statsUrl.replace('127.0.0.1', 'lb.test')
+  const result = await runAction(inputsFor({ 'stats-url': url, action: 'status' }), {
+    env: { NODE_OPTIONS }
+  })
+  expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  expect(result.log).toContain(
+    `the name server did not resolve the host ${new URL(url).host}. Trying again in 250ms.`
+  )
+})
+
 test('a step whose promise never settles is red, and says so', async () => {
   await stage()
   const silent = `import http from 'node:http'
