@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { type Application } from '../support/application.ts'
 import { type Farm, startFarm } from '../support/farm.ts'
+import { startDnsServer } from '../support/dns-server.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ActionResult, runAction } from '../support/runner.ts'
 
@@ -109,6 +110,113 @@ describe('a fleet', () => {
     const seen = await look(farm.statsUrl, { expect: '' })
     expect(seen).toMatchObject({ exitCode: 0 })
     expect(seen.lastLine).toMatch(/^Seen: web\/well, /)
+  })
+
+  test('whose servers wait for DNS, for another server or for their own check is red, with advice for each', async () => {
+    const dns = await startDnsServer()
+    try {
+      const farm = await start({
+        servers: ['leader', 'stopping', 'sick'],
+        // One that has failed a check and has many left stays in partial health.
+        serverOptions: 'check inter 200ms fall 1000 rise 1',
+        backendLines: ['http-check disable-on-404'],
+        extra: ([leader]) =>
+          [
+            dns.section,
+            'backend api',
+            // A server that follows another one must agree on this.
+            '  option httpchk GET /health',
+            '  http-check disable-on-404',
+            `  server follower 127.0.0.1:${String(leader?.port)} track web/leader`,
+            '  server nameless gone.example.test:80 resolvers local init-addr none'
+          ].join('\n')
+      })
+      await farm.set('leader', 'maint')
+      farm.app('stopping').health = 404
+      farm.app('sick').health = 503
+      await farm.until(async () => (await farm.status('stopping')) === 'NOLB')
+      await farm.until(async () => (await farm.status('sick')) !== 'UP')
+      const result = await look(farm.statsUrl)
+      expect(result.exitCode).toBe(1)
+      expect(result.lastLine).toMatch(/^5 of 5 servers not up: /)
+      expect(result.lastLine).toMatch(/api\/follower is MAINT \(via web\/leader\) for \d/)
+      expect(result.lastLine).toMatch(/api\/nameless is MAINT \(resolution\) for \d/)
+      expect(result.lastLine).toMatch(
+        /web\/stopping is NOLB for \d+\w* at most, its last check says /
+      )
+      expect(result.lastLine).toMatch(
+        /web\/sick is UP \d+\/1000 for \d+\w* at most, its last check says /
+      )
+      const advice = result.lastLine.split(' Nothing was changed. ')[1] ?? ''
+      expect(advice.split('. ')).toHaveLength(4)
+      expect(advice).toContain('One in MAINT (via …) comes back with the server that it follows.')
+      expect(advice).toContain('only DNS can end MAINT (resolution).')
+      expect(advice).toContain('Servers in MAINT or DRAIN may have been forgotten')
+      expect(advice).toContain('once its health check passes: look at its application.')
+    } finally {
+      await dns.stop()
+    }
+  })
+
+  test('is looked at without ages where the page does not show them', async () => {
+    const farm = await start({ servers: 2, serverOptions: '' })
+    await farm.set('app1', 'maint')
+    faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    // Of the same length, for the answer comes in chunks.
+    const rewrite = (answer: Buffer): Buffer =>
+      Buffer.from(answer.toString('latin1').replace(',lastchg,', ',elsewhe,'), 'latin1')
+    faultProxy.fault = () => ({ kind: 'rewrite', rewrite })
+    const result = await look(faultProxy.through(farm.statsUrl))
+    expect(result.lastLine).toMatch(/^1 of 2 servers not up: web\/app1 is MAINT\. /)
+  })
+
+  test('of many backends has twenty of them counted one by one, those in trouble first', async () => {
+    const backends = Array.from({ length: 25 }, (_, index) =>
+      [`backend b${index}`, '  server one 127.0.0.1:9', '  server two 127.0.0.1:9'].join('\n')
+    )
+    const farm = await start({ servers: 2, extra: backends.join('\n') })
+    const green = await look(farm.statsUrl)
+    expect(green).toMatchObject({ exitCode: 0 })
+    expect(green.lastLine).toMatch(
+      /^All 52 servers are up: 2 in web, 2 in b0, .*, 2 in b18, 12 in 6 other backends\.$/
+    )
+    const seen = await look(farm.statsUrl, { expect: '' })
+    expect(seen.lastLine).toMatch(/^Seen: 52 servers, all up: 2 in web, .* in 6 other backends\.$/)
+    await farm.post('b=b24&action=maint&s=one')
+    const less = await look(farm.statsUrl, { expect: '' })
+    expect(less).toMatchObject({ exitCode: 0 })
+    expect(less.log).toMatch(
+      /^Found: 52 servers, 2 in b24 \(1 not up\), 2 in web, .*, 12 in 6 other backends\.$/m
+    )
+    expect(less.lastLine).toMatch(/^Seen: 1 of 52 servers not up: b24\/one is MAINT for [^;]*\.$/)
+  })
+
+  test('of whose troubles no line can hold all has a line for each of them in the log', async () => {
+    const prefix = 'a-server-with-a-name-that-is-longer-than-most-names-are-'
+    const many = `backend many\n  server-template ${prefix} 1-45 127.0.0.1:9 disabled`
+    const farm = await start({ servers: 1, extra: many })
+    const result = await look(farm.statsUrl)
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toMatch(
+      /^45 of 46 servers not up: 45 in many \(45 not up\), 1 in web\. Nothing was changed\./
+    )
+    const lines = result.log.split('\n').filter((line) => /^many\/\S+ is MAINT for /.test(line))
+    expect(lines).toHaveLength(45)
+    expect(result.log).not.toContain('more servers')
+  })
+
+  test('of which the page shows no server is red, whether a backend is named or not', async () => {
+    const farm = await start({ servers: 1, extra: 'backend empty' })
+    const named = await look(farm.statsUrl, { backend: 'web empty' })
+    expect(named).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+    expect(named.lastLine).toContain('The backend empty has no server at all. Nothing was changed.')
+    const hidden = await start({ servers: 1, statsLines: ['stats scope stats'] })
+    const result = await look(hidden.statsUrl)
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toBe(
+      `The statistics page ${hidden.statsUrl} shows no server at all. Nothing was changed. ` +
+        'Is this the right page, and does no `stats scope` hide its backends?'
+    )
   })
 
   test('needs no right to change anything', async () => {

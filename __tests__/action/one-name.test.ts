@@ -5,8 +5,9 @@ import { type Farm, startFarm } from '../support/farm.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { makeResolver } from '../support/names.ts'
+import { daysOlder } from '../support/page-text.ts'
 import { freePort } from '../support/ports.ts'
-import { type ActionResult, runAction } from '../support/runner.ts'
+import { type ActionResult, runAction, startAction } from '../support/runner.ts'
 
 let port: number
 const stops: (() => Promise<void>)[] = []
@@ -124,6 +125,20 @@ describe('two HAProxies with one name', () => {
     expect(result.lastLine).not.toMatch(/^Safe to stop/)
   })
 
+  test('are not taken for one where both have the server in maint, and neither a session', async () => {
+    const farms = await pair()
+    for (const farm of farms) await farm.set('app1', 'maint')
+    const result = await run()
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { changed: 'false', 'safe-to-stop': 'false' }
+    })
+    expect(result.lastLine).toContain(
+      'they are several HAProxies: the process at 127.0.0.1 is not the one at 127.0.0.2.'
+    )
+    expect(await statuses(farms)).toEqual(['MAINT', 'MAINT'])
+  })
+
   test('can be changed by their addresses', async () => {
     const farms = await pair()
     const urls = addresses.map((address) => `http://${address}:${port}/admin`).join(' ')
@@ -156,6 +171,69 @@ describe('one HAProxy with several addresses', () => {
     expect(result.lastLine).toContain(`at 127.0.0.2`)
     expect(result.lastLine).toContain('What had changed was rolled back.')
     expect(await farm.status('app1')).toMatch(/^UP/)
+  })
+})
+
+describe('an address that moves during the wait to another HAProxy', () => {
+  /** A step whose address moves while the first HAProxy has a session, and how the second one shows its age. */
+  async function moved(farms: readonly [Farm, Farm], aged: (answer: Buffer) => Buffer) {
+    const [first, second] = farms.map(({ statsUrl }) => Number(new URL(statsUrl).port))
+    const older = await startFaultProxy({
+      port: second ?? 0,
+      fault: () => ({ kind: 'rewrite', rewrite: aged })
+    })
+    stops.push(() => older.stop())
+    const behind = [first ?? 0]
+    const balancer = await startBalancer(behind)
+    stops.push(() => balancer.stop())
+    await holdOn(farms[0], 'app1')
+    const action = startAction({
+      'stats-url': balancer.through(farms[0].statsUrl),
+      backend: 'web',
+      server: 'app1',
+      action: 'maint',
+      'poll-interval': '200ms',
+      'settle-time': '400ms',
+      'hard-stop-after': '0s'
+    })
+    await action.until('MAINT with 1 session')
+    behind[0] = older.port
+    return action.done
+  }
+
+  test('is drained there too where that was started shortly before, and proves nothing', async () => {
+    const farms = await pair()
+    const result = await moved(farms, (answer) =>
+      Buffer.from(
+        answer
+          .toString('latin1')
+          .replace(
+            /(<b>uptime = <\/b> 0d 0h00m)(\d\d)s/,
+            (_, rest: string, seconds: string) => `${rest}${String(Number(seconds) + 10)}s`
+          ),
+        'latin1'
+      )
+    )
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: { changed: 'true', status: 'MAINT', 'safe-to-stop': 'false' }
+    })
+    expect(result.log).toContain(
+      'Another process of HAProxy answers, perhaps after a reload, and web/app1 lost its admin state: whether an old process still holds sessions cannot be known.'
+    )
+    expect(result.lastLine).toMatch(/^Drained, but not proven safe to stop: web\/app1 is MAINT/)
+    expect(result.lastLine).toContain('it may be older than the step: run the step again.')
+    expect(await statuses(farms)).toEqual(['MAINT', 'MAINT'])
+  })
+
+  test('ends red where that was started long ago, and nothing is changed there', async () => {
+    const farms = await pair()
+    const result = await moved(farms, daysOlder)
+    expect(result).toMatchObject({ exitCode: 1, outputs: { 'safe-to-stop': 'false' } })
+    expect(result.lastLine).toContain(
+      'web/app1 was asked for maint and is UP. Another process of HAProxy answers, and somebody else changed it since.'
+    )
+    expect(await statuses(farms)).toEqual(['MAINT', 'UP'])
   })
 })
 

@@ -343,6 +343,52 @@ test('with one of two HAProxies out of reach the other is restored, and only the
   expect(error?.message).not.toContain(farm.statsUrl)
 })
 
+test('a runner that does not say how the job went gets a warning, and nothing is restored', async () => {
+  await stage()
+  const given = { ...inputs, restore: 'failure', wait: 'false' }
+  const main = await runAction(given)
+  const post = await runPost(main, { ...given, 'job-status': '' })
+  expect(post.exitCode).toBe(0)
+  expect(post.annotations).toEqual([
+    {
+      level: 'warning',
+      message: `Not restoring web/app1 on ${farm.statsUrl}: restore is failure, and this runner does not say how the job went.`
+    }
+  ])
+  expect(post.titles).toEqual(['Not restored'])
+  expect(await farm.status('app1')).toBe('MAINT')
+})
+
+test('inputs that cannot be read any more leave the server out, and the last line says what to do', async () => {
+  await stage({ users: { username: 'deploy', password: 'gone-in-a-moment' } })
+  const given = { ...inputs, username: 'deploy', restore: 'always', wait: 'false' }
+  const main = await runAction({ ...given, password: 'gone-in-a-moment' })
+  expect(main.exitCode).toBe(0)
+  const post = await runPost(main, { ...given, password: '' })
+  expect(post.exitCode).toBe(1)
+  expect(post.annotations[0]?.message).toContain('password: it is empty although there is a user')
+  expect(post.lastLine).toContain('Correct the input password. May not have been restored:')
+  expect(post.lastLine).toContain(`choose READY for web/app1 on ${farm.statsUrl}.`)
+  expect(await farm.status('app1')).toBe('MAINT')
+})
+
+test('a server that a reload has removed is named, and the others are restored', async () => {
+  await stage({ servers: 3, serverOptions: '' })
+  const given = { ...inputs, server: 'app1, app2', restore: 'always', wait: 'false' }
+  const main = await runAction(given)
+  expect(main.exitCode).toBe(0)
+  await farm.haproxy.reload(
+    farm.config.replace(/^ *server app1 .*$/m, '').replace(/^( *server app2 .*)$/m, '$1 disabled')
+  )
+  const post = await runPost(main, given)
+  expect(post.exitCode).toBe(0)
+  expect(post.annotations[0]).toEqual({
+    level: 'warning',
+    message: `No longer in web on ${farm.statsUrl}: app1.`
+  })
+  expect(await farm.status('app2')).toBe('no check')
+})
+
 test('a server and the one that tracks it are restored together', async () => {
   await stage({
     extra: (applications) =>

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { httpAnswer } from '../support/fault-proxy.ts'
@@ -86,6 +87,48 @@ describe('what HAProxy refuses', () => {
       )
     } finally {
       await gateway.stop()
+    }
+  })
+
+  test.each([
+    [
+      'that speaks TLS and says so',
+      'The plain HTTP request was sent to HTTPS port',
+      'the port speaks TLS, and this request did not (HTTP 400). Nothing was changed. Try https:// in the URL.'
+    ],
+    [
+      'that does not say why',
+      'Your browser sent an invalid request.',
+      'the answer is not a statistics page (HTTP 400). Nothing was changed. Is this the URL of a HAProxy statistics page?'
+    ]
+  ])('another server %s', async (_, page, seen) => {
+    const other = await listenRaw((socket) => {
+      socket.end(httpAnswer(400, `<h1>400 Bad Request</h1>${page}`))
+    })
+    try {
+      const url = `http://127.0.0.1:${String(other.port)}/admin`
+      const result = await run({ 'stats-url': url })
+      await expectUntouched(result)
+      expect(result.lastLine).toBe(`Could not read the statistics page ${url}: ${seen}`)
+    } finally {
+      await other.stop()
+    }
+  })
+
+  test('a path that a long page answers, of which only whole words are shown', async () => {
+    const style = `<style>${'p { color: red } '.repeat(400)}</style>`
+    const other = await listenRaw((socket) => {
+      const page = `<html><title>Welcome to the shop</title>${style}</html>`
+      socket.end(httpAnswer(200, page, { 'Content-Type': 'text/html; charset=utf-8' }))
+    })
+    try {
+      const result = await run({ 'stats-url': `http://127.0.0.1:${String(other.port)}/admin` })
+      await expectUntouched(result)
+      expect(result.lastLine).toContain(
+        'the answer is an HTML page instead of CSV (text/html; it begins with "Welcome to the …"). Nothing was changed.'
+      )
+    } finally {
+      await other.stop()
     }
   })
 
@@ -253,6 +296,44 @@ describe('bad inputs', () => {
     )
   })
 
+  test('of a look at many servers are all named at once, too', async () => {
+    const result = await run({
+      server: '* node1',
+      action: 'status',
+      expect: 'down',
+      'min-up': 'half',
+      'ca-certificate': fileURLToPath(import.meta.url)
+    })
+    await expectUntouched(result)
+    expect(result.annotations.slice(0, -1).map(({ message }) => message)).toEqual([
+      'server: "*" means every server of the backend and stands alone.',
+      'expect: "down" cannot be expected; the only word for it is up.',
+      'min-up: "half" is not a number such as 2, a percentage such as 50%, or all.',
+      'ca-certificate: it is a file that holds no PEM text.'
+    ])
+  })
+
+  test('of URLs are told apart by their place in the list, and no URL is shown', async () => {
+    const result = await run({
+      'stats-url': [
+        farm.statsUrl,
+        'http://:staple-battery@lb/one',
+        'http://ad%3Amin:staple-battery@lb/two',
+        'http://admin@lb/three'
+      ].join('\n'),
+      username: '',
+      password: ''
+    })
+    await expectUntouched(result)
+    expect(result.annotations.slice(0, -1).map(({ message }) => message)).toEqual([
+      'stats-url: the URL (number 2 of 4) cannot be used: it carries a password without a user name.',
+      'stats-url: the URL (number 3 of 4) cannot be used: its user name has a colon, which HTTP Basic authentication cannot carry.',
+      'stats-url: the URL (number 4 of 4) cannot be used: it carries a user name, and there is no password for it.'
+    ])
+    expect(result.lastLine).toBe('Nothing was changed. Correct the input stats-url.')
+    expect(result.output).not.toMatch(/staple|\/one|\/two|\/three/)
+  })
+
   test.each([
     [
       { action: '' },
@@ -281,6 +362,10 @@ describe('bad inputs', () => {
       "stats-url: the URL cannot be used: it leads to HAProxy's runtime API, but this action speaks to the statistics page, over HTTP; give the URL"
     ],
     [{ 'wait-timeout': '0' }, 'wait-timeout: "0" is not between 1s and 24h.'],
+    [
+      { 'min-up': '100%' },
+      'min-up: "100%" can never be met, because the server being taken out is one of them. For every other server, write all.'
+    ],
     [{ password: '' }, 'password: it is empty although there is a user name.'],
     [{ username: '' }, 'username: it is empty although there is a password.'],
     [{ username: 'a:b' }, 'username: it has a colon'],
@@ -312,7 +397,8 @@ describe('URLs as people paste them', () => {
     ['with a slash at its end', (url: string) => `${url}/`],
     ['with a scope', (url: string) => `${url}?scope=nothing`],
     ['with a fragment', (url: string) => `${url}#top`],
-    ['with user name and password', (url: string) => url.replace('//', '//admin:staple-battery@')]
+    ['with user name and password', (url: string) => url.replace('//', '//admin:staple-battery@')],
+    ['with a user name whose password is an input', (url: string) => url.replace('//', '//admin@')]
   ])('%s', async (_, paste) => {
     const result = await run({ 'stats-url': paste(farm.statsUrl), action: 'status' })
     expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })

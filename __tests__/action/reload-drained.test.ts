@@ -16,6 +16,7 @@ import {
   warnings,
   wire
 } from './reload-stage.ts'
+import { daysOlder } from '../support/page-text.ts'
 
 afterEach(stopAll)
 
@@ -50,6 +51,20 @@ describe('in maint, a reload after the last session has ended', () => {
     expect(warnings(result, reloaded)).toEqual([expect.stringContaining(heldNone)])
     expect(result.lastLine).toContain('HAProxy was started less than an hour ago')
   })
+})
+
+test('in maint, a reload of an HAProxy that was started long ago is safe after the last session', async () => {
+  await stage()
+  const pid = farm.haproxy.pid
+  wire.fault = () => ({ kind: 'rewrite', rewrite: (answer) => daysOlder(answer, pid) })
+  const action = start({ 'settle-time': '6s' })
+  await action.until(/app1 is MAINT \(/)
+  await reloadSurelyLater()
+  const result = await action.done
+  expectSafe(result)
+  expect(warnings(result)).toEqual([expect.stringMatching(`${reloaded}.*: ${heldNone}`)])
+  expect(result.summary).toContain(`HAProxy was reloaded meanwhile, and ${heldNone}.`)
+  expect(await farm.status('app1')).toBe('MAINT')
 })
 
 test('in drain, a reload leaves it open whether pinned clients have come to the old process', async () => {

@@ -2,7 +2,12 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { existsSync } from 'node:fs'
 import { type Farm, startFarm } from '../support/farm.ts'
 import { holdConnection } from '../support/held-connection.ts'
-import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
+import {
+  type FaultProxy,
+  httpAnswer,
+  type RecordedRequest,
+  startFaultProxy
+} from '../support/fault-proxy.ts'
 import { makeResolver, type Resolver } from '../support/names.ts'
 import { type ActionResult, runAction, runPost, startAction } from '../support/runner.ts'
 
@@ -123,6 +128,27 @@ describe('a resolver that does not answer', () => {
   })
 })
 
+test('a name server that is away for a moment is asked again', async () => {
+  await stage()
+  const away = `import dns from 'node:dns'
+    const lookUp = dns.lookup
+    let times = 0
+    dns.lookup = (host, options, callback) => {
+      times += 1
+      if (times === 1) callback(Object.assign(new Error('EAI_AGAIN'), { code: 'EAI_AGAIN' }))
+      else lookUp('127.0.0.1', options, callback)
+    }`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(away)}`
+  const url = farm.statsUrl.replace('127.0.0.1', 'lb.test')
+  const result = await runAction(inputsFor({ 'stats-url': url, action: 'status' }), {
+    env: { NODE_OPTIONS }
+  })
+  expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
+  expect(result.log).toContain(
+    `the name server did not resolve the host ${new URL(url).host}. Trying again in 250ms.`
+  )
+})
+
 test('a step whose promise never settles is red, and says so', async () => {
   await stage()
   const silent = `import http from 'node:http'
@@ -154,6 +180,18 @@ describe("the runner's files", () => {
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toContain('needs 2')
     expect(result.log).toContain('The job summary could not be written: ')
+  })
+
+  test('a runner that has no summary misses nothing else', async () => {
+    await stage()
+    const result = await runAction(inputsFor(), { env: { GITHUB_STEP_SUMMARY: '' } })
+    expect(result).toMatchObject({
+      exitCode: 0,
+      outputs: { changed: 'true', status: 'MAINT', 'safe-to-stop': 'true' },
+      annotations: []
+    })
+    expect(result.lastLine).toMatch(/^Safe to stop: /)
+    expect(result.log).not.toContain('summary')
   })
 
   test('outputs that cannot be written make the step red, and the last line still says the state', async () => {
@@ -224,6 +262,24 @@ describe('a step of very many servers', () => {
     // And the post step starts, and has nothing to do.
     const post = await runPost(result, inputsFor({ ...many, restore: 'failure' }))
     expect(post).toMatchObject({ exitCode: 0, lastLine: 'Nothing to restore.' })
+  })
+
+  test('is rolled back where only the first of its requests is let through', async () => {
+    await stage(`backend one\n  server-template ${prefix} 1-180 127.0.0.1:9`)
+    const isChange = ({ body }: RecordedRequest): boolean => body.includes('action=maint')
+    wire.fault = ({ request }) =>
+      request !== undefined && isChange(request) && wire.requests.filter(isChange).length > 1
+        ? { kind: 'answer', bytes: httpAnswer(403) }
+        : undefined
+    const some = { backend: 'one', server: servers.slice(0, 180).join(' '), restore: 'failure' }
+    const result = await runAction(inputsFor({ ...many, ...some }))
+    expect(wire.requests.filter(isChange)).toHaveLength(2)
+    expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+    expect(result.lastLine).toContain('the request was refused (HTTP 403).')
+    expect(result.lastLine).toContain('What had changed was rolled back.')
+    const rows = (await farm.rows()).filter(({ pxname, type }) => pxname === 'one' && type === '2')
+    expect(new Set(rows.map(({ status }) => status))).toEqual(new Set(['no check']))
+    expect((await runPost(result, inputsFor(some))).lastLine).toBe('Nothing to restore.')
   })
 
   test('is carried out where nothing is to be restored', async () => {

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Agent, startAgent } from '../support/agent.ts'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
+import { daysOlder } from '../support/page-text.ts'
 import { type ActionResult, type RunningAction, runAction, startAction } from '../support/runner.ts'
 
 let farm: Farm
@@ -75,6 +77,20 @@ describe('the process', () => {
     )
     expect(result.summary).toContain('an older process may hold a session')
     expect(await farm.status('app1')).toBe('MAINT')
+  })
+
+  test('an HAProxy that was started long ago is assumed to have no older process, and the summary says so', async () => {
+    await stage()
+    const wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+    stops.push(() => wire.stop())
+    wire.fault = () => ({ kind: 'rewrite', rewrite: daysOlder })
+    const result = await run({ 'stats-url': wire.through(farm.statsUrl) })
+    expectSafe(result)
+    expect(result.summary).toMatch(
+      new RegExp(
+        `process ${String(farm.haproxy.pid)} has been running for \\S+; older processes are assumed to be gone after an hour\\.`
+      )
+    )
   })
 
   test('hard-stop-after proves that older processes are gone, and the summary says how', async () => {
@@ -301,6 +317,33 @@ test('what is not drained in time is not safe to stop, whether the step fails or
 })
 
 describe('sessions that were killed', () => {
+  test('and are followed by one of a pinned client leave the server not drained, and it is said', async () => {
+    await stage({
+      backendLines: ['cookie SERVER insert indirect nocache'],
+      serverOptions: (name) => `check inter 200ms cookie ${name}`
+    })
+    const pinned = { cookie: 'SERVER=app1' }
+    const first = await holdConnection(farm.userUrl, pinned)
+    const action = start({ action: 'drain', 'wait-timeout': '1s', 'on-timeout': 'shutdown' })
+    await farm.until(() => !first.open)
+    const second = await holdConnection(farm.userUrl, pinned)
+    stops.push(() => second.close())
+    expect(second.application).toBe('app1')
+    const result = await action.done
+    expect(result).toMatchObject({
+      exitCode: 1,
+      outputs: { changed: 'true', sessions: '1', 'safe-to-stop': 'false' }
+    })
+    expect(result.lastLine).toMatch(
+      /^After the sessions were killed: Not drained within \S+: web\/app1 is DRAIN with 1 session/
+    )
+    expect(result.lastLine).toContain('Clients pinned to a server by cookie')
+    expect(result.lastLine).toContain(
+      'You can wait longer (wait-timeout) or let some sessions remain (max-sessions).'
+    )
+    expect(second.open).toBe(true)
+  })
+
   test('make a server that was in MAINT before one that the step has changed', async () => {
     await stage()
     const held = await hold()

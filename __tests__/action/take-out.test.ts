@@ -191,6 +191,34 @@ describe.each(['maint', 'drain'])('%s', (action) => {
   })
 })
 
+test('a roll-back that HAProxy does not allow any more is the first thing said, and the server is named', async () => {
+  farm = await startFarm({
+    servers: ['app1', 'gate'],
+    statsLines: ['stats admin if { srv_is_up(web/gate) }']
+  })
+  await farm.set('gate', 'drain')
+  const held = await holdConnection(farm.userUrl)
+  expect(held.application).toBe('app1')
+  await farm.set('gate', 'ready')
+  const action = startAction({
+    'stats-url': farm.statsUrl,
+    backend: 'web',
+    server: 'app1',
+    action: 'maint',
+    'wait-timeout': '2s',
+    'on-timeout': 'restore'
+  })
+  await action.until('MAINT with 1 session')
+  await farm.haproxy.command('set server web/gate state maint')
+  const result = await action.done
+  expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'true', status: 'MAINT' } })
+  expect(result.lastLine).toMatch(/^Not everything could be rolled back: web\/app1 is MAINT/)
+  expect(result.lastLine).toContain('for enable of web/app1: HAProxy answered DENY.')
+  expect(result.lastLine).toContain('The first failure: Not drained within 2s')
+  expect(result.lastLine).toContain('Put these servers back by hand.')
+  await held.close()
+})
+
 test('one moment without a session is not the end: settle-time asks for it to last', async () => {
   farm = await startFarm({
     backendLines: ['cookie SRV insert indirect'],

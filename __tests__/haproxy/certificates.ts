@@ -33,20 +33,34 @@ export class Authority {
   static async create(name = 'test'): Promise<Authority> {
     const directory = await mkdtemp(join(tmpdir(), 'authority-'))
     const [key, file] = [join(directory, 'ca.key'), join(directory, 'ca.pem')]
-    const what = ['-subj', `/CN=${name}`, '-days', '2']
+    const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    const what = ['-subj', `/CN=${name}`, '-days', '2', ...names]
     await run('openssl', ['req', '-x509', ...KEY, '-keyout', key, '-out', file, ...what])
     return new Authority(directory, await readFile(file, 'utf8'))
   }
 
-  /** A certificate for these names (`DNS:x,IP:y`), valid from now on for so many days. */
-  async issue(names: string, days = 2): Promise<Identity> {
+  /** The authority as a server of its own: its certificate is for this machine, too. */
+  async ownIdentity(): Promise<Identity> {
+    const key = await readFile(join(this.#directory, 'ca.key'), 'utf8')
+    const file = join(this.#directory, 'own.pem')
+    await writeFile(file, this.cert + key)
+    return { cert: this.cert, key, file }
+  }
+
+  /**
+   * A certificate for these names (`DNS:x,IP:y`), valid from now on for so many days.
+   *
+   * @param use the only use that it is for (`clientAuth`)
+   */
+  async issue(names: string, days = 2, use?: string): Promise<Identity> {
     this.#issued += 1
     const serial = String(this.#issued)
     const path = (ending: string): string => join(this.#directory, `${serial}.${ending}`)
     const caKey = join(this.#directory, 'ca.key')
     const request = ['-keyout', path('key'), '-out', path('csr'), '-subj', '/CN=nobody']
     await run('openssl', ['req', ...KEY, ...request])
-    await writeFile(path('ext'), `subjectAltName=${names}\n`)
+    const extendedKeyUsage = use === undefined ? '' : `extendedKeyUsage=${use}\n`
+    await writeFile(path('ext'), `subjectAltName=${names}\n${extendedKeyUsage}`)
     const signing = [
       '-CA',
       this.file,

@@ -218,6 +218,29 @@ describe('a page of a stranger', () => {
     expect(result.summary).toContain(`process ${String(farm.haproxy.pid)} has been running`)
   })
 
+  test('with a row of a type that no HAProxy knows is refused, and the row is named', async () => {
+    readsOnly(page('type', '9'))
+    const result = await run({ action: 'drain' })
+    expectInert(result)
+    expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
+    expect(result.lastLine).toContain('the row of web/app1 is of the unknown type 9. Nothing was')
+    expect(await farm.status('app1')).toBe('UP')
+  })
+
+  test.each([
+    ['never ends is read again', ',"UP,', 0, /^Seen: web\/app1/],
+    ['ends too early is refused', ',"UP" or so,', 1, /quote.*\. Nothing was changed\./i]
+  ])('with a quoted cell that %s', async (_, cell, exitCode, last) => {
+    const rewrite = (answer: Buffer): Buffer =>
+      httpAnswer(200, bodyOf(answer).toString().replace(',UP,', cell))
+    faultProxy.fault = ({ number }) => (number === 1 ? { kind: 'rewrite', rewrite } : undefined)
+    faultProxy.reset()
+    const result = await run({})
+    expectInert(result)
+    expect(result.exitCode).toBe(exitCode)
+    expect(result.lastLine).toMatch(last)
+  })
+
   test('with a hostile header', async () => {
     readsOnly({ kind: 'answer', bytes: httpAnswer(200, `# pxname,"${HOSTILE}"\na,b\n`) })
     expectInert(await run({}))

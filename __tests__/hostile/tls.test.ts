@@ -15,6 +15,8 @@ const PAGES = [
   'wrongName',
   'stranger',
   'selfSigned',
+  'selfSignedItself',
+  'forClients',
   'mutual',
   'mutual12',
   'sni',
@@ -26,6 +28,7 @@ let authority: Authority
 let stranger: Authority
 let client: Identity
 let strangersClient: Identity
+let ownIssuer: Identity
 let farm: Farm
 let directory: string
 let ports: Record<Page, number>
@@ -48,6 +51,8 @@ beforeAll(async () => {
     await authority.issue('DNS:localhost')
   ]
   const selfSignedIdentity = await selfSigned.issue(names)
+  ownIssuer = await selfSigned.ownIdentity()
+  const forClients = await authority.issue(names, 2, 'clientAuth')
   const verify = `ca-file ${authority.file} verify required`
   const binds: Record<Page, string> = {
     good: `crt ${good.file}`,
@@ -56,6 +61,8 @@ beforeAll(async () => {
     wrongName: `crt ${other.file}`,
     stranger: `crt ${strange.file}`,
     selfSigned: `crt ${selfSignedIdentity.file}`,
+    selfSignedItself: `crt ${ownIssuer.file}`,
+    forClients: `crt ${forClients.file}`,
     mutual: `crt ${good.file} ${verify}`,
     mutual12: `crt ${good.file} ${verify} ssl-max-ver TLSv1.2`,
     sni: `crt ${other.file} crt ${localhost.file} strict-sni`,
@@ -146,6 +153,10 @@ describe('an authority of the house', () => {
     await expectGreen(await run(urlOf('good'), {}, env))
     await expectGreen(await run(urlOf('stranger'), { 'ca-certificate': stranger.cert }, env))
     await expectGreen(await run(urlOf('good'), { 'ca-certificate': stranger.cert }, env))
+  })
+
+  test('is trusted when it is the self-signed certificate of the page itself', async () => {
+    await expectGreen(await run(urlOf('selfSignedItself'), { 'ca-certificate': ownIssuer.cert }))
   })
 
   test('with an older TLS', async () => {
@@ -248,6 +259,18 @@ describe('a certificate', () => {
       'selfSigned',
       'no trusted authority has signed the certificate of 127.0.0.1:PORT',
       'the self-signed one itself, as ca-certificate.'
+    ],
+    [
+      'that is self-signed',
+      'selfSignedItself',
+      'the certificate of 127.0.0.1:PORT is self-signed, so no authority vouches for it',
+      'the self-signed one itself, as ca-certificate.'
+    ],
+    [
+      'that is for clients only',
+      'forClients',
+      'the certificate of 127.0.0.1:PORT is not valid',
+      'Check the certificates, and that the port speaks TLS.'
     ]
   ])('%s is refused in its own words', async (_, page, message, hint) => {
     const result = await run(urlOf(page), { 'ca-certificate': authority.cert })
