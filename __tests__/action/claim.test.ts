@@ -106,10 +106,10 @@ describe('a claim', () => {
     }
   )
 
-  test('that a reload has taken is made again', async () => {
+  test.each(['true', 'false'])('that a reload has taken is made again (wait: %s)', async (wait) => {
     await stage()
     atFirst(isReadBack, () => farm.haproxy.reload())
-    const result = await runAction(inputsFor('app1'))
+    const result = await runAction(inputsFor('app1', { wait }))
     expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'true', status: 'MAINT' } })
     expect(result.log).toContain('so it was withdrawn.')
     expect(asked()).toEqual(['drain', 'start', 'drain', 'maint'])
@@ -197,8 +197,10 @@ describe('a turn', () => {
     const result = await runAction(inputsFor('app1', { 'min-up-timeout': '200ms' }))
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
     expect(result.lastLine).toMatch(
-      /^No turn within 200ms: enough others serve again, but only at the end\. Nothing was changed\./
+      /^No turn within 200ms: enough others serve now, but the time is up\. Nothing was changed\./
     )
+    expect(result.lastLine).toMatch(/Make min-up-timeout longer, then run this step again\.$/)
+    expect(result.lastLine).not.toContain('lower min-up')
     expect(asked()).toEqual([])
     expect(await farm.status('app1')).toBe('no check')
   })

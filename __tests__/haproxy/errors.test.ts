@@ -46,6 +46,7 @@ const RULES: Readonly<Record<Problem, Rule>> = {
   'not-returnable': { transient: false, declined: false },
   'too-many-servers': { transient: false, declined: false },
   'guard-refused': { transient: false, declined: false },
+  'no-turn': { transient: false, declined: false },
   'same-address': { transient: false, declined: false },
   'several-haproxies': { transient: false, declined: false },
   'did-not-hold': { transient: false, declined: false },

@@ -73,7 +73,7 @@ const warnings = (): string[] =>
 
 /** The warning of a reload of the first HAProxy, after which these begin again. */
 const reloaded = (names: string): string =>
-  `warning: HAProxy was reloaded or restarted at P1, and ${names} on P1 lost ${names.includes(', ') ? 'their' : 'its'} admin state: bringing them back starts over.`
+  `warning: HAProxy was reloaded or restarted at P1, and ${names} on P1 lost ${names.includes(', ') ? 'their' : 'its'} admin state: the return starts over.`
 
 /** Has something happen when the first page gets the first request that begins so, and perhaps trouble with it. */
 function when(words: string, happening: () => void, trouble?: Trouble): void {

@@ -692,6 +692,11 @@ describe('what must be found out', () => {
     expect(wanted({ action, wait: 'false' })).toEqual(expected)
   })
 
+  test('for a claim: the process, even without a wait', () => {
+    const given = { action: 'drain', wait: 'false', 'min-up': '1', 'min-up-timeout': '1m' }
+    expect(wanted(given)).toEqual([true, 1, true])
+  })
+
   test.each(['drain', 'maint', 'ready'])('a dry run of %s asks for no process', (action) => {
     expect(wanted({ action, 'dry-run': 'true' })).toMatchObject({ 1: 0 })
   })

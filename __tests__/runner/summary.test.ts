@@ -39,6 +39,7 @@ describe('the title', () => {
 
   test.each<[Problem, string]>([
     ['guard-refused', '❌ web/a: refused, too few others serve'],
+    ['no-turn', '❌ web/a: no turn in time'],
     ['same-address', '❌ web/a: refused, its address is in use'],
     ['not-drained', '❌ web/a: not drained'],
     ['old-process', '❌ web/a: not drained'],

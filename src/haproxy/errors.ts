@@ -61,6 +61,7 @@ const ADVICE = {
   'not-returnable': '',
   'too-many-servers': '',
   'guard-refused': 'Bring another server back first.',
+  'no-turn': '',
   'same-address': 'Stopping the application would break their requests as well.',
   'several-haproxies':
     'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',

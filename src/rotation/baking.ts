@@ -94,7 +94,7 @@ export class Baking implements Condition {
     const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#beginAnew(reloadAt(instance.name, change))
+        this.#beginAnew(instance, reloadAt(instance.name, change))
       }
       return change
     })
@@ -137,21 +137,25 @@ export class Baking implements Condition {
       }
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#beginAnew(reloadAt(instance.name, change))
+        this.#beginAnew(instance, reloadAt(instance.name, change))
         isAnew = true
       } else if (signs.includes('counters')) {
-        this.#beginAnew(countersClearedAt(instance.name))
+        this.#beginAnew(instance, countersClearedAt(instance.name))
         isAnew = true
       }
     }
     return isAnew
   }
 
-  #beginAnew(why: string): void {
+  #beginAnew(instance: Instance, why: string): void {
     const { log, clock } = this.#context
     log.warning(...watchedAnew(why, this.#options.bakeMs))
     this.#window = new BakeWindow(this.#backends, clock.now())
     this.#up.clear()
+    // Against what was before, the next look would show the same once more.
+    this.#backends
+      .filter((backend) => backend.instance === instance)
+      .forEach((backend) => this.#last.delete(backend))
     this.#isProlonged = false
   }
 

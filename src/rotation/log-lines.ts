@@ -136,7 +136,7 @@ export function reloaded(reload: string, lost: readonly Target[], next: string):
 export const NO_SESSION_WAS_LEFT = 'no session was left on its old process'
 export const SESSIONS_MAY_REMAIN = 'the old process may still hold sessions, and nothing shows them'
 export const SESSIONS_UNKNOWN = 'whether an old process still holds sessions cannot be known'
-export const STARTING_OVER = 'bringing them back starts over'
+export const STARTING_OVER = 'the return starts over'
 
 /** The same for counters that somebody has cleared. */
 export function countersClearedAt(instanceName: string): string {

@@ -35,7 +35,8 @@ const SPREAD_MS = 1_000
  * withdrawn because another run was first.
  *
  * @param search finds the targets as they are now
- * @throws HaproxyError `guard-refused` when the time is up, or at once where enough others can never serve
+ * @throws HaproxyError `guard-refused` when the time is up, or at once where enough others can never serve; `no-turn`
+ *   when the time is up though enough serve
  */
 export async function takeTurn(
   search: () => Promise<Found>,
@@ -101,12 +102,12 @@ async function untilEnough(
   }
   const { met, failure } = await waitUntil(wait, context)
   if (!met) {
-    const { message, advice } = tooFewServe(condition.short, minUp)
-    const why = failure?.message ?? (message || 'enough others serve again, but only at the end.')
-    throw new HaproxyError('guard-refused', `No turn within ${formatDuration(timeoutMs)}: ${why}`, {
-      advice: failure?.advice ?? advice,
-      cause: failure
-    })
+    const noTurn = `No turn within ${formatDuration(timeoutMs)}: `
+    if (failure === undefined && condition.isMet) {
+      throw new HaproxyError('no-turn', `${noTurn}enough others serve now, but the time is up.`)
+    }
+    const { message, advice } = failure ?? tooFewServe(condition.short, minUp)
+    throw new HaproxyError('guard-refused', `${noTurn}${message}`, { advice, cause: failure })
   }
 }
 

@@ -97,6 +97,7 @@ const FAILURES: Partial<Record<Problem, string>> = {
   'did-not-hold': 'the admin state did not hold',
   'several-haproxies': 'several HAProxies answer',
   'guard-refused': 'refused, too few others serve',
+  'no-turn': 'no turn in time',
   'same-address': 'refused, its address is in use',
   'not-drained': 'not drained',
   'old-process': 'not drained',
