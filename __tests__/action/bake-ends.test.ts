@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
-import { holdConnection } from '../support/held-connection.ts'
+import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
 import { type ActionResult } from '../support/runner.ts'
 import { bring, farm, stage, stopAll, stopLater, traffic } from './bake-stage.ts'
 
@@ -26,6 +26,13 @@ function justBefore(wire: FaultProxy, path: RegExp, happening: () => Promise<voi
     happened ??= happening()
     return { kind: 'hold', until: happened }
   }
+}
+
+/** A session on app1, which is one of two servers that take their turns. */
+async function holdOnApp1(): Promise<HeldConnection> {
+  const held = await holdConnection(farm.userUrl)
+  stopLater({ stop: () => held.close() })
+  return held.application === 'app1' ? held : holdOnApp1()
 }
 
 function warnings({ annotations }: ActionResult): string[] {
@@ -92,7 +99,9 @@ describe('a watch that is green', () => {
 
 describe('a watch that comes to no end', () => {
   test('is red where servers are not up when its time is over, and says of each why', async () => {
-    await stage({ serverOptions: 'check inter 200ms fall 100 rise 2' })
+    await stage({
+      serverOptions: (name) => (name === 'app1' ? 'check inter 200ms fall 100 rise 2' : '')
+    })
     const running = await bring({
       server: 'app1 app2',
       'bake-time': '1s',
@@ -104,7 +113,7 @@ describe('a watch that comes to no end', () => {
     const result = await running.done
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toMatch(
-      /^Watched for \S+, and not up: web\/app1 is UP \d+\/100, its last check says L7STS\/503[^;]*; web\/app2 is UP, its weight is 0, its last check says L7OK\/200[^;]*\. /
+      /^Watched for \S+, and not up: web\/app1 is UP \d+\/100, its last check says L7STS\/503[^;]*; web\/app2 is ready \(no check\), its weight is 0\. /
     )
     expect(result.lastLine).toContain('Look at the application and its health check')
     expect(result.log).toMatch(/The watch goes on: web\/app1 is UP \d+\/100/)
@@ -162,19 +171,30 @@ describe('a server on which too much fails', () => {
     await stage({ servers: 2 })
     const running = await bring({ 'on-timeout': 'restore', 'wait-timeout': '4s' })
     await running.until(BEGUN)
-    let held = await holdConnection(farm.userUrl)
-    stopLater({ stop: () => held.close() })
-    if (held.application !== 'app1') {
-      await held.close()
-      held = await holdConnection(farm.userUrl)
-    }
-    expect(held.application).toBe('app1')
+    const held = await holdOnApp1()
     farm.app('app1').fault = { kind: 'error', every: 2 }
     traffic()
     const result = await running.done
     expect(result).toMatchObject({ exitCode: 1, outputs: { status: 'MAINT', sessions: '1' } })
     expect(result.lastLine).toContain('Out of rotation again, but not drained: web/app1.')
     expect(result.lastLine).toContain('Not drained within 4s: web/app1 is MAINT with 1 session')
+    expect(held.open).toBe(true)
+    expect(await farm.status('app1')).toBe('MAINT')
+  })
+
+  test('stays out where a cancel comes while its sessions end', async () => {
+    await stage({ servers: 2 })
+    const running = await bring()
+    await running.until(BEGUN)
+    const held = await holdOnApp1()
+    farm.app('app1').fault = { kind: 'error', every: 2 }
+    traffic()
+    await running.until('web/app1 is MAINT with 1 session')
+    const result = await running.cancel()
+    expect(result).toMatchObject({ exitCode: 1, outputs: { status: 'MAINT', sessions: '1' } })
+    expect(result.lastLine).toContain(
+      'Out of rotation again, but not drained: web/app1. Cancelled (SIGINT).'
+    )
     expect(held.open).toBe(true)
     expect(await farm.status('app1')).toBe('MAINT')
   })
@@ -231,3 +251,17 @@ test('a server that goes down while nobody else serves is left for HAProxy to br
   farm.app('app1').health = 200
   await farm.until(async () => (await farm.status('app1')) === 'UP')
 })
+
+test.each(['5', '101%', '5 %'])(
+  'a max-error-rate of %s is refused before anything is asked for',
+  async (rate) => {
+    await stage({ servers: 1 })
+    const result = await (await bring({ 'max-error-rate': rate })).done
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toBe('Nothing was changed. Correct the input max-error-rate.')
+    expect(result.annotations[0]?.message).toBe(
+      `max-error-rate: "${rate}" is not a percentage from 0% to 100%, such as 5% or 0.5%.`
+    )
+    expect(await farm.status('app1')).toBe('MAINT')
+  }
+)
