@@ -74,6 +74,21 @@ describe('a watch that is green', () => {
     expect(warnings(result)).toEqual([])
   })
 
+  test('says which failures it could not count, because the page does not show their column', async () => {
+    await stage()
+    const wire = await wireTap()
+    const rename = (answer: Buffer): Buffer =>
+      Buffer.from(answer.toString('latin1').replace(',wredis,', ',xredis,'), 'latin1')
+    wire.fault = ({ request }) =>
+      request?.path.includes(';csv') === true ? { kind: 'rewrite', rewrite: rename } : undefined
+    const inputs = { 'stats-url': wire.through(farm.statsUrl), 'bake-time': '1s' }
+    const result = await (await bring(inputs)).done
+    expect(result.exitCode).toBe(0)
+    expect(result.lastLine).toMatch(
+      / HAProxy does not show wredis here, so failures of that kind do not count\.$/
+    )
+  })
+
   test('has begun anew for a reload at its very end', async () => {
     await stage()
     traffic()
@@ -83,7 +98,11 @@ describe('a watch that is green', () => {
     // Only its end asks which process answers.
     let served = 0
     justBefore(wire, /norefresh/, async () => {
-      await farm.haproxy.reload()
+      // What has changed is one server more.
+      const more = farm.config.replace(/.*server app3 .*/, (line) =>
+        [line, line.replace('app3', 'app4')].join('\n')
+      )
+      await farm.haproxy.reload(more)
       ;({ served } = farm.app('app1'))
     })
     const result = await running.done
