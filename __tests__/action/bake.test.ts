@@ -2,50 +2,17 @@ import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { listen } from '../support/listener.ts'
-import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
+import { startFarm } from '../support/farm.ts'
 import { freePort } from '../support/ports.ts'
 import { startApplication } from '../support/application.ts'
-import { type ActionResult, type RunningAction, startAction } from '../support/runner.ts'
-import { startTraffic, type Traffic, type TrafficOptions } from '../support/traffic.ts'
+import { type ActionResult } from '../support/runner.ts'
+import { type Traffic } from '../support/traffic.ts'
+import { bring, farm, stage, stopAll, stopLater, traffic } from './bake-stage.ts'
 
 // Several seconds of traffic, on a machine that is busy.
 jest.setTimeout(120_000)
 
-/** Long enough that a step which ends before it has not waited for its end. */
-const LONG = '60s'
-const stops: (() => Promise<void>)[] = []
-let farm: Farm
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
-})
-
-async function stage(options: FarmOptions = {}): Promise<void> {
-  farm = await startFarm({ servers: 3, ...options })
-  stops.push(() => farm.stop())
-}
-
-/** About 60 requests a second. */
-function traffic(options: TrafficOptions = {}, userUrl = farm.userUrl): Traffic {
-  const users = startTraffic(userUrl, { workers: 6, pauseMs: 100, ...options })
-  stops.push(() => users.stop())
-  return users
-}
-
-/** A return of app1 out of maint, with a watch of its traffic. */
-async function bring(more: Readonly<Record<string, string>> = {}): Promise<RunningAction> {
-  await farm.set('app1', 'maint')
-  return startAction({
-    'stats-url': farm.statsUrl,
-    backend: 'web',
-    server: 'app1',
-    action: 'ready',
-    'bake-time': LONG,
-    'poll-interval': '500ms',
-    'settle-time': '300ms',
-    'hard-stop-after': '0s',
-    ...more
-  })
-}
+afterEach(stopAll)
 
 /** What a step shows whose server was taken out again for its failures, and that nobody meets it any more. */
 async function expectOut(result: ActionResult, users: Traffic, kinds: RegExp): Promise<void> {
@@ -88,7 +55,7 @@ describe('a version', () => {
 
   test('that refuses every connection while its check passes is taken out again', async () => {
     const health = await listen(createServer((_, response) => response.end()))
-    stops.push(() => health.stop())
+    stopLater(health)
     await stage({
       serverOptions: (name) =>
         `check inter 200ms fall 3 rise 2${name === 'app1' ? ` port ${health.port}` : ''}`
@@ -227,10 +194,10 @@ test('a cancel ends the watch, and leaves the server as it is', async () => {
 test('in TCP mode sessions and the errors of their connections count', async () => {
   const port = await freePort()
   const health = await listen(createServer((_, response) => response.end()))
-  stops.push(() => health.stop())
+  stopLater(health)
   const dead = await freePort()
   const well = await startApplication({ name: 'well' })
-  stops.push(() => well.stop())
+  stopLater(well)
   await stage({
     extra: [
       'frontend tcp_users',
@@ -254,7 +221,7 @@ test('in TCP mode sessions and the errors of their connections count', async () 
 test('a server behind several HAProxies is judged by the sum of what users met there', async () => {
   await stage()
   const other = await startFarm({ applications: farm.applications })
-  stops.push(() => other.stop())
+  stopLater(other)
   traffic()
   const users = traffic({}, other.userUrl)
   farm.app('app1').fault = { kind: 'error', every: 2 }

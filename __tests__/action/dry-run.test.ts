@@ -170,4 +170,62 @@ test('nothing to change is said to be nothing to change', async () => {
   const result = await runAction(inputsFor([one], { action: 'maint' }))
   expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'MAINT' } })
   expect(result.lastLine).toContain('A real run would change nothing.')
+  const back = await runAction(inputsFor([one], { action: 'ready', server: 'app2' }))
+  expect(back).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'UP' } })
+  expect(back.lastLine).toContain('A real run would change nothing.')
+})
+
+test('of maint says that it would wait for its turn', async () => {
+  const one = await stage()
+  await one.farm.set('app2', 'maint')
+  const result = await runAction(
+    inputsFor([one], { action: 'maint', 'min-up-timeout': '90s', restore: 'never' })
+  )
+  expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false', status: 'UP' } })
+  expect(result.lastLine).toContain(
+    'A real run would wait for its turn for up to 1m30s, and then put web/app1 into maint.'
+  )
+  expect(await one.farm.status('app1')).toBe('UP')
+})
+
+test('of ready says of every server how it would come back', async () => {
+  const one = await stage({
+    serverOptions: (name) => (name === 'app2' ? '' : 'check inter 200ms fall 3 rise 2'),
+    servers: ['app1', 'app2', 'app3', 'app4'],
+    extra: (applications) =>
+      [
+        'backend api',
+        ...applications.map(({ name, port }) => `  server ${name} 127.0.0.1:${port}`),
+        'backend alone',
+        `  server app1 127.0.0.1:${applications[0]?.port ?? 0} check inter 200ms`
+      ].join('\n')
+  })
+  for (const server of ['app1', 'app2']) await one.farm.set(server, 'maint')
+  for (const server of ['app1', 'app2'])
+    expect(await one.farm.post(`s=${server}&b=api&action=maint`)).toBe('DONE')
+  expect(await one.farm.post('s=app1&b=alone&action=drain')).toBe('DONE')
+  await one.farm.app('app3').stop()
+  await one.farm.until(async () => (await one.farm.status('app3')) === 'DOWN')
+  const before = await states([one])
+  const result = await runAction(
+    inputsFor([one], {
+      action: 'ready',
+      backend: '*',
+      server: 'app1,app2,app3,app4',
+      'bake-time': '5m'
+    })
+  )
+  expect(result).toMatchObject({ exitCode: 0, outputs: { changed: 'false' } })
+  const [, plan = ''] = /A real run would (.*)\.$/.exec(result.lastLine) ?? []
+  const [steps = '', watch] = plan.split(', and then ')
+  expect(watch).toBe('watch the traffic for 5m')
+  expect(steps.split('; ').sort()).toEqual([
+    'bring web/app1 back with a fresh health check',
+    'leave web/app4, api/app3, api/app4 alone',
+    'make alone/app1 ready without a fresh check, because no other server serves',
+    'make api/app1 ready once the health checks in the other backends have passed',
+    'make web/app2, api/app2 ready',
+    'make web/app3 ready, for HAProxy to bring up once its health check passes'
+  ])
+  expect(await states([one])).toEqual(before)
 })

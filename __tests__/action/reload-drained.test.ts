@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  ageByHours,
   expectSafe,
   farm,
   files,
@@ -50,6 +51,20 @@ describe('in maint, a reload after the last session has ended', () => {
     expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'false' } })
     expect(warnings(result, reloaded)).toEqual([expect.stringContaining(heldNone)])
     expect(result.lastLine).toContain('HAProxy was started less than an hour ago')
+  })
+
+  test('leaves nothing open where HAProxy had been running for more than an hour', async () => {
+    await stage()
+    ageByHours()
+    const action = start({ 'settle-time': '6s' })
+    await action.until(/app1 is MAINT \(/)
+    await reloadSurelyLater()
+    const result = await action.done
+    expectSafe(result)
+    expect(warnings(result)).toEqual([expect.stringMatching(`${reloaded}.*: ${heldNone}`)])
+    expect(result.summary).toContain(
+      'HAProxy was reloaded meanwhile, and no session was left on its old process.'
+    )
   })
 })
 

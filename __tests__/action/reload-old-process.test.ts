@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startBalancer } from '../support/balancer.ts'
+import { startFarm } from '../support/farm.ts'
 import { type HeldConnection } from '../support/held-connection.ts'
 import { runAction, type RunningAction } from '../support/runner.ts'
 import {
+  ageByHours,
   expectSafe,
   farm,
   files,
@@ -14,6 +18,7 @@ import {
   start,
   stateFile,
   stopAll,
+  stopLater,
   warnings
 } from './reload-stage.ts'
 
@@ -149,6 +154,48 @@ describe.each(files)('a reload %s, while a request is under way', (_, isKept) =>
     expect(result.outputs['safe-to-stop']).toBe('false')
     expect(result.log).not.toMatch(/^Safe to stop/m)
   })
+})
+
+test('an HAProxy that has been running for more than an hour needs no hard-stop-after', async () => {
+  await stage()
+  ageByHours()
+  const result = await runAction(inputsFor())
+  expectSafe(result)
+  expect(warnings(result)).toEqual([])
+  expect(result.summary).toMatch(
+    /has been running for 2h\S*; older processes are assumed to be gone after an hour\./
+  )
+  expect(await farm.status('app1')).toBe('MAINT')
+})
+
+test('an HAProxy that takes over and is older than the step leaves it open what it holds', async () => {
+  await stage()
+  const standby = await startFarm({ applications: farm.applications })
+  stopLater(standby)
+  await standby.set('app1', 'maint')
+  const ports = [farm, standby].map(({ statsUrl }) => Number(new URL(statsUrl).port))
+  const active = ports.slice(0, 1)
+  const address = await startBalancer(active)
+  stopLater(address)
+  // The page shows whole seconds of its age.
+  await sleep(1_500)
+  const action = start({
+    'stats-url': address.through(farm.statsUrl),
+    'settle-time': '2s',
+    'hard-stop-after': '0s'
+  })
+  await action.until(/app1 is MAINT \(/)
+  active.splice(0, 1, ...ports.slice(1))
+  const result = await action.done
+  expect(result).toMatchObject({ exitCode: 0, outputs: { 'safe-to-stop': 'false' } })
+  expect(result.lastLine).toMatch(/^Drained, but not proven safe to stop: web\/app1 is MAINT/)
+  expect(result.lastLine).toMatch(
+    /Another process of HAProxy answers than when this step began, and it may be older than the step: run the step again\./
+  )
+  expect(warnings(result)).toEqual([
+    expect.stringContaining('whether an old process still holds sessions cannot be known'),
+    result.lastLine
+  ])
 })
 
 test('a request that waits between two attempts to connect is not taken for one that has ended', async () => {

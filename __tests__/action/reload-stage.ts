@@ -72,6 +72,20 @@ export function reloadSurelyLater(file?: StateFile): Promise<void> {
   return reload(file, undefined, surelyLater)
 }
 
+/** Has the page say that the process of now, and no later one, has been running for two hours longer. */
+export function ageByHours(): void {
+  const { pid = 0 } = farm.haproxy
+  const age = (answer: Buffer): Buffer => {
+    const page = answer.toString('latin1')
+    const isOfNow = page.includes(`<b>pid = </b> ${pid} `)
+    return isOfNow
+      ? Buffer.from(page.replace('uptime = </b> 0d 0h', 'uptime = </b> 0d 2h'), 'latin1')
+      : answer
+  }
+  wire.fault = ({ request }) =>
+    request?.path.includes('norefresh') === true ? { kind: 'rewrite', rewrite: age } : undefined
+}
+
 export async function hold(): Promise<HeldConnection> {
   const held = await holdConnection(farm.userUrl)
   stops.push(() => held.close())
