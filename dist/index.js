@@ -2385,6 +2385,7 @@ const ADVICE = {
     'not-returnable': '',
     'too-many-servers': '',
     'guard-refused': 'Bring another server back first.',
+    'no-turn': '',
     'same-address': 'Stopping the application would break their requests as well.',
     'several-haproxies': 'Name each HAProxy by an address of its own; a change reaches only the one that happens to answer.',
     'did-not-hold': 'An agent check (ask for dagent before, and for eagent afterwards), another operator or a reload of HAProxy may have changed it.',
@@ -2753,7 +2754,7 @@ function reloaded(reload, lost, next) {
 const NO_SESSION_WAS_LEFT = 'no session was left on its old process';
 const SESSIONS_MAY_REMAIN = 'the old process may still hold sessions, and nothing shows them';
 const SESSIONS_UNKNOWN = 'whether an old process still holds sessions cannot be known';
-const STARTING_OVER = 'bringing them back starts over';
+const STARTING_OVER = 'the return starts over';
 function countersClearedAt(instanceName) {
     return `The counters of ${instanceName} were cleared`;
 }
@@ -3420,6 +3421,7 @@ class Baking {
     #isProlonged = false;
     #up = new Set();
     #last = new Map();
+    #reloads = new Map();
     constructor(backends, options, context) {
         this.#backends = backends;
         this.#options = options;
@@ -3466,14 +3468,13 @@ class Baking {
         return this.notUp.length === 0 ? 'met' : 'waiting';
     }
     async confirm() {
-        const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
+        await settleAll(instancesOf(this.#backends), async (instance) => {
             const change = await this.#recheck(instance);
             if (isReload(change)) {
-                this.#beginAnew(reloadAt(instance.name, change));
+                this.#reloads.set(instance, change);
             }
-            return change;
         });
-        return !changes.some(isReload);
+        return this.#reloads.size === 0;
     }
     get #elapsedMs() {
         return this.#context.clock.now() - this.#window.beganAt;
@@ -3498,23 +3499,27 @@ class Baking {
     async #hasBegunAnew(seen) {
         let isAnew = false;
         for (const instance of instancesOf(seen)) {
-            const signs = seen
-                .filter((backend) => backend.instance === instance)
-                .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
-            if (signs.every((sign) => sign === 'none')) {
-                continue;
-            }
-            const change = await this.#recheck(instance);
-            if (isReload(change)) {
-                this.#beginAnew(reloadAt(instance.name, change));
-                isAnew = true;
-            }
-            else if (signs.includes('counters')) {
-                this.#beginAnew(countersClearedAt(instance.name));
+            const backends = seen.filter((backend) => backend.instance === instance);
+            const why = await this.#whyAnew(instance, backends);
+            if (why !== undefined) {
+                this.#beginAnew(why);
                 isAnew = true;
             }
         }
         return isAnew;
+    }
+    async #whyAnew(instance, seen) {
+        const signs = seen.map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
+        const known = this.#reloads.get(instance);
+        this.#reloads.delete(instance);
+        if (known === undefined && signs.every((sign) => sign === 'none')) {
+            return undefined;
+        }
+        const change = known ?? (await this.#recheck(instance));
+        if (isReload(change)) {
+            return reloadAt(instance.name, change);
+        }
+        return signs.includes('counters') ? countersClearedAt(instance.name) : undefined;
     }
     #beginAnew(why) {
         const { log, clock } = this.#context;
@@ -5448,12 +5453,12 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     };
     const { met, failure } = await waitUntil(wait, context);
     if (!met) {
-        const { message, advice } = tooFewServe(condition.short, minUp);
-        const why = failure?.message ?? (message || 'enough others serve again, but only at the end.');
-        throw new HaproxyError('guard-refused', `No turn within ${formatDuration(timeoutMs)}: ${why}`, {
-            advice: failure?.advice ?? advice,
-            cause: failure
-        });
+        const noTurn = `No turn within ${formatDuration(timeoutMs)}: `;
+        if (failure === undefined && condition.isMet) {
+            throw new HaproxyError('no-turn', `${noTurn}enough others serve now, but the time is up.`);
+        }
+        const { message, advice } = failure ?? tooFewServe(condition.short, minUp);
+        throw new HaproxyError('guard-refused', `${noTurn}${message}`, { advice, cause: failure });
     }
 }
 class EnoughServe {
@@ -8366,14 +8371,15 @@ function readInputs() {
     reader.finish();
     return inputs;
 }
-function wantedBy({ action, isAwaited, dryRun, backends, servers }) {
+function wantedBy({ action, isAwaited, dryRun, minUpTimeoutMs, backends, servers }) {
     const isTakeOut = action === 'drain' || action === 'maint';
     const isChanging = isTakeOut || action === 'ready';
+    const isWatched = isAwaited || minUpTimeoutMs > 0;
     return {
         backends,
         servers,
         withOthers: isTakeOut,
-        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : isAwaited ? 1 : 0,
+        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : isWatched ? 1 : 0,
         oneInstance: isChanging
     };
 }
@@ -9465,6 +9471,7 @@ const INPUTS = {
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
     'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
+    'no-turn': 'Make min-up-timeout longer, then run this step again.',
     'same-address': "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."
 };
 function adviceFor(error, inputs) {
@@ -9674,7 +9681,7 @@ function takenAsFound(targets) {
     const which = found.length === targets.length ? '' : `: ${namesOf(found)}`;
     return found.length > 0 ? ` Already up, so not checked again${which}.` : '';
 }
-function phrase(target) {
+function progressOf(target) {
     const { now } = target;
     const seen = isOutOfRotation(now) ? seenAs(target) : now.status;
     return `${seen}${now.checkFailed ? lastCheck(now.check) : ''}`;
@@ -9749,6 +9756,7 @@ const summary_FAILURES = {
     'did-not-hold': 'the admin state did not hold',
     'several-haproxies': 'several HAProxies answer',
     'guard-refused': 'refused, too few others serve',
+    'no-turn': 'no turn in time',
     'same-address': 'refused, its address is in use',
     'not-drained': 'not drained',
     'old-process': 'not drained',
@@ -9952,10 +9960,10 @@ class Report {
             .reduce((sum, { now }) => sum + now.sessions + now.queue, 0);
         this.#samples.push({ elapsedMs, sessions });
         const time = `(${formatDuration(elapsedMs)} elapsed, ${formatDuration(remainingMs)} left)`;
-        const changed = watched.filter((target) => this.#said.get(target) !== phrase(target));
+        const changed = watched.filter((target) => this.#said.get(target) !== progressOf(target));
         for (const target of changed) {
-            this.#said.set(target, phrase(target));
-            this.#log.info(`${target.fullName} is ${phrase(target)} ${time}.`);
+            this.#said.set(target, progressOf(target));
+            this.#log.info(`${target.fullName} is ${progressOf(target)} ${time}.`);
         }
         if (changed.length > 0) {
             this.#lastLineMs = elapsedMs;

@@ -118,7 +118,7 @@ test('a reload just before the drain is ended has the server checked all over ag
   const result = await runAction(inputs())
   expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
   expect(warnings(result)).toEqual([
-    expect.stringMatching(/, and web\/app1 lost its admin state: bringing them back starts over\.$/)
+    expect.stringMatching(/, and web\/app1 lost its admin state: the return starts over\.$/)
   ])
   expect(asked()).toEqual(['drain', 'hdown', 'start', 'drain', 'hdown', 'start'])
   const last = wire.requests.findLast(({ body }) => body.includes('action=hdown'))
@@ -160,7 +160,7 @@ test('a page that cannot be read just after a reload is asked for all again once
   const result = await running.done
   expect(result).toMatchObject({ exitCode: 0, outputs: { status: 'UP' } })
   expect(warnings(result)).toEqual([
-    expect.stringMatching(/, and web\/app1 lost its admin state: bringing them back starts over\.$/)
+    expect.stringMatching(/, and web\/app1 lost its admin state: the return starts over\.$/)
   ])
   expect(asked()).toEqual(['drain', 'hdown', 'start', 'drain', 'hdown', 'start'])
 })

@@ -64,6 +64,7 @@ const WITHOUT_ADVICE = [
   'tls-unknown-issuer',
   'not-returnable',
   'too-many-servers',
+  'no-turn',
   'not-drained',
   'not-up',
   'not-baked',

@@ -29,7 +29,9 @@ export class Baking implements Condition {
   /** Targets that this window has seen up: after a reload some are not until their first check. */
   readonly #up = new Set<Target>()
   /** What the last look showed of every server, for what a reload leaves behind. */
-  #last = new Map<Backend, readonly Server[]>()
+  readonly #last = new Map<Backend, readonly Server[]>()
+  /** Reloads that were noticed after a look; what comes next is measured from the look after them. */
+  readonly #reloads = new Map<Instance, ProcessChange>()
 
   constructor(backends: readonly Backend[], options: BakeOptions, context: Context) {
     this.#backends = backends
@@ -91,14 +93,13 @@ export class Baking implements Condition {
 
   /** Nothing is judged across a reload, which shows in nothing else for certain. */
   async confirm(): Promise<boolean> {
-    const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
+    await settleAll(instancesOf(this.#backends), async (instance) => {
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#beginAnew(instance, reloadAt(instance.name, change))
+        this.#reloads.set(instance, change)
       }
-      return change
     })
-    return !changes.some(isReload)
+    return this.#reloads.size === 0
   }
 
   get #elapsedMs(): number {
@@ -125,37 +126,42 @@ export class Baking implements Condition {
     }
   }
 
-  /** Asks for the process where a look shows what a reload leaves behind; whether the window began anew. */
+  /** Begins the window anew where nothing may be judged across this look; whether it did. */
   async #hasBegunAnew(seen: readonly Backend[]): Promise<boolean> {
     let isAnew = false
     for (const instance of instancesOf(seen)) {
-      const signs = seen
-        .filter((backend) => backend.instance === instance)
-        .map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers))
-      if (signs.every((sign) => sign === 'none')) {
-        continue
-      }
-      const change = await this.#recheck(instance)
-      if (isReload(change)) {
-        this.#beginAnew(instance, reloadAt(instance.name, change))
-        isAnew = true
-      } else if (signs.includes('counters')) {
-        this.#beginAnew(instance, countersClearedAt(instance.name))
+      const backends = seen.filter((backend) => backend.instance === instance)
+      const why = await this.#whyAnew(instance, backends)
+      if (why !== undefined) {
+        this.#beginAnew(why)
         isAnew = true
       }
     }
     return isAnew
   }
 
-  #beginAnew(instance: Instance, why: string): void {
+  /** Asks for the process only where a look shows what a reload leaves behind. */
+  async #whyAnew(instance: Instance, seen: readonly Backend[]): Promise<string | undefined> {
+    const signs = seen.map((backend) =>
+      signOf(this.#last.get(backend) ?? backend.servers, backend.servers)
+    )
+    const known = this.#reloads.get(instance)
+    this.#reloads.delete(instance)
+    if (known === undefined && signs.every((sign) => sign === 'none')) {
+      return undefined
+    }
+    const change = known ?? (await this.#recheck(instance))
+    if (isReload(change)) {
+      return reloadAt(instance.name, change)
+    }
+    return signs.includes('counters') ? countersClearedAt(instance.name) : undefined
+  }
+
+  #beginAnew(why: string): void {
     const { log, clock } = this.#context
     log.warning(...watchedAnew(why, this.#options.bakeMs))
     this.#window = new BakeWindow(this.#backends, clock.now())
     this.#up.clear()
-    // Against what was before, the next look would show the same once more.
-    this.#backends
-      .filter((backend) => backend.instance === instance)
-      .forEach((backend) => this.#last.delete(backend))
     this.#isProlonged = false
   }
 
