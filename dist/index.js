@@ -10254,8 +10254,7 @@ function post_namesOf(backends) {
 let isOver = false;
 process.once('beforeExit', () => {
     if (!isOver) {
-        const what = 'The step ended before its work did, which is a bug.';
-        reportFailure(new Error(`${what} Check on the statistics page what state the servers are in.`));
+        reportFailure(new Error('The step ended before its work did, which is a bug. Check on the statistics page what state the servers are in.'));
     }
 });
 const over = (isPostStep() ? post() : main()).then(() => {

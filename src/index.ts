@@ -10,8 +10,11 @@ let isOver = false
 // makes the bundler wrap every module in a function: the bundle grows by an eighth and starts later.
 process.once('beforeExit', () => {
   if (!isOver) {
-    const what = 'The step ended before its work did, which is a bug.'
-    reportFailure(new Error(`${what} Check on the statistics page what state the servers are in.`))
+    reportFailure(
+      new Error(
+        'The step ended before its work did, which is a bug. Check on the statistics page what state the servers are in.'
+      )
+    )
   }
 })
 
