@@ -11,7 +11,8 @@ export default {
         '<rootDir>/__tests__/runner/*.test.ts',
         '<rootDir>/__tests__/haproxy/*.test.ts',
         '<rootDir>/__tests__/rotation/*.test.ts'
-      ]
+      ],
+      testSequencer: '<rootDir>/__tests__/nearest-first.js'
     }
   },
   coverageAnalysis: 'perTest',
@@ -23,5 +24,8 @@ export default {
   htmlReporter: { fileName: '.cache/mutation.html' },
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   thresholds: { high: 95, low: 90, break: 90 },
+  // A run goes on from what earlier ones have found out, as far as neither a mutant nor its tests have changed.
+  incremental: true,
+  incrementalFile: '.cache/mutation.json',
   concurrency: 2
 }

@@ -14,12 +14,18 @@ async function isKilled(): Promise<void> {
   kill.mockClear()
 }
 
-/** A module runs once; under another name it runs again. */
-function begin(name: string): Promise<{ readonly over: Promise<void> }> {
-  return import(`../../src/index.ts?${name}`) as ReturnType<typeof begin>
+interface Index {
+  readonly over: Promise<void>
 }
 
-async function run(name: string): Promise<void> {
+/** A module runs once; under another name it runs again. */
+function begin(name?: string): Promise<Index> {
+  return name === undefined
+    ? import('../../src/index.ts')
+    : (import(`../../src/index.ts?${name}`) as Promise<Index>)
+}
+
+async function run(name?: string): Promise<void> {
   const { over } = await begin(name)
   await over
 }
@@ -27,7 +33,7 @@ async function run(name: string): Promise<void> {
 test('the first run is the main step, and the run with its state the post step', async () => {
   const lb = await start(server('a', { checked: false }), server('b'))
   const given = inputsFor([lb], { action: 'maint', restore: 'always' })
-  const main = await inProcess(given, () => run('main'))
+  const main = await inProcess(given, () => run())
   expect(main).toMatchObject({ exitCode: 0, state: { isPost: 'true' } })
   expect(main.lastLine).toBe('Safe to stop: web/a is MAINT, waited 1s.')
   const { state } = main
