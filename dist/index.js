@@ -2341,7 +2341,7 @@ var __webpack_exports__ = {};
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  Z: () => (/* binding */ over)
+  V: () => (/* binding */ done)
 });
 
 ;// CONCATENATED MODULE: ./src/haproxy/errors.ts
@@ -2535,15 +2535,18 @@ function seenAs({ now }) {
     return load === '' ? status : `${status} with ${load}`;
 }
 function whyNotUp({ check, checkFailed, status, throttle, weight, word }) {
-    const isHealthy = status === 'UP' || status === 'no check' || word === 'DRAIN';
+    const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
     return [
         ...(weight === 0 ? [', its weight is 0, so load balancing sends it nobody'] : []),
         ...(throttle === undefined ? [] : [`, slowstart gives it ${throttle} % of its weight`]),
-        ...(check !== '' && (checkFailed || !isHealthy) ? [lastCheck(check)] : [])
+        ...(check !== '' && (checkFailed || !isPlain) ? [lastCheck(check)] : [])
     ].join('');
 }
 function lastCheck(check) {
     return `, its last check says ${check}`;
+}
+function notUpInWords(target) {
+    return `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}`;
 }
 function statesOf(targets) {
     const states = Map.groupBy(targets, (target) => {
@@ -3421,7 +3424,7 @@ class Baking {
     #isProlonged = false;
     #up = new Set();
     #last = new Map();
-    #reloads = new Map();
+    #unseen = new Set();
     constructor(backends, options, context) {
         this.#backends = backends;
         this.#options = options;
@@ -3468,13 +3471,14 @@ class Baking {
         return this.notUp.length === 0 ? 'met' : 'waiting';
     }
     async confirm() {
-        await settleAll(instancesOf(this.#backends), async (instance) => {
+        const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
             const change = await this.#recheck(instance);
             if (isReload(change)) {
-                this.#reloads.set(instance, change);
+                this.#beginAnew(instance, reloadAt(instance.name, change), []);
             }
+            return change;
         });
-        return this.#reloads.size === 0;
+        return !changes.some(isReload);
     }
     get #elapsedMs() {
         return this.#context.clock.now() - this.#window.beganAt;
@@ -3497,12 +3501,16 @@ class Baking {
         }
     }
     async #hasBegunAnew(seen) {
-        let isAnew = false;
+        const first = seen.filter((backend) => this.#unseen.delete(backend));
+        let isAnew = first.length > 0;
+        if (isAnew) {
+            this.#openWindow();
+        }
         for (const instance of instancesOf(seen)) {
             const backends = seen.filter((backend) => backend.instance === instance);
-            const why = await this.#whyAnew(instance, backends);
+            const why = await this.#whyAnew(instance, backends.filter((backend) => !first.includes(backend)));
             if (why !== undefined) {
-                this.#beginAnew(why);
+                this.#beginAnew(instance, why, backends);
                 isAnew = true;
             }
         }
@@ -3510,21 +3518,24 @@ class Baking {
     }
     async #whyAnew(instance, seen) {
         const signs = seen.map((backend) => signOf(this.#last.get(backend) ?? backend.servers, backend.servers));
-        const known = this.#reloads.get(instance);
-        this.#reloads.delete(instance);
-        if (known === undefined && signs.every((sign) => sign === 'none')) {
+        if (signs.every((sign) => sign === 'none')) {
             return undefined;
         }
-        const change = known ?? (await this.#recheck(instance));
+        const change = await this.#recheck(instance);
         if (isReload(change)) {
             return reloadAt(instance.name, change);
         }
         return signs.includes('counters') ? countersClearedAt(instance.name) : undefined;
     }
-    #beginAnew(why) {
-        const { log, clock } = this.#context;
-        log.warning(...watchedAnew(why, this.#options.bakeMs));
-        this.#window = new BakeWindow(this.#backends, clock.now());
+    #beginAnew(instance, why, seen) {
+        this.#context.log.warning(...watchedAnew(why, this.#options.bakeMs));
+        this.#backends
+            .filter((backend) => backend.instance === instance && !seen.includes(backend))
+            .forEach((backend) => this.#unseen.add(backend));
+        this.#openWindow();
+    }
+    #openWindow() {
+        this.#window = new BakeWindow(this.#backends, this.#context.clock.now());
         this.#up.clear();
         this.#isProlonged = false;
     }
@@ -4687,7 +4698,7 @@ function whyBlocked(target, { blocked }) {
 const TRY_AGAIN = 'Look at the application and its health check, then ask for ready again.';
 function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
     const down = stages.targets.filter((target) => !stages.isBack(target) || stages.blocked.has(target));
-    const seen = down.map((target) => `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}${whyBlocked(target, stages)}`);
+    const seen = down.map((target) => `${notUpInWords(target)}${whyBlocked(target, stages)}`);
     const released = down.filter(({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined);
     const advice = released.length > 0 && onTimeout !== 'restore'
         ? `HAProxy brings ${namesOf(released)} up by itself once its health check passes; to keep it out, ask for maint.`
@@ -4737,7 +4748,7 @@ async function bake(backends, options, context) {
 function notBaked({ notUp, baked }, { bakeMs, timeoutMs }, result) {
     const { failure } = result;
     if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
-        const seen = notUp.map((target) => `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}`);
+        const seen = notUp.map(notUpInWords);
         return new HaproxyError('not-up', `Watched for ${formatDuration(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: TRY_AGAIN });
     }
     const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result);
@@ -5454,11 +5465,15 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
     const { met, failure } = await waitUntil(wait, context);
     if (!met) {
         const noTurn = `No turn within ${formatDuration(timeoutMs)}: `;
-        if (failure === undefined && condition.isMet) {
-            throw new HaproxyError('no-turn', `${noTurn}enough others serve now, but the time is up.`);
+        if (failure !== undefined || condition.isMet) {
+            const why = failure?.message ?? 'enough others serve now, but the time is up.';
+            throw new HaproxyError('no-turn', `${noTurn}${why}`, {
+                advice: failure?.advice ?? '',
+                cause: failure
+            });
         }
-        const { message, advice } = failure ?? tooFewServe(condition.short, minUp);
-        throw new HaproxyError('guard-refused', `${noTurn}${message}`, { advice, cause: failure });
+        const { message, advice } = tooFewServe(condition.short, minUp);
+        throw new HaproxyError('guard-refused', `${noTurn}${message}`, { advice });
     }
 }
 class EnoughServe {
@@ -8374,12 +8389,12 @@ function readInputs() {
 function wantedBy({ action, isAwaited, dryRun, minUpTimeoutMs, backends, servers }) {
     const isTakeOut = action === 'drain' || action === 'maint';
     const isChanging = isTakeOut || action === 'ready';
-    const isWatched = isAwaited || minUpTimeoutMs > 0;
+    const asksProcess = isAwaited || minUpTimeoutMs > 0;
     return {
         backends,
         servers,
         withOthers: isTakeOut,
-        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : isWatched ? 1 : 0,
+        processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : asksProcess ? 1 : 0,
         oneInstance: isChanging
     };
 }
@@ -9471,7 +9486,7 @@ const INPUTS = {
     'tls-client-certificate': 'Give it as client-certificate, and its key as client-key.',
     'timed-out': 'Raise request-timeout if the page is only slow.',
     'guard-refused': 'If the backend may run with fewer, lower min-up (0 turns the guard off).',
-    'no-turn': 'Make min-up-timeout longer, then run this step again.',
+    'no-turn': 'Raise min-up-timeout, then run this step again.',
     'same-address': "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."
 };
 function adviceFor(error, inputs) {
@@ -9543,7 +9558,7 @@ function hasStates(error, targets) {
         const isPlain = isNotUp && isKnown && !change.isRolledBack && change.isUncertain !== true;
         const state = isPlain ? `${fullName} is ${seenAs(target)}` : statesOf([target]);
         const asked = `${fullName} was asked for ${change.state ?? ''} and is ${seenAs(target)}`;
-        return [';', ':', '.', ', and ', ', its '].some((end) => message.includes(`${state}${end}`) || (isKnown && message.includes(`${asked}${end}`)));
+        return [';', ':', '.', ', and ', ', its ', ', slowstart '].some((end) => message.includes(`${state}${end}`) || (isKnown && message.includes(`${asked}${end}`)));
     });
 }
 function isLarge({ action }, targets) {
@@ -10251,16 +10266,16 @@ function post_namesOf(backends) {
 
 
 
-let isOver = false;
+let isDone = false;
 process.once('beforeExit', () => {
-    if (!isOver) {
-        reportFailure(new Error('The step ended before its work did, which is a bug. Check on the statistics page what state the servers are in.'));
+    if (!isDone) {
+        reportFailure(new Error('The step ended before its work was done. That is a bug in this action: please report it, and check on the statistics page which state the servers are in.'));
     }
 });
-const over = (isPostStep() ? post() : main()).then(() => {
-    isOver = true;
+const done = (isPostStep() ? post() : main()).then(() => {
+    isDone = true;
     endIfHung();
 });
 
-var __webpack_exports__over = __webpack_exports__.Z;
-export { __webpack_exports__over as over };
+var __webpack_exports__done = __webpack_exports__.V;
+export { __webpack_exports__done as done };

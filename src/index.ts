@@ -4,22 +4,22 @@ import { endIfHung } from './runner/cancellation.ts'
 import { reportFailure } from './runner/failure.ts'
 import { isPostStep } from './runner/post-step.ts'
 
-let isOver = false
+let isDone = false
 
-// A promise that never settles would end the step green. A top-level await would prevent that without a word, and
-// makes the bundler wrap every module in a function: the bundle grows by an eighth and starts later.
+// Without this, a promise that never settles would end the step green. A top-level await would make it red, but
+// without a last line, and the bundler would wrap every module in a function: a larger bundle, which starts later.
 process.once('beforeExit', () => {
-  if (!isOver) {
+  if (!isDone) {
     reportFailure(
       new Error(
-        'The step ended before its work did, which is a bug. Check on the statistics page what state the servers are in.'
+        'The step ended before its work was done. That is a bug in this action: please report it, and check on the statistics page which state the servers are in.'
       )
     )
   }
 })
 
-/** Settles when the step is over: the main step or the post step, which one bundle serves both. */
-export const over = (isPostStep() ? post() : main()).then(() => {
-  isOver = true
+/** The main step or the post step; one bundle serves both. */
+export const done = (isPostStep() ? post() : main()).then(() => {
+  isDone = true
   endIfHung()
 })

@@ -18,7 +18,7 @@ async function wireTap(): Promise<FaultProxy> {
   return wire
 }
 
-/** Has something happen before HAProxy gets the first request from now on that is like this, and only then. */
+/** Has something happen before HAProxy gets the first request that is like this. */
 function justBefore(wire: FaultProxy, path: RegExp, happening: () => Promise<void>): void {
   let happened: Promise<void> | undefined
   wire.fault = ({ request }) => {
@@ -87,7 +87,7 @@ describe('a watch that is green', () => {
     )
   })
 
-  test('has begun anew for a reload at its very end', async () => {
+  test('begins anew, once, for a reload at its very end', async () => {
     await stage()
     traffic()
     const wire = await wireTap()
@@ -116,14 +116,14 @@ describe('a watch that is green', () => {
   })
 })
 
-describe('a watch that comes to no end', () => {
+describe('a watch that cannot finish', () => {
   test('is red where servers are not up when its time is over, and says of each why', async () => {
     await stage({
       serverOptions: (name) => (name === 'app1' ? 'check inter 200ms fall 100 rise 2' : '')
     })
     const running = await bring({
       server: 'app1 app2',
-      'bake-time': '1s',
+      'bake-time': '4s',
       'wait-timeout': '4s'
     })
     await running.until(BEGUN)
@@ -139,12 +139,14 @@ describe('a watch that comes to no end', () => {
     expect(await farm.status('app1')).toMatch(/^UP /)
   })
 
-  test('is red where somebody goes on to clear the counters', async () => {
+  test('is red where somebody keeps clearing the counters', async () => {
     await stage()
     traffic()
-    const running = await bring({ 'bake-time': '2s', 'wait-timeout': '3s' })
+    const often = { 'bake-time': '2s', 'wait-timeout': '3s', 'poll-interval': '200ms' }
+    const running = await bring(often)
     await running.until(BEGUN)
-    const clearing = setInterval(() => void farm.haproxy.command('clear counters all'), 400)
+    const clear = (): Promise<unknown> => farm.haproxy.command('clear counters all')
+    const clearing = setInterval(() => void clear().catch(() => undefined), 800)
     const result = await running.done.finally(() => {
       clearInterval(clearing)
     })

@@ -5,14 +5,16 @@ import { type ActionResult, runAction, type RunningAction, startAction } from '.
 
 let farm: Farm
 let wire: FaultProxy
+const stops: (() => Promise<void>)[] = []
 afterEach(async () => {
-  await wire.stop()
-  await farm.stop()
+  await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
 async function stage(options: FarmOptions = {}): Promise<void> {
   farm = await startFarm(options)
+  stops.push(() => farm.stop())
   wire = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
+  stops.push(() => wire.stop())
 }
 
 function inputs(more: Readonly<Record<string, string>> = {}): Record<string, string> {

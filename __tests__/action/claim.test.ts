@@ -63,11 +63,11 @@ function atFirst(
   }
 }
 
-/** Resolves once the claim has been looked at that often. */
-async function claimSeen(times: number): Promise<void> {
+/** Resolves once so many requests have come after the first POST of this action. */
+async function requestsAfter(action: string, times: number): Promise<void> {
   await until(() => {
-    const claim = wire.requests.findIndex(isAskedFor('drain'))
-    return claim >= 0 && wire.requests.length > claim + times
+    const first = wire.requests.findIndex(isAskedFor(action))
+    return first >= 0 && wire.requests.length > first + times
   })
 }
 
@@ -77,7 +77,7 @@ describe('a claim', () => {
     atFirst(isAskedFor('drain'), () => farm.set('app2', 'drain'))
     const inputs = inputsFor('app1', { restore: 'failure' })
     const action = startAction(inputs)
-    await claimSeen(3)
+    await requestsAfter('drain', 3)
     const result = await action.cancel()
     expect(result).toMatchObject({ exitCode: 1, signal: null, outputs: { changed: 'false' } })
     expect(result.lastLine).toMatch(/^Cancelled \(SIGINT\)\. What had changed was rolled back\./)
@@ -122,7 +122,7 @@ describe('a run that has its turn', () => {
     await stage()
     atFirst(isAskedFor('maint'), () => farm.set('app1', 'drain'))
     const action = startAction(inputsFor('app3', { wait: 'false' }))
-    await until(() => wire.requests.slice(wire.requests.findIndex(isAskedFor('maint'))).length > 3)
+    await requestsAfter('maint', 2)
     await farm.set('app1', 'ready')
     expect(await action.done).toMatchObject({ exitCode: 0, outputs: { status: 'MAINT' } })
     expect(asked()).toEqual(['drain', 'maint'])
@@ -155,13 +155,14 @@ describe('a server', () => {
   test('that another run has claimed is not restored into that drain later', async () => {
     await stage()
     const inputs = inputsFor('app1', { wait: 'false', restore: 'always' })
+    const looks = (): RecordedRequest[] => wire.requests.filter(({ path }) => path.includes(';csv'))
     // The first look shows a server that serves, the next one the claim of another run.
     atFirst(
-      ({ number }) => number === 2,
+      ({ path }) => path.includes(';csv') && looks().length === 2,
       () => farm.set('app1', 'drain')
     )
     const action = startAction(inputs)
-    await until(() => wire.requests[1]?.answer !== undefined)
+    await until(() => looks()[1]?.answer !== undefined)
     await farm.set('app1', 'ready')
     const result = await action.done
     expect(result).toMatchObject({
@@ -185,6 +186,7 @@ describe('a turn', () => {
     const result = await waiting.done
     expect(result).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } })
     expect(result.lastLine).toMatch(/^No turn within 2s: Could not read the statistics page /)
+    expect(result.lastLine).not.toContain('lower min-up')
     expect(result.lastLine).toContain('Nothing was changed.')
   })
 
@@ -199,7 +201,7 @@ describe('a turn', () => {
     expect(result.lastLine).toMatch(
       /^No turn within 200ms: enough others serve now, but the time is up\. Nothing was changed\./
     )
-    expect(result.lastLine).toMatch(/Make min-up-timeout longer, then run this step again\.$/)
+    expect(result.lastLine).toMatch(/Raise min-up-timeout, then run this step again\.$/)
     expect(result.lastLine).not.toContain('lower min-up')
     expect(asked()).toEqual([])
     expect(await farm.status('app1')).toBe('no check')

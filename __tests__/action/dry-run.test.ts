@@ -175,7 +175,7 @@ test('nothing to change is said to be nothing to change', async () => {
   expect(back.lastLine).toContain('A real run would change nothing.')
 })
 
-test('of maint says that it would wait for its turn', async () => {
+test('a dry run of maint says that it would wait for its turn', async () => {
   const one = await stage()
   await one.farm.set('app2', 'maint')
   const result = await runAction(
@@ -188,7 +188,7 @@ test('of maint says that it would wait for its turn', async () => {
   expect(await one.farm.status('app1')).toBe('UP')
 })
 
-test('of ready says of every server how it would come back', async () => {
+test('a dry run of ready says of every server how it would come back', async () => {
   const one = await stage({
     serverOptions: (name) => (name === 'app2' ? '' : 'check inter 200ms fall 3 rise 2'),
     servers: ['app1', 'app2', 'app3', 'app4'],

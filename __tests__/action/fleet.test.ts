@@ -191,7 +191,7 @@ describe('a fleet', () => {
     expect(less.lastLine).toMatch(/^Seen: 1 of 52 servers not up: b24\/one is MAINT for [^;]*\.$/)
   })
 
-  test('of whose troubles no line can hold all has a line for each of them in the log', async () => {
+  test('with more troubles than one line holds has a line for each in the log', async () => {
     const prefix = 'a-server-with-a-name-that-is-longer-than-most-names-are-'
     const many = `backend many\n  server-template ${prefix} 1-45 127.0.0.1:9 disabled`
     const farm = await start({ servers: 1, extra: many })

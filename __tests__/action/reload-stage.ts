@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
+import { daysOlder } from '../support/page-text.ts'
 import { type HeldConnection, holdConnection } from '../support/held-connection.ts'
 import { type ActionResult, type RunningAction, startAction } from '../support/runner.ts'
 import { makeStateFile, type StateFile } from '../support/state-file.ts'
@@ -72,18 +73,10 @@ export function reloadSurelyLater(file?: StateFile): Promise<void> {
   return reload(file, undefined, surelyLater)
 }
 
-/** Has the page say that the process of now, and no later one, has been running for two hours longer. */
-export function ageByHours(): void {
-  const { pid = 0 } = farm.haproxy
-  const age = (answer: Buffer): Buffer => {
-    const page = answer.toString('latin1')
-    const isOfNow = page.includes(`<b>pid = </b> ${pid} `)
-    return isOfNow
-      ? Buffer.from(page.replace('uptime = </b> 0d 0h', 'uptime = </b> 0d 2h'), 'latin1')
-      : answer
-  }
-  wire.fault = ({ request }) =>
-    request?.path.includes('norefresh') === true ? { kind: 'rewrite', rewrite: age } : undefined
+/** Has the page say that the process of now, and no later one, is nine days older. */
+export function ageByDays(): void {
+  const { pid } = farm.haproxy
+  wire.fault = () => ({ kind: 'rewrite', rewrite: (answer) => daysOlder(answer, pid) })
 }
 
 export async function hold(): Promise<HeldConnection> {

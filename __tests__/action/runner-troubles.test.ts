@@ -158,7 +158,9 @@ test('a step whose promise never settles is red, and says so', async () => {
     env: { NODE_OPTIONS }
   })
   expect(result.exitCode).toBe(1)
-  expect(result.lastLine).toMatch(/^The step ended before its work did, which is a bug\./)
+  expect(result.lastLine).toMatch(
+    /^The step ended before its work was done\. That is a bug in this action: /
+  )
 })
 
 describe("the runner's files", () => {

@@ -134,9 +134,20 @@ describe('a turn', () => {
   test('does not come while the page cannot be read', async () => {
     page.server('b').set({ maint: true }, 0)
     stage.at(10_000, () => (page.before = () => 'reset'))
-    const { message, advice } = await failure()
+    const { problem, message, advice } = await failure()
+    expect(problem).toBe('no-turn')
     expect(message).toMatch(/^No turn within 1m: Could not read the statistics page /)
     expect(advice).toContain('try https:// in the URL')
+  })
+
+  test('that comes too late is no reason to bring another server back', async () => {
+    const { problem, message, advice } = await failure({ timeoutMs: 0 })
+    expect([problem, message, advice]).toEqual([
+      'no-turn',
+      'No turn within 0s: enough others serve now, but the time is up.',
+      ''
+    ])
+    expect([asked, claims]).toEqual([[], []])
   })
 
   test('is given up when the run is cancelled', async () => {

@@ -24,7 +24,7 @@ describe('the advice', () => {
     ['tls-client-certificate', 'Give it as client-certificate, and its key as client-key.'],
     ['timed-out', 'Raise request-timeout if the page is only slow.'],
     ['guard-refused', 'If the backend may run with fewer, lower min-up (0 turns the guard off).'],
-    ['no-turn', 'Make min-up-timeout longer, then run this step again.'],
+    ['no-turn', 'Raise min-up-timeout, then run this step again.'],
     [
       'same-address',
       "Take those out in the same step: backend: '*', and their names in server. With same-address: ignore the step goes on without proof."

@@ -208,6 +208,31 @@ describe('a watch', () => {
     expect(exitCode).toBe(0)
   })
 
+  test('begins anew, once, for a reload that only its end shows', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD })
+    const count = lb.before
+    let isReloaded = false
+    lb.before = (request, number) => {
+      const isEnd = request === 'GET process' && Number(lb.server('a').cells.stot ?? 0) >= 50
+      if (isEnd && !isReloaded) {
+        isReloaded = true
+        serve(lb, { a: GOOD, b: GOOD })
+        clearCounters(lb)
+        lb.reload()
+        return undefined
+      }
+      return count(request, number)
+    }
+    const { lastLine, annotations, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(isReloaded).toBe(true)
+    expect(annotations.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^HAProxy was reloaded or restarted: the watch .* begins anew\./)
+    ])
+    expect(lastLine).toMatch(/Baked for 3\ds: 3\d\d requests, 0 failed/)
+    expect(exitCode).toBe(0)
+  })
+
   test('begins anew where somebody clears the counters', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(lb, { a: { stot: 100, hrsp_2xx: 100 }, b: GOOD })

@@ -8,14 +8,14 @@ const start = pageStarter()
 // A failed run ends its process a while after its last line: here that would be the process of the tests.
 const kill = jest.spyOn(process, 'kill').mockReturnValue(true)
 
-async function isKilled(): Promise<void> {
+async function expectKilled(): Promise<void> {
   await until(() => kill.mock.calls.length > 0)
   expect(kill.mock.calls).toEqual([[process.pid, 'SIGKILL']])
   kill.mockClear()
 }
 
 interface Index {
-  readonly over: Promise<void>
+  readonly done: Promise<void>
 }
 
 /** A module runs once; under another name it runs again. */
@@ -26,8 +26,8 @@ function begin(name?: string): Promise<Index> {
 }
 
 async function run(name?: string): Promise<void> {
-  const { over } = await begin(name)
-  await over
+  const { done } = await begin(name)
+  await done
 }
 
 test('the first run is the main step, and the run with its state the post step', async () => {
@@ -47,22 +47,27 @@ test('a run that fails ends its process, even where something in it hangs', asyn
   const given = inputsFor([], { action: 'maint' })
   const failed = await inProcess(given, () => run('failed'))
   expect(failed.exitCode).toBe(1)
-  await isKilled()
+  await expectKilled()
 })
 
-test('a process with nothing left to wait for is red where the step is not over, and only there', async () => {
+test('a step that ends before its work is done is red', async () => {
   const lb = await start(server('a'))
   const given = inputsFor([lb], { action: 'status' })
   const early = await inProcess(given, async () => {
-    const { over } = await begin('early')
+    const { done } = await begin('early')
     process.emit('beforeExit', 0)
-    await over
+    await done
   })
   expect(early.exitCode).toBe(1)
   expect(early.log[0]).toBe(
-    'Error: The step ended before its work did, which is a bug. Check on the statistics page what state the servers are in.'
+    'Error: The step ended before its work was done. That is a bug in this action: please report it, and check on the statistics page which state the servers are in.'
   )
-  await isKilled()
+  await expectKilled()
+})
+
+test('a step that is done ends as it was', async () => {
+  const lb = await start(server('a'))
+  const given = inputsFor([lb], { action: 'status' })
   const late = await inProcess(given, async () => {
     await run('late')
     process.emit('beforeExit', 0)

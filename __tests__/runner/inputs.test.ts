@@ -683,7 +683,7 @@ describe('what must be found out', () => {
     expect(wanted({ action })).toEqual(expected)
   })
 
-  // Of a take-out the process is asked for only where there is a wait in which it could change.
+  // A take-out asks for the process only where it waits or claims.
   test.each([
     ['drain', [true, 0, true]],
     ['maint', [true, 0, true]],

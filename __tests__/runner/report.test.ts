@@ -388,6 +388,16 @@ describe('the last line of a red step says what is so now, what to do and what t
     )
   })
 
+  test('a server that starts slowly has its state said once', async () => {
+    const result = await step(MAINT, { ...ready, ...short }, [], (lb) => {
+      lb.server('a').cells = { throttle: '30' }
+    })
+    expect(result.lastLine).toBe(
+      'Not up within 1s: web/a is UP, slowstart gives it 30 % of its weight. ' +
+        'Look at the application and its health check, then ask for ready again.'
+    )
+  })
+
   test('a server that is held in drain by its return says so', async () => {
     const given = { ...ready, restore: 'always', ...short }
     const result = await step(MAINT, given, [], (lb) => {

@@ -67,14 +67,14 @@ const IDLE: Row = {
 }
 
 /**
- * The answer of a real HAProxy that shows its process, with an uptime of nine days more; any other answer as it is.
+ * The answer of a real HAProxy, with its process nine days older; any other answer as it is.
  *
  * @param pid the only process to make older; any by default
  */
 export function daysOlder(answer: Buffer, pid?: number): Buffer {
   const which = pid === undefined ? String.raw`\d+` : String(pid)
   const uptime = new RegExp(String.raw`(?<=<b>pid = </b> ${which} .*?<b>uptime = </b> )0d`, 's')
-  // As long as the true one, for the answer comes in chunks of known length.
+  // Of the same length, because the answer is chunked.
   return Buffer.from(answer.toString('latin1').replace(uptime, '9d'), 'latin1')
 }
 

@@ -5,7 +5,7 @@ import { trafficInWords } from './bake-traffic-words.ts'
 import type { Baked } from './bake-verdict.ts'
 import { Baking } from './baking.ts'
 import { type Context, NO_OBSERVER } from './context.ts'
-import { namesOf, seenAs, whyNotUp } from './describe.ts'
+import { namesOf, notUpInWords, seenAs, whyNotUp } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import { TRY_AGAIN } from './not-up.ts'
 import type { BakeOptions } from './options.ts'
@@ -67,9 +67,7 @@ function notBaked(
 ): HaproxyError {
   const { failure } = result
   if (failure === undefined && notUp.length > 0 && baked.elapsedMs >= bakeMs) {
-    const seen = notUp.map(
-      (target) => `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}`
-    )
+    const seen = notUp.map(notUpInWords)
     return new HaproxyError(
       'not-up',
       `Watched for ${formatDuration(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`,

@@ -30,8 +30,8 @@ export class Baking implements Condition {
   readonly #up = new Set<Target>()
   /** What the last look showed of every server, for what a reload leaves behind. */
   readonly #last = new Map<Backend, readonly Server[]>()
-  /** Reloads that were noticed after a look; what comes next is measured from the look after them. */
-  readonly #reloads = new Map<Instance, ProcessChange>()
+  /** Backends whose counters have begun anew, until a look shows from where. */
+  readonly #unseen = new Set<Backend>()
 
   constructor(backends: readonly Backend[], options: BakeOptions, context: Context) {
     this.#backends = backends
@@ -93,13 +93,14 @@ export class Baking implements Condition {
 
   /** Nothing is judged across a reload, which shows in nothing else for certain. */
   async confirm(): Promise<boolean> {
-    await settleAll(instancesOf(this.#backends), async (instance) => {
+    const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#reloads.set(instance, change)
+        this.#beginAnew(instance, reloadAt(instance.name, change), [])
       }
+      return change
     })
-    return this.#reloads.size === 0
+    return !changes.some(isReload)
   }
 
   get #elapsedMs(): number {
@@ -128,12 +129,19 @@ export class Baking implements Condition {
 
   /** Begins the window anew where nothing may be judged across this look; whether it did. */
   async #hasBegunAnew(seen: readonly Backend[]): Promise<boolean> {
-    let isAnew = false
+    const first = seen.filter((backend) => this.#unseen.delete(backend))
+    let isAnew = first.length > 0
+    if (isAnew) {
+      this.#openWindow()
+    }
     for (const instance of instancesOf(seen)) {
       const backends = seen.filter((backend) => backend.instance === instance)
-      const why = await this.#whyAnew(instance, backends)
+      const why = await this.#whyAnew(
+        instance,
+        backends.filter((backend) => !first.includes(backend))
+      )
       if (why !== undefined) {
-        this.#beginAnew(why)
+        this.#beginAnew(instance, why, backends)
         isAnew = true
       }
     }
@@ -145,22 +153,27 @@ export class Baking implements Condition {
     const signs = seen.map((backend) =>
       signOf(this.#last.get(backend) ?? backend.servers, backend.servers)
     )
-    const known = this.#reloads.get(instance)
-    this.#reloads.delete(instance)
-    if (known === undefined && signs.every((sign) => sign === 'none')) {
+    if (signs.every((sign) => sign === 'none')) {
       return undefined
     }
-    const change = known ?? (await this.#recheck(instance))
+    const change = await this.#recheck(instance)
     if (isReload(change)) {
       return reloadAt(instance.name, change)
     }
     return signs.includes('counters') ? countersClearedAt(instance.name) : undefined
   }
 
-  #beginAnew(why: string): void {
-    const { log, clock } = this.#context
-    log.warning(...watchedAnew(why, this.#options.bakeMs))
-    this.#window = new BakeWindow(this.#backends, clock.now())
+  /** @param seen those backends of the instance that were seen since */
+  #beginAnew(instance: Instance, why: string, seen: readonly Backend[]): void {
+    this.#context.log.warning(...watchedAnew(why, this.#options.bakeMs))
+    this.#backends
+      .filter((backend) => backend.instance === instance && !seen.includes(backend))
+      .forEach((backend) => this.#unseen.add(backend))
+    this.#openWindow()
+  }
+
+  #openWindow(): void {
+    this.#window = new BakeWindow(this.#backends, this.#context.clock.now())
     this.#up.clear()
     this.#isProlonged = false
   }

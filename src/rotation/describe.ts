@@ -18,19 +18,24 @@ export function seenAs({ now }: Target): string {
   return load === '' ? status : `${status} with ${load}`
 }
 
-/** Why a server is not up, as far as the page shows it, to follow what it is; a check that passes is no reason. */
+/** Why a server is not up, to follow its status. A check that has passed is named only where health is not full. */
 export function whyNotUp({ check, checkFailed, status, throttle, weight, word }: Server): string {
-  const isHealthy = status === 'UP' || status === 'no check' || word === 'DRAIN'
+  const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN'
   return [
     ...(weight === 0 ? [', its weight is 0, so load balancing sends it nobody'] : []),
     ...(throttle === undefined ? [] : [`, slowstart gives it ${throttle} % of its weight`]),
-    ...(check !== '' && (checkFailed || !isHealthy) ? [lastCheck(check)] : [])
+    ...(check !== '' && (checkFailed || !isPlain) ? [lastCheck(check)] : [])
   ].join('')
 }
 
 /** What its last check says, to follow what a server is. */
 export function lastCheck(check: string): string {
   return `, its last check says ${check}`
+}
+
+/** What a target that is not up was last seen to be, and why it is not up. */
+export function notUpInWords(target: Target): string {
+  return `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}`
 }
 
 /**

@@ -1,6 +1,6 @@
 import { HaproxyError } from '../haproxy/errors.ts'
 import { shownAdminState } from '../haproxy/server.ts'
-import { namesOf, seenAs, whyNotUp } from './describe.ts'
+import { namesOf, notUpInWords, seenAs } from './describe.ts'
 import { formatDuration } from './duration.ts'
 import type { BringBackOptions } from './options.ts'
 import type { ReturnStages } from './return-stages.ts'
@@ -34,10 +34,7 @@ export function notUp(
   const down = stages.targets.filter(
     (target) => !stages.isBack(target) || stages.blocked.has(target)
   )
-  const seen = down.map(
-    (target) =>
-      `${target.fullName} is ${seenAs(target)}${whyNotUp(target.now)}${whyBlocked(target, stages)}`
-  )
+  const seen = down.map((target) => `${notUpInWords(target)}${whyBlocked(target, stages)}`)
   const released = down.filter(
     ({ change, now }) => change.state === 'ready' && shownAdminState(now) === undefined
   )

@@ -35,8 +35,8 @@ const SPREAD_MS = 1_000
  * withdrawn because another run was first.
  *
  * @param search finds the targets as they are now
- * @throws HaproxyError `guard-refused` when the time is up, or at once where enough others can never serve; `no-turn`
- *   when the time is up though enough serve
+ * @throws HaproxyError `guard-refused` where too few others serve when the time is up, or at once where enough never
+ *   can; `no-turn` where the time is up for another reason
  */
 export async function takeTurn(
   search: () => Promise<Found>,
@@ -103,11 +103,15 @@ async function untilEnough(
   const { met, failure } = await waitUntil(wait, context)
   if (!met) {
     const noTurn = `No turn within ${formatDuration(timeoutMs)}: `
-    if (failure === undefined && condition.isMet) {
-      throw new HaproxyError('no-turn', `${noTurn}enough others serve now, but the time is up.`)
+    if (failure !== undefined || condition.isMet) {
+      const why = failure?.message ?? 'enough others serve now, but the time is up.'
+      throw new HaproxyError('no-turn', `${noTurn}${why}`, {
+        advice: failure?.advice ?? '',
+        cause: failure
+      })
     }
-    const { message, advice } = failure ?? tooFewServe(condition.short, minUp)
-    throw new HaproxyError('guard-refused', `${noTurn}${message}`, { advice, cause: failure })
+    const { message, advice } = tooFewServe(condition.short, minUp)
+    throw new HaproxyError('guard-refused', `${noTurn}${message}`, { advice })
   }
 }
 

@@ -62,7 +62,7 @@ function hasStates(error: unknown, targets: readonly Target[]): boolean {
     const isPlain = isNotUp && isKnown && !change.isRolledBack && change.isUncertain !== true
     const state = isPlain ? `${fullName} is ${seenAs(target)}` : statesOf([target])
     const asked = `${fullName} was asked for ${change.state ?? ''} and is ${seenAs(target)}`
-    return [';', ':', '.', ', and ', ', its '].some(
+    return [';', ':', '.', ', and ', ', its ', ', slowstart '].some(
       (end) => message.includes(`${state}${end}`) || (isKnown && message.includes(`${asked}${end}`))
     )
   })

@@ -107,14 +107,14 @@ export function wantedBy({
 }: Inputs): Omit<FindOptions, 'pages'> {
   const isTakeOut = action === 'drain' || action === 'maint'
   const isChanging = isTakeOut || action === 'ready'
-  // During a wait, and while a claim is read back, a reload must show.
-  const isWatched = isAwaited || minUpTimeoutMs > 0
+  // A reload must be noticed during a wait, and while a claim is read back.
+  const asksProcess = isAwaited || minUpTimeoutMs > 0
   return {
     backends,
     servers,
     withOthers: isTakeOut,
     // What a take-out has done is read back at the end; of a return `DOWN` hides it.
-    processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : isWatched ? 1 : 0,
+    processLooks: dryRun || !isChanging ? 0 : action === 'ready' ? 2 : asksProcess ? 1 : 0,
     oneInstance: isChanging
   }
 }
