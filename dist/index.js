@@ -2534,12 +2534,13 @@ function seenAs({ now }) {
     const status = now.status === 'no check' ? 'ready (no check)' : now.status;
     return load === '' ? status : `${status} with ${load}`;
 }
-function whyNotUp({ check, checkFailed, status, throttle, weight, word }) {
+function whyNotUp(server) {
+    const { check, checkFailed, status, throttle, unchecked, weight, word } = server;
     const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN';
     return [
         ...(weight === 0 ? [', its weight is 0, so load balancing sends it nobody'] : []),
         ...(throttle === undefined ? [] : [`, slowstart gives it ${throttle} % of its weight`]),
-        ...(check !== '' && (checkFailed || !isPlain) ? [lastCheck(check)] : [])
+        ...(check !== '' && (checkFailed || unchecked || !isPlain) ? [lastCheck(check)] : [])
     ].join('');
 }
 function lastCheck(check) {
@@ -3358,7 +3359,9 @@ class Instance {
             });
         }
         catch (error) {
-            if (error instanceof HaproxyError && !error.transient) {
+            const wasKnown = page === this.page && this.#process !== undefined;
+            if (error instanceof HaproxyError && !error.transient && !wasKnown) {
+                limits.signal.throwIfAborted();
                 this.#isShown &&= page !== this.page;
                 return undefined;
             }
@@ -3474,7 +3477,7 @@ class Baking {
         const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
             const change = await this.#recheck(instance);
             if (isReload(change)) {
-                this.#beginAnew(instance, reloadAt(instance.name, change), []);
+                this.#beginAnew(instance, reloadAt(instance.name, change));
             }
             return change;
         });
@@ -3506,11 +3509,11 @@ class Baking {
         if (isAnew) {
             this.#openWindow();
         }
-        for (const instance of instancesOf(seen)) {
-            const backends = seen.filter((backend) => backend.instance === instance);
-            const why = await this.#whyAnew(instance, backends.filter((backend) => !first.includes(backend)));
+        const measured = seen.filter((backend) => !first.includes(backend));
+        for (const instance of instancesOf(measured)) {
+            const why = await this.#whyAnew(instance, measured.filter((backend) => backend.instance === instance));
             if (why !== undefined) {
-                this.#beginAnew(instance, why, backends);
+                this.#beginAnew(instance, why);
                 isAnew = true;
             }
         }
@@ -3527,10 +3530,10 @@ class Baking {
         }
         return signs.includes('counters') ? countersClearedAt(instance.name) : undefined;
     }
-    #beginAnew(instance, why, seen) {
+    #beginAnew(instance, why) {
         this.#context.log.warning(...watchedAnew(why, this.#options.bakeMs));
         this.#backends
-            .filter((backend) => backend.instance === instance && !seen.includes(backend))
+            .filter((backend) => backend.instance === instance)
             .forEach((backend) => this.#unseen.add(backend));
         this.#openWindow();
     }
@@ -4717,11 +4720,16 @@ function notUp(stages, { wait: { timeoutMs }, onTimeout }, result) {
 
 
 
+
+const STILL_SERVING = {
+    advice: 'Look at what the application answers, and at its log. What is still in rotation goes on serving users: ask for maint once enough others serve.'
+};
 class BakeFailure extends HaproxyError {
     bad;
     out;
     constructor(message, bad, out) {
-        super('bake-failed', message);
+        const kept = bad.filter((target) => !out.taken.includes(target) && takesTraffic(target.now));
+        super('bake-failed', message, kept.length > 0 ? STILL_SERVING : {});
         this.bad = bad;
         this.out = out;
     }

@@ -1,6 +1,11 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Farm, type FarmOptions, startFarm } from '../support/farm.ts'
-import { type FaultProxy, httpAnswer, startFaultProxy } from '../support/fault-proxy.ts'
+import {
+  type FaultProxy,
+  httpAnswer,
+  type RecordedRequest,
+  startFaultProxy
+} from '../support/fault-proxy.ts'
 import { type ActionResult, runAction, type RunningAction, startAction } from '../support/runner.ts'
 
 let farm: Farm
@@ -165,4 +170,41 @@ test('a page that cannot be read just after a reload is asked for all again once
     expect.stringMatching(/, and web\/app1 lost its admin state: the return starts over\.$/)
   ])
   expect(asked()).toEqual(['drain', 'hdown', 'start', 'drain', 'hdown', 'start'])
+})
+
+describe('the last request of a return, which asks what process answers,', () => {
+  const isLast = ({ path }: RecordedRequest): boolean =>
+    path.includes('norefresh') && asked().includes('start')
+
+  test('does not hide a cancel', async () => {
+    await stage()
+    await farm.set('app1', 'maint')
+    let hasCome = false
+    wire.fault = ({ request }) => {
+      if (request === undefined || !isLast(request)) return undefined
+      hasCome = true
+      return { kind: 'silence' }
+    }
+    const running = start()
+    await farm.until(() => hasCome)
+    const result = await running.cancel()
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toMatch(/^Cancelled \(SIGINT\)\./)
+  })
+
+  test('does not hide a reload after which the page asks for a login', async () => {
+    await stage()
+    await farm.set('app1', 'maint')
+    let reloaded: Promise<void> | undefined
+    wire.fault = ({ request }) => {
+      if (request === undefined || !isLast(request)) return undefined
+      reloaded ??= farm.haproxy.reload(
+        farm.config.replace('stats enable', 'stats enable\n  stats auth deploy:correct-horse')
+      )
+      return { kind: 'hold', until: reloaded }
+    }
+    const result = await runAction(inputs())
+    expect(result.exitCode).toBe(1)
+    expect(result.lastLine).toContain('the page asks for a user name and a password')
+  })
 })

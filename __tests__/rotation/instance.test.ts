@@ -81,6 +81,15 @@ describe('the process', () => {
     expect(instance.showsProcess).toBe(false)
   })
 
+  test('is not taken for unknown when the run is cancelled', async () => {
+    const reason = new HaproxyError('cancelled', 'Cancelled (SIGINT).')
+    page.before = () => {
+      stage.cancel.abort(reason)
+      return 'silence'
+    }
+    await expect(instance.identify(limits())).rejects.toBe(reason)
+  })
+
   test('may be known a moment later where the page could not be read', async () => {
     page.before = () => 'reset'
     expect((await failureIn(instance.identify(limits()))).problem).toBe('reset')
@@ -178,8 +187,8 @@ describe('asked for again, the process', () => {
     expect(await recheck()).toBe('newer')
   })
 
-  test.each(NOT_SHOWN)('is unknown where the page suddenly %s', async (_, trouble) => {
-    page.before = () => trouble
+  test('is unknown where the page suddenly does not show it', async () => {
+    page.before = () => ({ html: '<p>Nothing here</p>' })
     expect(await recheck()).toBe('unknown')
     expect([instance.process, instance.showsProcess]).toEqual([undefined, false])
     expect(instance.firstProcess).toMatchObject(PROCESS)
@@ -188,10 +197,20 @@ describe('asked for again, the process', () => {
     expect(page.requests).toEqual([])
   })
 
-  test('is unknown where the page shows it no more while it is looked into', async () => {
+  test('is a failure where the page suddenly refuses to show it: that may be a reload', async () => {
+    answering({ status: 403 })
+    expect((await failureIn(recheck())).problem).toBe('forbidden')
     answering(OTHER, { status: 403 })
-    expect(await recheck()).toBe('unknown')
-    expect(instance.process).toBeUndefined()
+    expect((await failureIn(recheck())).problem).toBe('forbidden')
+  })
+
+  test('does not outlast a cancel', async () => {
+    const reason = new HaproxyError('cancelled', 'Cancelled (SIGINT).')
+    page.before = () => {
+      stage.cancel.abort(reason)
+      return 'silence'
+    }
+    await expect(recheck()).rejects.toBe(reason)
   })
 
   test('may be known a moment later where the page could not be read', async () => {

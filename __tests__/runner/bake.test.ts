@@ -456,7 +456,7 @@ describe('a server that is bad', () => {
       server: 'a b'
     })
     expect(result.lastLine).toContain(
-      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Too many requests failed on web/b within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Out of rotation again, and safe to stop: web/a. Left in rotation: web/b. Without a, b the backend web would have 0 serving servers, and needs 1; it has no other servers. Now web/a is MAINT; web/b is UP. Look at what the application answers, and at its log, before it is brought back again.'
+      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Too many requests failed on web/b within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Out of rotation again, and safe to stop: web/a. Left in rotation: web/b. Without a, b the backend web would have 0 serving servers, and needs 1; it has no other servers. Now web/a is MAINT; web/b is UP. Look at what the application answers, and at its log. What is still in rotation goes on serving users: ask for maint once enough others serve.'
     )
     expect(lb.changes.at(-1)).toBe('maint web/a')
   })
@@ -493,7 +493,7 @@ describe('a server that is bad', () => {
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toMatch(/^Too many requests failed on web\/a within .*HAProxy answered DENY/)
     expect(lastLine).toContain(
-      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Left in rotation: web/a. Could not ask LB1 for maint of web/a: HAProxy answered DENY. HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out. Now web/a is UP. Look at what the application answers, and at its log, before it is brought back again.'
+      'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours 0 %. Left in rotation: web/a. Could not ask LB1 for maint of web/a: HAProxy answered DENY. HAProxy refuses changes: `stats admin if …` is missing in haproxy.cfg or its condition is not true for this request, or `stats scope` leaves the backend out. Now web/a is UP. Look at what the application answers, and at its log. What is still in rotation goes on serving users: ask for maint once enough others serve.'
     )
     expect(lastLine).not.toContain('Out of rotation again')
     expect(exitCode).toBe(1)

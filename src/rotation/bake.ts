@@ -1,4 +1,5 @@
 import { HaproxyError } from '../haproxy/errors.ts'
+import { takesTraffic } from '../haproxy/server.ts'
 import { type Backend, targetsOf } from './backend.ts'
 import { type BadOut, takeBadOut } from './bake-out.ts'
 import { trafficInWords } from './bake-traffic-words.ts'
@@ -13,6 +14,11 @@ import type { Outcome } from './outcome.ts'
 import type { Target } from './target.ts'
 import { type WaitResult, waitUntil, whyNotMet } from './wait.ts'
 
+const STILL_SERVING = {
+  advice:
+    'Look at what the application answers, and at its log. What is still in rotation goes on serving users: ask for maint once enough others serve.'
+}
+
 /** The error of servers that are not well, with what became of them. */
 export class BakeFailure extends HaproxyError {
   /** The servers that are not well. */
@@ -20,7 +26,8 @@ export class BakeFailure extends HaproxyError {
   readonly out: BadOut
 
   constructor(message: string, bad: readonly Target[], out: BadOut) {
-    super('bake-failed', message)
+    const kept = bad.filter((target) => !out.taken.includes(target) && takesTraffic(target.now))
+    super('bake-failed', message, kept.length > 0 ? STILL_SERVING : {})
     this.bad = bad
     this.out = out
   }

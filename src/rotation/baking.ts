@@ -30,7 +30,7 @@ export class Baking implements Condition {
   readonly #up = new Set<Target>()
   /** What the last look showed of every server, for what a reload leaves behind. */
   readonly #last = new Map<Backend, readonly Server[]>()
-  /** Backends whose counters have begun anew, until a look shows from where. */
+  /** Backends whose counters have begun anew, until another look shows from where. */
   readonly #unseen = new Set<Backend>()
 
   constructor(backends: readonly Backend[], options: BakeOptions, context: Context) {
@@ -96,7 +96,7 @@ export class Baking implements Condition {
     const changes = await settleAll(instancesOf(this.#backends), async (instance) => {
       const change = await this.#recheck(instance)
       if (isReload(change)) {
-        this.#beginAnew(instance, reloadAt(instance.name, change), [])
+        this.#beginAnew(instance, reloadAt(instance.name, change))
       }
       return change
     })
@@ -134,14 +134,14 @@ export class Baking implements Condition {
     if (isAnew) {
       this.#openWindow()
     }
-    for (const instance of instancesOf(seen)) {
-      const backends = seen.filter((backend) => backend.instance === instance)
+    const measured = seen.filter((backend) => !first.includes(backend))
+    for (const instance of instancesOf(measured)) {
       const why = await this.#whyAnew(
         instance,
-        backends.filter((backend) => !first.includes(backend))
+        measured.filter((backend) => backend.instance === instance)
       )
       if (why !== undefined) {
-        this.#beginAnew(instance, why, backends)
+        this.#beginAnew(instance, why)
         isAnew = true
       }
     }
@@ -163,11 +163,10 @@ export class Baking implements Condition {
     return signs.includes('counters') ? countersClearedAt(instance.name) : undefined
   }
 
-  /** @param seen those backends of the instance that were seen since */
-  #beginAnew(instance: Instance, why: string, seen: readonly Backend[]): void {
+  #beginAnew(instance: Instance, why: string): void {
     this.#context.log.warning(...watchedAnew(why, this.#options.bakeMs))
     this.#backends
-      .filter((backend) => backend.instance === instance && !seen.includes(backend))
+      .filter((backend) => backend.instance === instance)
       .forEach((backend) => this.#unseen.add(backend))
     this.#openWindow()
   }

@@ -19,12 +19,13 @@ export function seenAs({ now }: Target): string {
 }
 
 /** Why a server is not up, to follow its status. A check that has passed is named only where health is not full. */
-export function whyNotUp({ check, checkFailed, status, throttle, weight, word }: Server): string {
+export function whyNotUp(server: Server): string {
+  const { check, checkFailed, status, throttle, unchecked, weight, word } = server
   const isPlain = status === 'UP' || status === 'no check' || word === 'DRAIN'
   return [
     ...(weight === 0 ? [', its weight is 0, so load balancing sends it nobody'] : []),
     ...(throttle === undefined ? [] : [`, slowstart gives it ${throttle} % of its weight`]),
-    ...(check !== '' && (checkFailed || !isPlain) ? [lastCheck(check)] : [])
+    ...(check !== '' && (checkFailed || unchecked || !isPlain) ? [lastCheck(check)] : [])
   ].join('')
 }
 

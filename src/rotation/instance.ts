@@ -165,7 +165,7 @@ export class Instance {
     return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP_MS, startedAt + LOADING_MS)
   }
 
-  /** A page that refuses to show the process, or shows none, leaves it unknown. */
+  /** A page that refuses to show the process from the start, or shows none, leaves it unknown. */
   async #look(limits: RequestLimits, page = this.page): Promise<SeenProcess | undefined> {
     try {
       const process = await page.identify(limits)
@@ -182,7 +182,9 @@ export class Instance {
         }
       )
     } catch (error) {
-      if (error instanceof HaproxyError && !error.transient) {
+      const wasKnown = page === this.page && this.#process !== undefined
+      if (error instanceof HaproxyError && !error.transient && !wasKnown) {
+        limits.signal.throwIfAborted()
         this.#isShown &&= page !== this.page
         return undefined
       }
