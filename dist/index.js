@@ -3344,6 +3344,10 @@ class Instance {
     oldProcessesGoneAt({ firstSeenAt, startedAt }, hardStopAfterMs) {
         return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP_MS, startedAt + LOADING_MS);
     }
+    #isRefusedSince({ problem }, page) {
+        const refusals = SHUT_OUT;
+        return page === this.page && this.#process !== undefined && refusals.includes(problem);
+    }
     async #look(limits, page = this.page) {
         try {
             const process = await page.identify(limits);
@@ -3359,9 +3363,8 @@ class Instance {
             });
         }
         catch (error) {
-            const wasKnown = page === this.page && this.#process !== undefined;
-            if (error instanceof HaproxyError && !error.transient && !wasKnown) {
-                limits.signal.throwIfAborted();
+            limits.signal.throwIfAborted();
+            if (error instanceof HaproxyError && !error.transient && !this.#isRefusedSince(error, page)) {
                 this.#isShown &&= page !== this.page;
                 return undefined;
             }

@@ -1,4 +1,4 @@
-import { HaproxyError } from '../haproxy/errors.ts'
+import { HaproxyError, type Problem, SHUT_OUT } from '../haproxy/errors.ts'
 import type { StatsPage } from '../haproxy/stats-page.ts'
 import type { RequestLimits } from '../haproxy/transport.ts'
 import type { Clock } from './context.ts'
@@ -165,6 +165,12 @@ export class Instance {
     return hardStopAfterMs + Math.min(firstSeenAt + AFTER_HARD_STOP_MS, startedAt + LOADING_MS)
   }
 
+  /** Whether a page that has shown its process refuses this user now, as only another configuration makes it do. */
+  #isRefusedSince({ problem }: HaproxyError, page: StatsPage): boolean {
+    const refusals: readonly Problem[] = SHUT_OUT
+    return page === this.page && this.#process !== undefined && refusals.includes(problem)
+  }
+
   /** A page that refuses to show the process from the start, or shows none, leaves it unknown. */
   async #look(limits: RequestLimits, page = this.page): Promise<SeenProcess | undefined> {
     try {
@@ -182,9 +188,8 @@ export class Instance {
         }
       )
     } catch (error) {
-      const wasKnown = page === this.page && this.#process !== undefined
-      if (error instanceof HaproxyError && !error.transient && !wasKnown) {
-        limits.signal.throwIfAborted()
+      limits.signal.throwIfAborted()
+      if (error instanceof HaproxyError && !error.transient && !this.#isRefusedSince(error, page)) {
         this.#isShown &&= page !== this.page
         return undefined
       }
