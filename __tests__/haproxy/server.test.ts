@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import {
   type AdminState,
   canBe,
@@ -146,7 +146,10 @@ const MEANINGS: readonly Meaning[] = [
 ]
 
 describe.each(MEANINGS)('the status "$status"', (meaning) => {
-  const server = serverWith(meaning.status)
+  let server: Server
+  beforeEach(() => {
+    server = serverWith(meaning.status)
+  })
 
   test(`has the word ${meaning.word ?? '(none)'}`, () => {
     expect(statusWord(meaning.status)).toBe(meaning.word)

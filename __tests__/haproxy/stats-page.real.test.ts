@@ -33,9 +33,9 @@ describe('the page of a real HAProxy', () => {
       extra: 'backend other-web\n  server c 127.0.0.1:1\nbackend lone\n  server d 127.0.0.1:1'
     })
     faultProxy = await startFaultProxy({ port: Number(new URL(farm.statsUrl).port) })
-    page = pageAt(faultProxy.through(farm.statsUrl))
   })
   beforeEach(() => {
+    page = pageAt(faultProxy.through(farm.statsUrl))
     faultProxy.reset()
     faultProxy.fault = undefined
   })

@@ -73,22 +73,22 @@ describe('a backend that the page does not show', () => {
     return [stage.short(message), advice]
   }
 
-  const EVERYTHING = snapshot(
+  const EVERYTHING = [
     { pxname: 'users', svname: 'FRONTEND', type: '0' },
     { pxname: 'web', svname: 'BACKEND', type: '1' },
     { pxname: 'all', svname: 'FRONTEND', type: '0' },
     { pxname: 'all', svname: 'BACKEND', type: '1' }
-  )
+  ]
 
   test('is reported with those that it shows', async () => {
-    expect(await missing('wep', EVERYTHING)).toEqual([
+    expect(await missing('wep', snapshot(...EVERYTHING))).toEqual([
       'The statistics page P1 shows no backend wep; there are the backends web, all. Did you mean web?',
       expect.stringContaining('Check the spelling')
     ])
   })
 
   test('may be a frontend, which leads to one', async () => {
-    expect(await missing('users', EVERYTHING)).toEqual([
+    expect(await missing('users', snapshot(...EVERYTHING))).toEqual([
       'The statistics page P1 shows no backend users: users is a frontend.',
       'Name the backend that the frontend sends its traffic to.'
     ])

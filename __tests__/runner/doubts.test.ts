@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Instance } from '../../src/rotation/instance.ts'
 import type { Other } from '../../src/rotation/same-address.ts'
 import { explainDoubt } from '../../src/runner/doubts.ts'
@@ -8,7 +8,12 @@ import { pageStarter } from './imitated-pages.ts'
 import { backendSeen, instanceAt } from './seen.ts'
 
 const start = pageStarter()
-const [first, second] = [instanceAt('http://lb1/admin'), instanceAt('http://lb2/admin')]
+let first: Instance
+let second: Instance
+beforeEach(() => {
+  first = instanceAt('http://lb1/admin')
+  second = instanceAt('http://lb2/admin')
+})
 
 function othersOf(...names: readonly string[]): Other[] {
   return backendSeen(

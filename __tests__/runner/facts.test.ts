@@ -3,12 +3,7 @@ import type { Fact, OldProcessState } from '../../src/rotation/outcome.ts'
 import { explainFact } from '../../src/runner/facts.ts'
 import { backendSeen, instanceAt } from './seen.ts'
 
-const instance = instanceAt('http://lb/admin')
 const NONE = { same: [], down: [], otherPort: [], unknown: [], areShown: true }
-const others = backendSeen([{ svname: 'x' }], instance).targets.map(({ before }) => ({
-  instance,
-  server: before
-}))
 
 describe('what was proven is put into a sentence:', () => {
   test.each<[Fact, string]>([
@@ -23,14 +18,6 @@ describe('what was proven is put into a sentence:', () => {
       'The page does not show the addresses (stats show-legends).'
     ],
     [
-      { kind: 'addresses', shared: { ...NONE, same: others } },
-      'At the same address: web/x on http://lb/admin (UP).'
-    ],
-    [
-      { kind: 'addresses', shared: { ...NONE, down: others } },
-      'At the same address: web/x on http://lb/admin (UP).'
-    ],
-    [
       { kind: 'serving', backend: 'web on http://lb/admin', servers: ['b', 'c'] },
       'Serving in web on http://lb/admin: b, c.'
     ],
@@ -40,6 +27,15 @@ describe('what was proven is put into a sentence:', () => {
     ]
   ])('%#', (fact, expected) => {
     expect(explainFact(fact)).toBe(expected)
+  })
+
+  test.each(['same', 'down'])('another server at the same address (%s)', (where) => {
+    const instance = instanceAt('http://lb/admin')
+    const { targets } = backendSeen([{ svname: 'x' }], instance)
+    const others = targets.map(({ before }) => ({ instance, server: before }))
+    expect(explainFact({ kind: 'addresses', shared: { ...NONE, [where]: others } })).toBe(
+      'At the same address: web/x on http://lb/admin (UP).'
+    )
   })
 
   test.each<[OldProcessState, string]>([
@@ -54,6 +50,7 @@ describe('what was proven is put into a sentence:', () => {
     ],
     [{ kind: 'may remain' }, 'an older process may hold a session']
   ])('a process with those before it %j', (older, expected) => {
+    const instance = instanceAt('http://lb/admin')
     expect(explainFact({ kind: 'process', instance, pid: 8, ageMs: 7_200_000, older })).toBe(
       `http://lb/admin: process 8 has been running for 2h; ${expected}.`
     )

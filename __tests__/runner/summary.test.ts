@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs'
-import { describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError, type Problem } from '../../src/haproxy/errors.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
 import type { Target } from '../../src/rotation/target.ts'
@@ -15,16 +15,17 @@ import {
 import { inProcess, type StepOptions, type StepResult } from './in-process.ts'
 import { backendSeen, instanceAt } from './seen.ts'
 
-const { targets } = backendSeen([{ svname: 'a' }])
+let targets: readonly Target[]
+beforeEach(() => {
+  ;({ targets } = backendSeen([{ svname: 'a' }]))
+})
 
 describe('the title', () => {
-  const plan = { kind: 'command', command: 'shutdown', targets } as const
   const proven = { doubts: [], facts: [] }
   const doubtful = { doubts: [{ kind: 'max sessions' }], facts: [] } as const
 
   test.each<[Outcome, string]>([
     [{ kind: 'observed' }, 'ℹ️ web/a: seen'],
-    [{ kind: 'dry run', plan }, 'ℹ️ Dry run: would request shutdown for web/a on http://lb/admin'],
     [{ kind: 'commanded' }, '✅ web/a: carried out'],
     [{ kind: 'requested' }, '✅ web/a: requested'],
     [{ kind: 'safe to stop', proof: proven }, '✅ web/a: safe to stop'],
@@ -35,6 +36,13 @@ describe('the title', () => {
     [{ kind: 'all up' }, '✅ web/a: up']
   ])('of %j is %s', (outcome, expected) => {
     expect(titleOf(outcome, targets)).toBe(expected)
+  })
+
+  test('of a dry run is what it would do', () => {
+    const plan = { kind: 'command', command: 'shutdown', targets } as const
+    expect(titleOf({ kind: 'dry run', plan }, targets)).toBe(
+      'ℹ️ Dry run: would request shutdown for web/a on http://lb/admin'
+    )
   })
 
   test.each<[Problem, string]>([
