@@ -1,5 +1,5 @@
 import { expect, jest, test } from '@jest/globals'
-import { inProcess } from './in-process.ts'
+import { inProcess, type StepResult } from './in-process.ts'
 import { inputsFor, pageStarter } from './imitated-pages.ts'
 import { server } from '../support/imitated-page.ts'
 import { until } from '../support/until.ts'
@@ -8,10 +8,18 @@ const start = pageStarter()
 // A failed run ends its process a while after its last line: here that would be the process of the tests.
 const kill = jest.spyOn(process, 'kill').mockReturnValue(true)
 
-async function expectKilled(): Promise<void> {
-  await until(() => kill.mock.calls.length > 0)
-  expect(kill.mock.calls).toEqual([[process.pid, 'SIGKILL']])
+/** A step, to the end of its process where it fails. */
+async function step(...given: Parameters<typeof inProcess>): Promise<StepResult> {
   kill.mockClear()
+  const result = await inProcess(...given)
+  if (result.exitCode !== 0) {
+    await until(() => kill.mock.calls.length > 0)
+  }
+  return result
+}
+
+function expectKilled(): void {
+  expect(kill.mock.calls).toEqual([[process.pid, 'SIGKILL']])
 }
 
 interface Index {
@@ -33,11 +41,11 @@ async function run(name?: string): Promise<void> {
 test('the first run is the main step, and the run with its state the post step', async () => {
   const lb = await start(server('a', { checked: false }), server('b'))
   const given = inputsFor([lb], { action: 'maint', restore: 'always' })
-  const main = await inProcess(given, () => run())
+  const main = await step(given, () => run())
   expect(main).toMatchObject({ exitCode: 0, state: { isPost: 'true' } })
   expect(main.lastLine).toBe('Safe to stop: web/a is MAINT, waited 1s.')
   const { state } = main
-  const post = await inProcess(given, () => run('post'), { state })
+  const post = await step(given, () => run('post'), { state })
   expect(post).toMatchObject({ exitCode: 0, state: {}, outputs: {} })
   expect(post.lastLine).toBe('Restored to ready: web/a on LB1 is ready (no check).')
   expect(lb.posts).toEqual(['b=web&action=maint&s=a', 'b=web&action=ready&s=a'])
@@ -45,15 +53,15 @@ test('the first run is the main step, and the run with its state the post step',
 
 test('a run that fails ends its process, even where something in it hangs', async () => {
   const given = inputsFor([], { action: 'maint' })
-  const failed = await inProcess(given, () => run('failed'))
+  const failed = await step(given, () => run('failed'))
   expect(failed.exitCode).toBe(1)
-  await expectKilled()
+  expectKilled()
 })
 
 test('a step that ends before its work is done is red', async () => {
   const lb = await start(server('a'))
   const given = inputsFor([lb], { action: 'status' })
-  const early = await inProcess(given, async () => {
+  const early = await step(given, async () => {
     const { done } = await begin('early')
     process.emit('beforeExit', 0)
     await done
@@ -62,13 +70,13 @@ test('a step that ends before its work is done is red', async () => {
   expect(early.log[0]).toBe(
     'Error: The step ended before its work was done. That is a bug in this action: please report it, and check on the statistics page which state the servers are in.'
   )
-  await expectKilled()
+  expectKilled()
 })
 
 test('a step that is done ends as it was', async () => {
   const lb = await start(server('a'))
   const given = inputsFor([lb], { action: 'status' })
-  const late = await inProcess(given, async () => {
+  const late = await step(given, async () => {
     await run('late')
     process.emit('beforeExit', 0)
   })
