@@ -274,7 +274,9 @@ describe('the address', () => {
     ['0.0.0.1:80', '0.0.0.1', 80],
     ['[::1]:80', '[::1]', 80],
     ['[2001:db8::7]:443', '[2001:db8::7]', 443],
-    ['[fe80::1%eth0]:80', '[fe80::1%eth0]', 80]
+    ['[fe80::1%eth0]:80', '[fe80::1%eth0]', 80],
+    ['[::ffff:10.20.30.40]:80', '10.20.30.40', 80],
+    ['[::ffff:a14:1e28]:80', '[::ffff:a14:1e28]', 80]
   ])('%s is the host %s and the port %i', (text, host, port) => {
     expect(parseAddress(text)).toEqual({ host, port })
   })

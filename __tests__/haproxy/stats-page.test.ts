@@ -289,6 +289,18 @@ describe('an answer', () => {
         'the page asks for a user name and a password, and none was given (HTTP 401).',
         false
       ],
+      [
+        { status: 401, headers: { 'WWW-Authenticate': 'Negotiate realm=x' } },
+        'other-login',
+        'the answer asks for another login, Negotiate instead of Basic (HTTP 401).',
+        false
+      ],
+      [
+        { status: 401, headers: { 'WWW-Authenticate': '"Strange"' } },
+        'other-login',
+        'the answer asks for another login, an unknown one instead of Basic (HTTP 401).',
+        false
+      ],
       [{ status: 403 }, 'forbidden', 'the request was refused (HTTP 403).', false],
       [{ status: 404 }, 'wrong-path', 'there is no statistics page at this URL (HTTP 404).', false],
       [

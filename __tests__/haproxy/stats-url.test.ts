@@ -130,6 +130,7 @@ describe('a text that is refused', () => {
     ['tcp://s3cret:9999', RUNTIME_API],
     ['tcp4@s3cret:9999', RUNTIME_API],
     ['ipv4@s3cret:9999', RUNTIME_API],
+    ['ipv6://s3cret:9999', RUNTIME_API],
     ['unix@s3cret', RUNTIME_API],
     ['joe@unix@s3cret', SCHEME],
     ['javascript://s3cret', SCHEME],

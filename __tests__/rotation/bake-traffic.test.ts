@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Counters } from '../../src/haproxy/counters.ts'
-import { countedSince, haveFallen } from '../../src/haproxy/counters.ts'
+import { countedSince, haveFallen, readCounters } from '../../src/haproxy/counters.ts'
 import { parseStatsCsv } from '../../src/haproxy/csv.ts'
 import type { Server } from '../../src/haproxy/server.ts'
 import { Counting, type Traffic } from '../../src/rotation/bake-traffic.ts'
@@ -167,8 +167,13 @@ describe('counters', () => {
     expect(haveFallen(before, now)).toBe(expected)
   })
 
+  test.each(['5x', 'x5', '-5', ''])('are whole numbers, and %j is none', (cell) => {
+    expect(readCounters((column) => (column === 'stot' ? cell : '1'))).not.toHaveProperty('stot')
+  })
+
   test('that are not shown count for nothing', () => {
     expect(countedSince({ stot: 5 }, { stot: 7 })).toEqual({ stot: 2 })
+    expect(countedSince({}, { stot: 7 })).toEqual({ stot: 7 })
     expect(countedSince({}, {})).toEqual({})
   })
 })

@@ -120,7 +120,8 @@ describe('a server that is named by its address', () => {
     { name: 'node1', addr: '10.0.0.1:8080' },
     { name: 'node2', addr: '10.0.0.2:8080' },
     { name: 'node3', addr: '10.0.0.2:8081' },
-    { name: 'node4', addr: '' }
+    { name: 'node4', addr: '' },
+    { name: 'node5', addr: '10.20.30.40:80' }
   ].map(({ name, addr }) => ({ pxname: 'web', svname: name, addr }))
   const hint = (wanted: string): string | undefined =>
     addressHint(wanted, parseStatsCsv(pageText(servers), 'a page').servers)
@@ -133,6 +134,12 @@ describe('a server that is named by its address', () => {
     ['10.0.0.2', `${ADDRESS}.`],
     ['10.0.0.9:8080', `${ADDRESS}.`],
     ['app.example.com:8080', `${ADDRESS}.`],
+    ['10.20.30.40', `${ADDRESS}: that is node5.`],
+    ['10.20.30.40:80', `${ADDRESS}: that is node5.`],
+    ['10.20.30.41:x', undefined],
+    ['node10.0.0.9', undefined],
+    ['10.0.0.9.x', undefined],
+    ['app:8080x', undefined],
     ['node9', undefined],
     ['node1.10.0.0.1.x', undefined],
     ['a:b', undefined]
