@@ -21,7 +21,12 @@ describe('meanwhile', () => {
     ['ten more', load(100, 15), NOBODY, 'bad'],
     ['ten more than is allowed with the neighbours', load(100, 25), load(100, 10), 'unclear'],
     ['what all neighbours fail at', load(1_000, 1_000), load(1_000, 1_000), 'well'],
-    ['everything, where the neighbours fail at half', load(100, 100), load(100, 50), 'bad']
+    ['everything, where the neighbours fail at half', load(100, 100), load(100, 50), 'bad'],
+    // Three standard deviations of the neighbours' rate are 67.1 requests here, and 40.2 with a rate of a tenth.
+    ['what chance explains', load(1_000, 617), load(1_000, 500), 'unclear'],
+    ['one more than chance explains', load(1_000, 618), load(1_000, 500), 'bad'],
+    ['what chance explains at a tenth', load(1_000, 190), load(1_000, 100), 'unclear'],
+    ['one more than that', load(1_000, 191), load(1_000, 100), 'bad']
   ])('%s', (_, target, neighbours, expected) => {
     expect(judgeTraffic(target, neighbours, LIMIT, false)).toBe(expected)
   })

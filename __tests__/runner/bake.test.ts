@@ -566,6 +566,7 @@ describe('the chart', () => {
 
   test('has requests, failures and the rate of the neighbours, at even times', () => {
     const text = bakeChart([sample(10, 0), sample(1_000, 10, 2, 0.24), sample(4_000, 40, 8, 1)])
+    expect(text).toContain('"plotColorPalette": "#2f81f7, #e5534b, #768390"')
     expect(text).toContain('x-axis "seconds" 0 --> 4.0')
     expect(text).toContain('y-axis "requests" 0 --> 40')
     expect(text).toContain('line [0, 10, 40]\n  line [0, 2, 8]\n  line [0, 0.2, 1]')
