@@ -614,7 +614,8 @@ describe('the start of an answer that is no statistics page', () => {
       ' (text/html; it begins with "Shop Hello")'
     ],
     ['<p>Hello <script>never ends', undefined, ' (it begins with "Hello")'],
-    ['Hello <p never ends', undefined, ' (it begins with "Hello")']
+    ['Hello <p never ends', undefined, ' (it begins with "Hello")'],
+    ['One<script>x</script>two<br>three', undefined, ' (it begins with "One two three")']
   ])('%j of the type %s is%s', (text, mediaType, expected) => {
     expect(startOf(text, mediaType)).toBe(expected)
   })
@@ -629,6 +630,10 @@ describe('the start of an answer that is no statistics page', () => {
   })
 
   test('never has a part of a word, which might be a part of a secret', () => {
+    expect(startOf('c'.repeat(40), undefined)).toBe(` (it begins with "${'c'.repeat(40)}")`)
+    expect(startOf(`Hello${' '.repeat(4_085)}secret`, undefined)).toBe(
+      ' (it begins with "Hello secret")'
+    )
     expect(startOf('c'.repeat(41), undefined)).toBe(' (it begins with "…")')
     expect(startOf(`Hello ${'c'.repeat(41)} you`, undefined)).toBe(' (it begins with "Hello …")')
     expect(startOf(`Hello${' '.repeat(4_090)}secret`, undefined)).toBe(
