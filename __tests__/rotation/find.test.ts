@@ -351,6 +351,14 @@ describe.each(WAYS)('what is missing, %s,', (_, withOthers) => {
     ])
   })
 
+  test('comes with advice where a server is named by its address', async () => {
+    show(proxy('web', 'BACKEND'), server('node1', { cells: { addr: '10.0.0.1:80' } }))
+    const { advice } = await failureIn(look({ servers: ['10.0.0.1:80'], withOthers }))
+    expect(advice).toBe(
+      'That looks like an address, but its name in haproxy.cfg is needed: that is node1.'
+    )
+  })
+
   test('comes with the advice for the first of it', async () => {
     const { advice } = await failureIn(look({ backends: ['users', 'wep'], withOthers }))
     expect(advice).toBe('Name the backend that the frontend sends its traffic to.')

@@ -117,6 +117,12 @@ describe('a server that was not named', () => {
     const rows = ['a', 'b', 'c'].map((svname) => ({ svname, addr: HERE }))
     const { same } = await shared([...rows, { pxname: 'api', svname: 'x', addr: HERE }], ['a', 'b'])
     expect(names(same)).toEqual(['web/c', 'api/x'])
+    const apart = [
+      { svname: 'a', addr: HERE },
+      { svname: 'b', addr: '10.0.0.9:80' }
+    ]
+    const beside = await shared([...apart, { svname: 'c', addr: HERE }], ['a', 'b'])
+    expect(names(beside.same)).toEqual(['web/c'])
   })
 })
 
