@@ -582,7 +582,9 @@ describe('servers that are not up in time', () => {
     first.server('a').well = false
     stage.at(19_000, () => (first.server('c').cells = { status: 'DOWN' }))
     const backends = await one({ targets: ['web/a', 'web/b'] })
-    const { message } = await failure(backends, { onTimeout: 'restore' })
+    const { message, advice, cause } = await failure(backends, { onTimeout: 'restore' })
+    expect(advice).toBe('Look at the application and its health check, then ask for ready again.')
+    expect(cause).toBeInstanceOf(HaproxyError)
     expect(stage.short(message)).toMatch(
       / What had changed was rolled back\. Left in rotation: web\/b on P1\. Without a, b the backend web on P1 would have 0 serving servers, and needs 1; /
     )

@@ -437,5 +437,9 @@ describe('a failure', () => {
       'Put these servers back by hand. Wait longer.'
     ])
     expect(cause).toBeInstanceOf(HaproxyError)
+    const unadvised = new HaproxyError('not-drained', 'It took too long.')
+    expect((await rollBackAfter(unadvised, targets, stage)).advice).toBe(
+      'Put these servers back by hand.'
+    )
   })
 })
