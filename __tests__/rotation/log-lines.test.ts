@@ -1,5 +1,14 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { reloadAt, reloaded } from '../../src/rotation/log-lines.ts'
+import {
+  alsoOnHost,
+  followsAnother,
+  noFreshCheck,
+  notDrainedInTime,
+  reloadAt,
+  reloaded,
+  takingOutAgain,
+  watchedAnew
+} from '../../src/rotation/log-lines.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import { server } from '../support/imitated-page.ts'
 import { find, firstOf } from './found.ts'
@@ -38,4 +47,31 @@ describe('another process', () => {
       'Another process of HAProxy answers at X, perhaps after a reload: nothing is known.'
     )
   })
+})
+
+test('an annotation has a title that says what it is about', async () => {
+  const a = await target()
+  expect(
+    [
+      alsoOnHost([]),
+      notDrainedInTime('It took too long.'),
+      noFreshCheck(a),
+      followsAnother(a, 'web/b'),
+      reloaded(reloadAt('X', 'newer'), [], 'nothing is lost'),
+      watchedAnew('X was reloaded', 60_000)
+    ].map(([, title]) => title)
+  ).toEqual([
+    'Same host, another port',
+    'Not drained in time',
+    'web/a: no fresh check',
+    'web/a: follows another server',
+    'HAProxy was reloaded',
+    'Watched anew'
+  ])
+})
+
+test('servers that are taken out again are named', async () => {
+  expect(stage.short(takingOutAgain([await target()]))).toBe(
+    'Taking web/a on P1 out of rotation again.'
+  )
 })
