@@ -301,6 +301,12 @@ describe('a dry run', () => {
     ['ready', DRAIN, {}, 'bring web/a back with a fresh health check'],
     ['ready', MAINT, { wait: 'false' }, 'bring web/a back with a fresh health check'],
     ['ready', MAINT, { 'fresh-check': 'false' }, 'make web/a ready'],
+    [
+      'ready',
+      MAINT,
+      { 'bake-time': '30s' },
+      'bring web/a back with a fresh health check, and then watch the traffic for 30s'
+    ],
     ['ready', { ...MAINT, checked: false }, {}, 'make web/a ready'],
     [
       'ready',
