@@ -295,10 +295,6 @@ describe('after a failure', () => {
       `Now ${A} is DOWN, asked for ready.`
     )
   })
-
-  test('there is no advice for a server that is up', async () => {
-    expect(await said('not-all-up', 'No.')).toEqual([''])
-  })
 })
 
 describe('an output', () => {
