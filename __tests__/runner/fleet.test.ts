@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import { type Given, runMain, type StepResult } from './in-process.ts'
-import { pageStarter } from './imitated-pages.ts'
+import { HaproxyError, type Problem } from '../../src/haproxy/errors.ts'
+import type { StatusWord } from '../../src/haproxy/server.ts'
+import type { Target } from '../../src/rotation/target.ts'
+import { afterFailure } from '../../src/runner/fleet.ts'
+import { readInputs } from '../../src/runner/inputs.ts'
+import { type Given, inProcess, runMain, type StepResult } from './in-process.ts'
+import { inputsFor, pageStarter } from './imitated-pages.ts'
+import { backendSeen } from './seen.ts'
 import {
   type ImitatedOptions,
   type ImitatedPage,
@@ -74,6 +80,12 @@ describe('a fleet that is not all up', () => {
     expect(result.summary).toContain('<h3>❌ 5 servers: not up</h3>')
     const rows = [...result.summary.matchAll(/<td>web<\/td><td>(\w)<\/td>/g)]
     expect(rows.map(([, name]) => name).join('')).toBe('dcbefa')
+    expect(result.lastLine.split('Nothing was changed. ')[1]).toBe(
+      'HAProxy brings a server up by itself once its health check passes: look at its application. ' +
+        'Servers in MAINT or DRAIN may have been forgotten: action: ready brings them back. ' +
+        'A weight of 0 is given by haproxy.cfg, by an agent, or by somebody over the runtime API. ' +
+        'Slowstart ends by itself: run the step again.'
+    )
     expect(lb.posts).toEqual([])
   })
 
@@ -163,6 +175,14 @@ describe('a large fleet', () => {
     ])
   })
 
+  test('is named one by one in a step that changes it', async () => {
+    const lb = await start(...several(51))
+    const names = lb.servers.map(({ name }) => name).join(' ')
+    const given = { action: 'shutdown', 'dry-run': 'true', backend: 'web', server: names }
+    const result = await look([lb], given)
+    expect(result.log[0]).toMatch(/^Found: web\/s0, web\/s1, .*web\/s50 on LB1 are UP\.$/)
+  })
+
   test('with little trouble names what is not up in the last line only', async () => {
     const lb = await start(...several(60), server('x', { admin: 'drain' }))
     const seen = await look([lb])
@@ -187,6 +207,16 @@ describe('a large fleet', () => {
     expect(lines(await look([lb]))).toHaveLength(50)
   })
 
+  test('of 50 servers that are not up has a line for each, and no more', async () => {
+    const name = 'n'.repeat(40)
+    const lb = await start(
+      ...Array.from({ length: 50 }, (_, index) => server(`${name}${index}`, { admin: 'maint' }))
+    )
+    const { log } = await look([lb], UP)
+    expect(log).toHaveLength(1 + 50 + 1)
+    expect(log.at(-2)).toMatch(/^web\/n+49 is MAINT /)
+  })
+
   test('has a line each for as many as a line cannot hold', async () => {
     const name = 'n'.repeat(200)
     const lb = await start(
@@ -194,10 +224,76 @@ describe('a large fleet', () => {
     )
     const result = await look([lb], UP)
     expect(result.log.filter((line) => line.startsWith('web/nnn'))).toHaveLength(12)
-    expect(result.log.some((line) => line.includes('more server'))).toBe(false)
+    expect(result.log).toHaveLength(1 + 12 + 1)
     expect(result.lastLine).toMatch(/^12 of 12 servers not up: 12 in web \(12 not up\)\./)
     const seen = await look([lb])
     expect(seen.log).toHaveLength(2)
+  })
+})
+
+describe('after a failure', () => {
+  /** What is said of one server, which was UP, beside the message of an error. */
+  async function said(
+    problem: Problem,
+    message: string,
+    happened: (target: Target) => void = () => undefined
+  ): Promise<readonly string[]> {
+    const { targets } = backendSeen([{ svname: 'a' }])
+    targets.forEach(happened)
+    let words: readonly string[] = []
+    await inProcess(inputsFor([], { 'stats-url': 'http://lb/admin', action: 'ready' }), () => {
+      words = afterFailure(new HaproxyError(problem, message), readInputs(), targets)
+    })
+    return words
+  }
+
+  const A = 'web/a on http://lb/admin'
+  const is = (target: Target, word: StatusWord): void => {
+    target.update({ ...target.now, status: word, word })
+  }
+  const askedAndDown = (target: Target): void => {
+    target.recordRequest('ready', 0)
+    is(target, 'DOWN')
+  }
+
+  test('the state of a server is not said again in the same words', async () => {
+    expect((await said('reset', `${A} is UP.`))[0]).toBe('')
+    expect((await said('reset', `${A} is UP; no more.`))[0]).toBe('')
+  })
+
+  test.each([' with 2 sessions', ' 1/3', 'ON'])(
+    'the state of a server is said where the message has a longer one: UP%s',
+    async (more) => {
+      expect((await said('reset', `Seen: ${A} is UP${more}.`))[0]).toBe(`Now ${A} is UP.`)
+    }
+  )
+
+  test('what a server was asked for is said, but for a message about servers that are not up', async () => {
+    const message = `${A} is DOWN.`
+    expect((await said('not-up', message, askedAndDown))[0]).toBe('')
+    expect((await said('reset', message, askedAndDown))[0]).toBe(
+      `Now ${A} is DOWN, asked for ready.`
+    )
+  })
+
+  test('a state that is not certain is said in any case', async () => {
+    const message = `${A} is DOWN.`
+    const perhaps = await said('not-up', message, (target) => {
+      target.recordRequest('ready', 0, true)
+      is(target, 'DOWN')
+    })
+    expect(perhaps[0]).toBe(`Now ${A} is DOWN, perhaps ready.`)
+    const unknown = await said('not-up', message, (target) => {
+      askedAndDown(target)
+      target.invalidate()
+    })
+    expect(unknown[0]).toBe(`Now ${A} is in an unknown state (asked for ready, last seen DOWN).`)
+  })
+
+  test('a server that the message leaves out is said', async () => {
+    expect((await said('not-up', 'web/b is DOWN; so it stays.', askedAndDown))[0]).toBe(
+      `Now ${A} is DOWN, asked for ready.`
+    )
   })
 })
 
@@ -207,6 +303,7 @@ describe('an output', () => {
     const result = await look([lb], UP)
     expect(result.exitCode).toBe(0)
     expect(result.outputs).toMatchObject({ status: 'UP', result: '' })
+    expect(result.titles).toEqual(['Output result'])
     expect(result.annotations.map(({ level, message }) => [level, message])).toEqual([
       [
         'notice',

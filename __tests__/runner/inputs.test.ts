@@ -575,6 +575,7 @@ describe.each([
   ['poll-interval', (inputs: Inputs) => inputs.wait.pollMs, '100ms', '1m', '99ms', '60001ms'],
   ['settle-time', (inputs: Inputs) => inputs.wait.settleMs, '0s', '1h', '', '3600001ms'],
   ['hard-stop-after', (inputs: Inputs) => inputs.hardStopAfterMs, '0s', '24h', '', '86400001ms'],
+  ['min-up-timeout', (inputs: Inputs) => inputs.minUpTimeoutMs, '0s', '24h', '', '86400001ms'],
   ['bake-time', (inputs: Inputs) => inputs.bakeMs, '0s', '24h', '', '86400001ms'],
   [
     'request-timeout',

@@ -30,12 +30,13 @@ describe('certificates that are not verified', () => {
   test('are warned of when one HAProxy of several has TLS', async () => {
     const [first, second] = await Promise.all([start(server('a')), start(server('a'))])
     const urls = `${first.url} ${second.url.replace('http:', 'https:')}`
-    const { annotations } = await runMain({
+    const { annotations, titles } = await runMain({
       ...inputsFor([], { action: 'status' }),
       'stats-url': urls,
       'tls-verify': 'false'
     })
     expect(annotations).toContainEqual(warning)
+    expect(titles).toContain('TLS is not verified')
   })
 })
 

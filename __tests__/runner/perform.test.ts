@@ -228,6 +228,37 @@ describe('what is refused, before anything is asked for:', () => {
   })
 })
 
+describe('a take-out that an old process would outlast', () => {
+  const LONG = { action: 'drain', 'hard-stop-after': '1h', 'wait-timeout': '10s' }
+  const young = async (given: Given): Promise<[StepResult, string[]]> => {
+    const lb = await start(server('a'), server('b'))
+    lb.process = { pid: 1, startedAt: 0 }
+    return [await runMain(inputsFor([lb], { ...LONG, ...given })), lb.changes]
+  }
+
+  test.each(['fail', 'restore'])(
+    'is refused with on-timeout: %s, before anything is asked for',
+    async (onTimeout) => {
+      const [{ lastLine }, changes] = await young({ 'on-timeout': onTimeout })
+      expect(lastLine).toMatch(
+        /^A wait of 10s could not end well: a process from before a reload may live on for 1h\S*\. Nothing was changed\. /
+      )
+      expect(changes).toEqual([])
+    }
+  )
+
+  test.each<[string, Given]>([
+    ['may go on after the wait', { 'on-timeout': 'continue' }],
+    ['kills the sessions that are left', { 'on-timeout': 'shutdown' }],
+    ['does not wait', { wait: 'false' }],
+    ['has claimed its server already', { 'min-up-timeout': '1m' }]
+  ])('is made where it %s', async (_, given) => {
+    const [{ lastLine }, changes] = await young(given)
+    expect(changes[0]).toBe('drain web/a')
+    expect(lastLine).not.toContain('could not end well')
+  })
+})
+
 test.each([
   ['drain', 1],
   ['ready', 0]
@@ -270,6 +301,12 @@ describe('a dry run', () => {
     ['ready', DRAIN, {}, 'bring web/a back with a fresh health check'],
     ['ready', MAINT, { wait: 'false' }, 'bring web/a back with a fresh health check'],
     ['ready', MAINT, { 'fresh-check': 'false' }, 'make web/a ready'],
+    [
+      'ready',
+      MAINT,
+      { 'bake-time': '30s' },
+      'bring web/a back with a fresh health check, and then watch the traffic for 30s'
+    ],
     ['ready', { ...MAINT, checked: false }, {}, 'make web/a ready'],
     [
       'ready',
@@ -453,6 +490,57 @@ describe('what is left for the post step', () => {
       /^The step names 1000 servers, more than the runner can hand to the post step/
     )
     expect([result.exitCode, lb.posts]).toEqual([1, []])
+  })
+
+  test('is saved before a claim, and after it no more than it is', async () => {
+    const lb = await start(server('a'), server('b', MAINT), server('c'))
+    let stateAtClaim = ''
+    lb.before = (request) => {
+      if (request.startsWith('POST') && stateAtClaim === '') {
+        stateAtClaim = readFileSync(process.env['GITHUB_STATE'] ?? '', 'utf8')
+      }
+      return undefined
+    }
+    const given = { action: 'maint', restore: 'failure', 'min-up-timeout': '1m' }
+    const result = await runMain(inputsFor([lb], given))
+    expect(stateAtClaim).toContain('"state":"drain"')
+    expect(stateAtClaim).toContain('"servers":["a"]')
+    expect(lb.changes).toEqual(['drain web/a', 'maint web/a'])
+    expect(saved(result)).toMatchObject({
+      state: 'maint',
+      isClaimed: false,
+      backends: [{ servers: ['a'] }]
+    })
+  })
+
+  test('is nothing any more where HAProxy refused the claim', async () => {
+    const lb = await start(server('a'), server('b'))
+    lb.admin = false
+    const given = { action: 'maint', restore: 'always', 'min-up-timeout': '1m' }
+    const result = await runMain(inputsFor([lb], given))
+    expect(result.lastLine).toMatch(/HAProxy answered DENY\. Nothing was changed\./)
+    expect(saved(result)).toMatchObject({ backends: [] })
+  })
+
+  test('says that one of two servers may still be in the drain of its claim', async () => {
+    const api = { backend: 'api' }
+    const lb = await start(server('a'), server('b'), server('a', api), server('b', api))
+    lb.before = (request) => {
+      if (request === 'POST b=api&action=maint&s=a') {
+        cancel()
+        return 'reset'
+      }
+      return undefined
+    }
+    const given = { backend: 'web api', action: 'maint', restore: 'always' }
+    const result = await runMain(inputsFor([lb], { ...given, 'min-up-timeout': '1m' }))
+    expect(result.lastLine).toContain(' Now web/a is MAINT; api/a is DRAIN. ')
+    expect(lb.server('a', 'api').status()).toBe('DRAIN')
+    expect(saved(result)).toMatchObject({
+      state: 'maint',
+      isClaimed: true,
+      backends: [{ backend: 'web' }, { backend: 'api' }]
+    })
   })
 
   test.each(['ready', 'shutdown', 'status'])('is nothing after %s', async (action) => {

@@ -43,6 +43,7 @@ describe('whether to restore', () => {
     const lb = await start(server('a'), server('b'))
     const post = await afterMain([lb], { action: 'maint', restore }, undefined, status)
     expect([post.log, post.exitCode, lb.requests]).toEqual([[line], 0, []])
+    expect(post.titles).toEqual(status === 'success' ? [] : ['Not restored'])
   })
 
   test.each([
@@ -269,6 +270,7 @@ describe('what somebody else did since', () => {
       'Warning: No longer in web on LB1: a, c.',
       'Asking for ready: web/b on LB1.'
     ])
+    expect(post.titles).toEqual(['No longer there', 'Restored to ready'])
     expect(post.lastLine).toBe('Restored to ready: web/b on LB1 is ready (no check).')
     expect(post.exitCode).toBe(0)
   })
@@ -284,6 +286,49 @@ describe('what somebody else did since', () => {
     expect(lb.posts).toEqual(['b=web&action=ready&s=a'])
     expect(post.lastLine).toBe('Restored to ready: web/a on LB1 is DOWN, asked for ready.')
     expect(post.exitCode).toBe(0)
+  })
+})
+
+describe('a server that was claimed', () => {
+  /** Runs the post step of a step that was cancelled before its maint could follow the claim. */
+  async function afterClaim(between: (lb: ImitatedPage) => void): Promise<[StepResult, string[]]> {
+    const lb = await start(server('a', UNCHECKED), server('b'))
+    lb.before = (request) => {
+      if (!request.includes('action=maint')) return undefined
+      cancel()
+      return 'reset'
+    }
+    const given = { action: 'maint', restore: 'always', 'min-up-timeout': '1m' }
+    const inputs = inputsFor([lb], given)
+    const main = await runMain(inputs)
+    expect([main.exitCode, lb.server('a').status()]).toEqual([1, 'DRAIN'])
+    lb.requests.length = 0
+    lb.before = () => undefined
+    between(lb)
+    return [await runPost(main, inputs, { jobStatus: 'cancelled' }), lb.posts]
+  }
+
+  test('is brought back from the drain of its claim', async () => {
+    const [{ lastLine, exitCode }, posts] = await afterClaim(() => undefined)
+    expect(lastLine).toBe('Restored to ready: web/a on LB1 is ready (no check).')
+    expect([exitCode, posts]).toEqual([0, ['b=web&action=ready&s=a']])
+  })
+
+  test('is left alone where somebody else has brought it back', async () => {
+    const [post, posts] = await afterClaim((lb) => lb.server('a').set({ drain: false }, 0))
+    expect(post.lastLine).toBe(`${LEAVING} web/a on LB1 is ready (no check).`)
+    expect([post.exitCode, posts]).toEqual([0, []])
+  })
+})
+
+describe('a server that was not claimed', () => {
+  test('is left in the drain that somebody else put it into', async () => {
+    const lb = await start(server('a', UNCHECKED), server('b'))
+    const post = await afterMain([lb], { action: 'maint' }, () =>
+      lb.server('a').set({ maint: false, drain: true }, 0)
+    )
+    expect(post.lastLine).toBe(`${LEAVING} web/a on LB1 is DRAIN.`)
+    expect(lb.posts).toEqual([])
   })
 })
 
@@ -311,6 +356,7 @@ describe('what goes wrong', () => {
         'A rule in haproxy.cfg (`stats http-request deny`, `http-request deny`) refuses this client. ' +
         byHand('web/a on LB2')
     ])
+    expect(post.titles).toContain('Not restored')
     expect(first.server('a').status()).toBe('no check')
     expect(second.server('a').status()).toBe('MAINT')
   })
@@ -339,14 +385,22 @@ describe('what goes wrong', () => {
       'wait: "hm" is neither true nor false.',
       `Nothing was changed. Correct the input wait. ${byHand('web/a on LB1; web/a on LB2')}`
     ])
+    expect(post.titles).toContain('Not restored')
     expect(post.exitCode).toBe(1)
+  })
+
+  test('with the inputs names the way back of each server', async () => {
+    second.server('a').set({ drain: true }, 0)
+    const inputs = inputsFor([first, second], { action: 'maint', restore: 'always' })
+    const post = await runPost(await runMain(inputs), { ...inputs, wait: 'hm' })
+    expect(errors(post)[1]).toContain(byHand('web/a on LB1, DRAIN for web/a on LB2'))
   })
 
   test('with what the main step saved is an error, too', async () => {
     const inputs = inputsFor([first], { action: 'maint', restore: 'always' })
     const post = await runPost({ state: { intent: '{' } }, inputs)
     expect(errors(post)).toEqual([expect.stringMatching(/JSON/)])
-    expect(errors(post)[0]).not.toContain('rotation')
+    expect(errors(post)[0]).not.toMatch(/rotation|restored/)
     expect(post.exitCode).toBe(1)
   })
 

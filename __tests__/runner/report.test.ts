@@ -144,6 +144,39 @@ describe('the last line of a green step says what was achieved:', () => {
     expect(result.outputs).toMatchObject({ changed: 'true' })
   })
 
+  test('a follower is watched while it has sessions, and only then', async () => {
+    const follower = { backend: 'api', tracks: 'web/a' }
+    const busy = server('f', { ...follower, sessions: 2 })
+    const result = await step(
+      BUSY,
+      { ...maint, 'min-up': '0' },
+      [busy, server('g', follower)],
+      (lb) => {
+        lb.at(6, () => {
+          lb.server('a').sessions = 0
+          busy.sessions = 0
+        })
+      }
+    )
+    const watched = result.log.filter((line) => line.includes(' elapsed, '))
+    expect(watched[0]).toMatch(/^web\/a is MAINT with 1 session \(/)
+    expect(
+      watched.some((line) => line.includes('api/f is MAINT (via web/a) with 2 sessions ('))
+    ).toBe(true)
+    expect(watched.join('\n')).not.toContain('api/g')
+    expect(result.summary).toContain('\n0.0 s: 3, ')
+  })
+
+  test('the sessions of a server in rotation are none that are left', async () => {
+    const { summary } = await step(BUSY, ready)
+    expect(summary).not.toContain('Sessions left')
+  })
+
+  test('nothing is claimed to be proven of a return, or of a failure', async () => {
+    expect((await step(MAINT, ready)).summary).not.toContain('<li>')
+    expect((await step(BUSY, { ...drain, 'wait-timeout': '1s' })).summary).not.toContain('<li>')
+  })
+
   test('a server that was up, but had to be asked for again after a reload, is not taken as found', async () => {
     const lb = await start(server('a', MAINT), server('b'), server('c'))
     lb.at(10, () => {

@@ -1,7 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError, type Problem } from '../../src/haproxy/errors.ts'
+import { BakeFailure } from '../../src/rotation/bake.ts'
 import type { Outcome } from '../../src/rotation/outcome.ts'
+import type { BakedServer } from '../../src/rotation/bake-verdict.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import {
   chart,
@@ -42,6 +44,37 @@ describe('the title', () => {
     const plan = { kind: 'command', command: 'shutdown', targets } as const
     expect(titleOf({ kind: 'dry run', plan }, targets)).toBe(
       'ℹ️ Dry run: would request shutdown for web/a on http://lb/admin'
+    )
+  })
+
+  test('of a dry run says no more than that where the plan is too long for a title', () => {
+    const titleFor = (length: number): string => {
+      const rest = 'request shutdown for web/ on http://lb/admin'.length
+      const { targets: named } = backendSeen([{ svname: 'n'.repeat(length - rest) }])
+      return titleOf(
+        { kind: 'dry run', plan: { kind: 'command', command: 'shutdown', targets: named } },
+        named
+      )
+    }
+    expect(titleFor(120)).toMatch(/^ℹ️ Dry run: would request shutdown for web\/n+ on /)
+    expect(titleFor(121)).toMatch(/^ℹ️ web\/n+: dry run$/)
+  })
+
+  test('of a return whose traffic leaves a doubt says so', () => {
+    const traffic = { requests: 100, failed: 3 } as BakedServer['traffic']
+    const baked = {
+      elapsedMs: 30_000,
+      maxErrorRate: 0.01,
+      servers: [{ name: 'web/a', traffic, neighbours: traffic, verdict: 'unclear', missing: [] }]
+    } as const
+    expect(titleOf({ kind: 'up', baked }, targets)).toBe('⚠️ web/a: up, perhaps not well')
+  })
+
+  test('of a watch that failed names those that are not well', () => {
+    const { targets: both } = backendSeen([{ svname: 'a' }, { svname: 'b' }])
+    const out = { taken: [], outcome: undefined, troubles: [] }
+    expect(titleOfFailure(new BakeFailure('No.', both.slice(1), out), both)).toBe(
+      '❌ web/b: not well'
     )
   })
 
