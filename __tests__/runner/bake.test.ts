@@ -90,6 +90,7 @@ describe('the last line of a step that watched says what it saw:', () => {
     expect(result.lastLine).toMatch(expected)
     expect(result.exitCode).toBe(0)
     expect(result.annotations).toEqual([])
+    expect(result.log.join()).not.toContain('The watch goes on')
     expect(lb.changes).toEqual(FRESH)
   })
 
@@ -233,6 +234,80 @@ describe('a watch', () => {
     expect(exitCode).toBe(0)
   })
 
+  test('begins anew at once for a reload that only the time in the state shows', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(
+      lb,
+      { a: GOOD, b: GOOD },
+      {
+        20: () => {
+          lb.reload()
+          lb.server('b').changedAt = -3_600_000
+        }
+      }
+    )
+    const { annotations } = await runMain(inputsFor([lb], given()))
+    expect(annotations).toHaveLength(1)
+    expect(annotations[0]?.message).toMatch(/^HAProxy was reloaded or restarted: the watch/)
+    expect(lb.requests.filter((request) => request === LOOK).length).toBeLessThan(60)
+  })
+
+  test('begins anew, whole, for a reload of one of two HAProxies that only its end shows', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b')),
+      await start(server('a', MAINT), server('b'))
+    ]
+    serve(one, { a: GOOD, b: GOOD })
+    serve(two, { a: GOOD, b: GOOD })
+    const count = two.before
+    let isReloaded = false
+    two.before = (request, number) => {
+      if (request === 'GET process' && Number(two.server('a').cells.stot ?? 0) >= 50) {
+        if (!isReloaded) two.reload()
+        isReloaded = true
+      }
+      return count(request, number)
+    }
+    const { lastLine, annotations } = await runMain(inputsFor([one, two], given()))
+    expect(annotations.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^HAProxy was reloaded or restarted at LB2: the watch /)
+    ])
+    expect(lastLine).toMatch(/Baked for 3\ds: \d{3} requests, 0 failed/)
+  })
+
+  test('waits for a server that is down right after a reload', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(
+      lb,
+      { a: GOOD, b: GOOD },
+      {
+        10: () => {
+          clearCounters(lb)
+          lb.reload()
+          lb.server('a').cells = { status: 'DOWN 1/2' }
+        },
+        13: () => (lb.server('a').cells = {})
+      }
+    )
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(/^Back and taking traffic: web\/a is UP, .* Baked for 3\ds: /)
+    expect(exitCode).toBe(0)
+  })
+
+  test('begins anew where the counters of one server are cleared at one of two HAProxies', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b')),
+      await start(server('a', MAINT), server('b', { cells: { eresp: '5' } }))
+    ]
+    serve(one, { a: GOOD, b: GOOD })
+    serve(two, { a: GOOD, b: GOOD }, { 10: () => (two.server('b').cells = {}) })
+    const { annotations, exitCode } = await runMain(inputsFor([one, two], given()))
+    expect(annotations.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^The counters of LB2 were cleared: the watch /)
+    ])
+    expect(exitCode).toBe(0)
+  })
+
   test('begins anew where somebody clears the counters', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(lb, { a: { stot: 100, hrsp_2xx: 100 }, b: GOOD })
@@ -310,6 +385,7 @@ describe('a watch', () => {
     )
     const green = await runMain(inputsFor([goOn], given()))
     expect(green.lines.join()).toMatch(/The watch goes on: web\/a is UP/)
+    expect(green.log.filter((line) => line.startsWith('The watch goes on'))).toHaveLength(1)
     expect(green.lastLine).toMatch(/^Back and taking traffic: web\/a is UP, .* Baked for 3\ds: /)
     expect(green.exitCode).toBe(0)
 
@@ -407,11 +483,12 @@ describe('a server that is bad', () => {
   test('stays where others need it', async () => {
     const lb = await start(server('a', MAINT), server('b', MAINT))
     serve(lb, { a: HALF })
-    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    const { lastLine, exitCode, log } = await runMain(inputsFor([lb], given()))
     expect(lastLine).toMatch(
       /Left in rotation: web\/a\. Without a the backend web would have 0 serving servers, and needs 1/
     )
     expect(exitCode).toBe(1)
+    expect(log.join()).not.toContain('out of rotation again')
     expect(lb.server('a').status()).toBe('UP')
   })
 
@@ -444,7 +521,7 @@ describe('a server that is bad', () => {
       ...inputsFor([lb], given({ 'fresh-check': 'false' })),
       server: 'a b'
     })
-    expect(result.lastLine).toMatch(/^Too many requests failed on web\/a within/)
+    expect(result.lastLine).toMatch(/^Too many requests failed on web\/a within 3s: /)
     expect(lb.changes.at(-1)).toBe('maint web/a')
   })
 
@@ -523,8 +600,75 @@ describe('a server that is bad', () => {
       return counting(request, number)
     }
     const { lastLine } = await runMain(inputsFor([lb], given()))
-    expect(lastLine).toContain('is DRAIN. HAProxy was not reloaded, so somebody else changed it.')
+    expect(lastLine).toMatch(
+      /neighbours 0 %\. web\/a is DRAIN\. HAProxy was not reloaded, so somebody else changed it\./
+    )
     expect(lb.changes).toEqual(FRESH)
+  })
+
+  test('is told as well where somebody brings it back meanwhile', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    lb.server('a').sessions = 3
+    serve(lb, { a: HALF, b: GOOD })
+    const counting = lb.before
+    let looks = 0
+    lb.before = (request, number) => {
+      if (request === LOOK && lb.changes.includes('maint web/a')) looks += 1
+      if (looks === 3) lb.server('a').maint = false
+      return counting(request, number)
+    }
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(
+      /^Too many requests failed on web\/a .* Left in rotation: web\/a\. web\/a was asked for maint and is UP with 3 sessions\. HAProxy was not reloaded, so somebody else changed it\. Changed meanwhile, and left alone: web\/a\. /
+    )
+  })
+
+  test('is not forgotten for what others have done to another one', async () => {
+    const lb = await start(server('a'), server('b'), server('c'))
+    serve(
+      lb,
+      { a: { stot: 10 }, b: GOOD, c: GOOD },
+      {
+        8: () => {
+          lb.server('a').cells = { ...lb.server('a').cells, hrsp_5xx: '40' }
+          lb.server('b').drain = true
+        }
+      }
+    )
+    const { lastLine } = await runMain({ ...inputsFor([lb], given()), server: 'a b' })
+    expect(lastLine).toMatch(/^Too many requests failed on web\/a within /)
+    expect(lb.changes.at(-1)).toBe('maint web/a')
+  })
+
+  test('stays in rotation where it is needed, although one of two HAProxies has it down', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b', MAINT)),
+      await start(server('a', MAINT), server('b', MAINT))
+    ]
+    serve(one, { a: GOOD })
+    serve(two, { a: GOOD }, { 6: () => (two.server('a').well = false) })
+    const { lastLine } = await runMain(inputsFor([one, two], given()))
+    expect(lastLine).toContain(' Left in rotation: web/a on LB1 and web/a on LB2. ')
+  })
+
+  test('is not said to be asked for maint at a HAProxy that refused that', async () => {
+    const [one, two] = [
+      await start(server('a', MAINT), server('b')),
+      await start(server('a', MAINT), server('b'))
+    ]
+    serve(one, { a: GOOD, b: GOOD })
+    serve(
+      two,
+      { a: GOOD, b: GOOD },
+      {
+        6: () => {
+          two.server('a').well = false
+          two.admin = false
+        }
+      }
+    )
+    const { lastLine } = await runMain(inputsFor([one, two], given()))
+    expect(lastLine).toContain('web/a on LB2 is DOWN, asked for ready')
   })
 
   test('is one whose check fails', async () => {
@@ -544,11 +688,25 @@ test.each(['drain', 'maint'] as const)(
     const lb = await start(server('a', MAINT), server('b'))
     serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a')[flag] = true) })
     const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
-    expect(lastLine).toContain('HAProxy was not reloaded, so somebody else changed it.')
+    expect(lastLine).toMatch(
+      /^web\/a was asked for ready and is (DRAIN|MAINT)\. HAProxy was not reloaded, so somebody else changed it\./
+    )
     expect(exitCode).toBe(1)
     expect(lb.changes).toEqual(FRESH)
   }
 )
+
+test('a server that others take out at two HAProxies is told for the one that was asked', async () => {
+  const [one, two] = [
+    await start(server('a', MAINT), server('b')),
+    await start(server('a', MAINT), server('b'))
+  ]
+  for (const lb of [one, two]) {
+    serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a').drain = true) })
+  }
+  const { lastLine } = await runMain(inputsFor([one, two], given()))
+  expect(lastLine).toMatch(/^web\/a on LB1 was asked for ready and is DRAIN\. HAProxy was not/)
+})
 
 describe('the chart', () => {
   const sample = (elapsedMs: number, requests: number, failed = 0, expected = 0) => ({
