@@ -1,5 +1,13 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { reloadAt, reloaded } from '../../src/rotation/log-lines.ts'
+import {
+  alsoOnHost,
+  followsAnother,
+  noFreshCheck,
+  notDrainedInTime,
+  reloadAt,
+  reloaded,
+  watchedAnew
+} from '../../src/rotation/log-lines.ts'
 import type { Target } from '../../src/rotation/target.ts'
 import { server } from '../support/imitated-page.ts'
 import { find, firstOf } from './found.ts'
@@ -38,4 +46,24 @@ describe('another process', () => {
       'Another process of HAProxy answers at X, perhaps after a reload: nothing is known.'
     )
   })
+})
+
+test('the list of annotations shows what each of them is about', async () => {
+  const a = await target()
+  const titled = [
+    alsoOnHost([]),
+    notDrainedInTime('Too late.'),
+    noFreshCheck(a),
+    followsAnother(a, 'web/b'),
+    reloaded('A reload', [], 'nothing is lost'),
+    watchedAnew('A reload', 1_000)
+  ]
+  expect(titled.map(([, title]) => title)).toEqual([
+    'Same host, another port',
+    'Not drained in time',
+    'web/a: no fresh check',
+    'web/a: follows another server',
+    'HAProxy was reloaded',
+    'Watched anew'
+  ])
 })

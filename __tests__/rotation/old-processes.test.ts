@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 /** Has another process answer that started at this time, and says what it was taken for. */
 async function replace(startedAt: number): Promise<string> {
-  stage.clock.pass(RELOAD - stage.clock.now())
+  stage.clock.pass(Math.max(0, RELOAD - stage.clock.now()))
   page.process = { pid: page.process.pid + 1, startedAt }
   return instance.recheck({ signal: stage.cancelled })
 }
@@ -123,7 +123,8 @@ describe('a process that is replaced', () => {
     })
     await replace(RELOAD)
     expect(old.replaced(true)).toBe(false)
-    await replace(RELOAD + 10_000)
+    stage.clock.pass(10_000)
+    expect(await replace(RELOAD + 10_000)).toBe('newer')
     expect(old.replaced(true)).toBe(true)
   })
 
