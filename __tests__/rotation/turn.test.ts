@@ -244,6 +244,7 @@ describe('of two runs that claim at the same moment', () => {
   })
 
   test('the lower one withdraws at once where another server is out, too', async () => {
+    page.servers.push(server('d'))
     beforeClaim = () => {
       claimB()
       page.server('c').set({ maint: true }, 0)
@@ -257,7 +258,7 @@ describe('of two runs that claim at the same moment', () => {
   })
 
   test('the lower one withdraws at once where another backend cannot do with its others', async () => {
-    page.servers.push(server('a', { backend: 'api' }), server('b', { backend: 'api' }))
+    page.servers.push(...['a', 'b', 'c'].map((name) => server(name, { backend: 'api' })))
     beforeClaim = () => {
       claimB()
       page.server('b', 'api').cells = { status: 'DOWN' }
