@@ -240,6 +240,30 @@ describe('a state that a reload has lost', () => {
     ])
   })
 
+  test('is not asked for on another HAProxy, even where a server that is down hides it', async () => {
+    second.servers.splice(0, 1, server('a', { down: true, sessions: 2 }))
+    stage.at(1_000, () => {
+      first.reload()
+      end(second)
+    })
+    await take(await both(), { hardStopAfterMs: 0 })
+    expect([first.changes, second.changes]).toEqual([
+      ['drain web/a', 'drain web/a'],
+      ['drain web/a']
+    ])
+  })
+
+  test('is the reload’s even if the page shows it long after', async () => {
+    stage.at(1_000, () => {
+      first.reload()
+      first.before = () => (stage.clock.now() < 50_000 ? 'reset' : undefined)
+    })
+    const wait = { timeoutMs: 120_000, pollMs: 1_000, settleMs: 2_000 }
+    await take(await one(), { hardStopAfterMs: 0, wait })
+    expect(first.changes.at(-1)).toBe('drain web/a')
+    expect(said('warning')).toEqual([reloaded('web/a', MAY_HOLD)])
+  })
+
   test('between the looks at two backends is the reload’s in both', async () => {
     show(server('a'), server('b'), server('a', { backend: 'api' }), server('b', { backend: 'api' }))
     const backends = await one({ targets: ['web/a', 'api/a'] })
@@ -262,6 +286,18 @@ describe('a state that a reload has lost', () => {
     }
     expect(await doubts(backends, { ...MAINT, hardStopAfterMs: 0 })).toEqual(['safe to stop'])
     expect(first.changes).toEqual(['maint web/a', 'maint web/a'])
+  })
+
+  test('there on one of two HAProxies has both looked at again', async () => {
+    end(first)
+    end(second)
+    const backends = await both()
+    first.before = (request) => {
+      if (request === 'GET process' && first.process.pid === 100) first.reload()
+      return undefined
+    }
+    await take(backends, { ...MAINT, hardStopAfterMs: 0 })
+    expect(statuses(backends)).toEqual(['MAINT', 'MAINT'])
   })
 
   test('is asked for even if the page is away for long between the two', async () => {
@@ -344,6 +380,43 @@ describe('a reload', () => {
     expect((await failure(await one(), { ...MAINT, wait })).problem).toBe('old-process')
   })
 
+  test('of which only one of two servers shows new counters may have left sessions', async () => {
+    first.server('a').total = 5
+    stage.at(3_000, () => {
+      first.reload({ keep: true })
+      Object.assign(first.server('a'), { sessions: 0, total: 0 })
+      first.process = { pid: 101, startedAt: stage.clock.now() + 3_000 }
+    })
+    const wait = { timeoutMs: 30_000, pollMs: 1_000, settleMs: 5_000 }
+    const backends = await one({ targets: ['web/a', 'web/b'] })
+    expect((await failure(backends, { ...MAINT, wait })).problem).toBe('old-process')
+  })
+
+  test('has left none while another HAProxy still has sessions', async () => {
+    idle(true)
+    stage.at(8_000, () => {
+      end(second)
+    })
+    expect(await doubts(await both(), { ...MAINT, ...SETTLE })).toEqual(['safe to stop'])
+    expect(said('warning')).toEqual([reloaded('', NO_REST)])
+  })
+
+  test('in drain may have left sessions where only one of two servers was in maint', async () => {
+    show(server('a', { admin: 'maint' }), server('b'), server('c'))
+    stage.at(5_000, () => {
+      first.reload({ keep: true })
+    })
+    const backends = await one({ targets: ['web/a', 'web/b'] })
+    expect((await failure(backends, SETTLE)).problem).toBe('old-process')
+  })
+
+  test('in maint may have left sessions where some came between two looks', async () => {
+    idle(true)
+    stage.at(3_500, () => (first.server('a').total += 1))
+    const { problem } = await failure(await one(), { ...MAINT, ...SETTLE })
+    expect(problem).toBe('old-process')
+  })
+
   test('in drain has left none on a server that was in maint', async () => {
     show(server('a', { admin: 'maint' }), server('b'))
     stage.at(5_000, () => {
@@ -392,6 +465,17 @@ describe('a reload', () => {
         /^info: HAProxy shows no more sessions\. Waiting for [\d.]+s: a process from before a reload may still hold some\.$/
       )
     ])
+  })
+
+  test('with sessions of one of two HAProxies counts them until no old process of it can be alive', async () => {
+    stage.at(1_000, () => {
+      first.reload({ keep: true })
+      end(first)
+      end(second)
+    })
+    const wait = { timeoutMs: 60_000, pollMs: 1_000, settleMs: 2_000 }
+    await take(await both(), { ...MAINT, hardStopAfterMs: 20_000, wait })
+    expect(stage.waitedMs).toBeGreaterThanOrEqual(22_000)
   })
 
   test('with sessions counts them for ever where nothing says how long an old process may live', async () => {

@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 /** Has another process answer that started at this time, and says what it was taken for. */
 async function replace(startedAt: number): Promise<string> {
-  stage.clock.pass(RELOAD - stage.clock.now())
+  stage.clock.pass(Math.max(0, RELOAD - stage.clock.now()))
   page.process = { pid: page.process.pid + 1, startedAt }
   return instance.recheck({ signal: stage.cancelled })
 }
@@ -58,6 +58,18 @@ describe('a wait', () => {
       refuse(60_999, 60_000)
     }).toThrow(
       `A wait of 1m1s could not end well: a process from before a reload may live on for 1m1s at ${page.url}.`
+    )
+  })
+
+  test('that is over before the old processes of several HAProxies are gone names them all', async () => {
+    const other = await stage.page()
+    other.process = { pid: 1, startedAt: 4_000 }
+    const second = new Instance(other.page, stage.clock)
+    await second.identify({ signal: stage.cancelled })
+    expect(() => {
+      refuseIfOldProcessOutlasts([instance, second], { wait, hardStopAfterMs: 61_000 })
+    }).toThrow(
+      `may live on for 1m2s at ${page.url}; a process from before a reload may live on for 1m2s at ${other.url}.`
     )
   })
 
@@ -102,6 +114,37 @@ describe('a process that is replaced', () => {
     expect(await replace(RELOAD)).toBe('newer')
     expect(old.replaced(isKept)).toBe(mayHold)
     expect(old.goneAt).toBe(mayHold ? Infinity : -Infinity)
+  })
+
+  test('may hold sessions where nobody has looked since the one before it was replaced', async () => {
+    const old = new OldProcesses(instance, undefined)
+    idleUntil(19_000).forEach((observation) => {
+      old.remember(observation)
+    })
+    await replace(RELOAD)
+    expect(old.replaced(true)).toBe(false)
+    stage.clock.pass(10_000)
+    expect(await replace(RELOAD + 10_000)).toBe('newer')
+    expect(old.replaced(true)).toBe(true)
+  })
+
+  test('is no other one when it is recorded once more', async () => {
+    const old = new OldProcesses(instance, undefined)
+    idleUntil(19_000).forEach((observation) => {
+      old.remember(observation)
+    })
+    await replace(RELOAD)
+    expect([old.replaced(true), old.replaced(true)]).toEqual([false, false])
+  })
+
+  test('may hold sessions where the look that showed none has shown new counters', async () => {
+    const old = new OldProcesses(instance, undefined)
+    idleUntil(19_000).forEach((observation) => {
+      old.remember(observation)
+    })
+    old.countersReset(19_000)
+    await replace(RELOAD)
+    expect(old.replaced(true)).toBe(true)
   })
 
   test('is gone once the new one was seen for as long as it may live', async () => {

@@ -4,7 +4,7 @@ import { type Backend, targetsOf } from '../../src/rotation/backend.ts'
 import type { Found } from '../../src/rotation/find.ts'
 import type { MinUp } from '../../src/rotation/min-up.ts'
 import { takeOut } from '../../src/rotation/take-out.ts'
-import { takeTurn, type Turn } from '../../src/rotation/turn.ts'
+import { mayWait, takeTurn, type Turn } from '../../src/rotation/turn.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import { type ImitatedPage, server } from '../support/imitated-page.ts'
 import { find, TAKE_OUT } from './found.ts'
@@ -76,6 +76,13 @@ function withdrawB(): void {
   page.server('b').set({ drain: false }, stage.clock.now())
 }
 
+/** Ends the maint of a server of `web`, and has it pass its checks. */
+function bringBack(name: string): void {
+  page.server(name).set({ maint: false }, stage.clock.now())
+  page.server(name).check()
+  page.server(name).check()
+}
+
 describe('a turn', () => {
   test('comes at once where all others serve, after a pause, and is claimed', async () => {
     const mine = await turn()
@@ -95,9 +102,7 @@ describe('a turn', () => {
     page.server('b').set({ maint: true }, stage.clock.now() - 60_000)
     stage.at(20_000, () => {
       expect(asked).toEqual([])
-      page.server('b').set({ maint: false }, stage.clock.now())
-      page.server('b').check()
-      page.server('b').check()
+      bringBack('b')
     })
     expect(statusesIn(await turn())).toEqual(['DRAIN'])
     expect(asked).toEqual(['drain a'])
@@ -112,6 +117,29 @@ describe('a turn', () => {
     stage.at(5_000, () => (page.server('c').cells = { status: 'DOWN' }))
     await failure({ timeoutMs: 70_000 })
     expect(waitLines()).toHaveLength(4)
+  })
+
+  test('is waited for with another line when another server is missing', async () => {
+    page.server('b').set({ maint: true }, stage.clock.now())
+    stage.at(5_000, () => {
+      bringBack('b')
+      page.server('c').set({ maint: true }, stage.clock.now())
+    })
+    await failure({ timeoutMs: 20_000 })
+    expect(waitLines().map((line) => line.split('not counted: ')[1])).toEqual([
+      'b (MAINT).',
+      'c (MAINT).'
+    ])
+  })
+
+  test('that others take during the pause is waited for anew', async () => {
+    stage.at(400, () => page.server('b').set({ maint: true }, stage.clock.now()))
+    stage.at(20_000, () => {
+      expect(claims).toEqual([])
+      bringBack('b')
+    })
+    expect((await turn()).isClaimed).toBe(true)
+    expect(asked).toEqual(['drain a'])
   })
 
   test('that does not come in time names who was missing, and for how long', async () => {
@@ -129,6 +157,14 @@ describe('a turn', () => {
     const { problem, advice } = await failure({ minUp: 3 })
     expect([problem, advice]).toEqual(['guard-refused', 'Add a server, or name fewer at a time.'])
     expect([stage.clock.sleeps, asked]).toEqual([[], []])
+  })
+
+  test('that cannot come any more advises to add a server', async () => {
+    page.server('b').set({ maint: true }, 0)
+    stage.at(10_000, () => page.servers.splice(2))
+    const { problem, message, advice } = await failure({ minUp: 2 })
+    expect(message).toMatch(/^No turn within 1m: Without a /)
+    expect([problem, advice]).toEqual(['guard-refused', 'Add a server, or name fewer at a time.'])
   })
 
   test('does not come while the page cannot be read', async () => {
@@ -182,6 +218,13 @@ describe('of two runs that claim at the same moment', () => {
     expect(claims).toEqual([['web/b'], [], ['web/b']])
   })
 
+  test('the one with the higher name does not wait for the other one', async () => {
+    beforeClaim = () => page.server('a').set({ drain: true }, 0)
+    stage.at(1_500, () => page.server('a').set({ drain: false }, 0))
+    await turn({ targets: ['web/b'] })
+    expect(asked).toEqual(['drain b', 'start b', 'drain b'])
+  })
+
   test('the lower one withdraws where the other one does not within 3 s', async () => {
     beforeClaim = claimB
     const { message } = await failure({ timeoutMs: 20_000 })
@@ -198,6 +241,80 @@ describe('of two runs that claim at the same moment', () => {
     stage.at(2_000, withdrawB)
     await failure({ timeoutMs: 20_000 })
     expect(asked).toEqual(['drain a', 'start a'])
+  })
+
+  test('the lower one withdraws at once where another server is out, too', async () => {
+    page.servers.push(server('d'))
+    beforeClaim = () => {
+      claimB()
+      page.server('c').set({ maint: true }, 0)
+    }
+    stage.at(1_500, () => {
+      withdrawB()
+      bringBack('c')
+    })
+    await turn()
+    expect(asked).toEqual(['drain a', 'start a', 'drain a'])
+  })
+
+  test('the lower one withdraws at once where another backend cannot do with its others', async () => {
+    page.servers.push(...['a', 'b', 'c'].map((name) => server(name, { backend: 'api' })))
+    beforeClaim = () => {
+      claimB()
+      page.server('b', 'api').cells = { status: 'DOWN' }
+    }
+    stage.at(1_500, () => {
+      withdrawB()
+      page.server('b', 'api').cells = {}
+    })
+    await turn({ targets: ['web/a', 'api/a'] })
+    expect(asked.slice(0, 4)).toEqual(['drain a', 'drain a', 'start a', 'start a'])
+  })
+
+  describe('where nobody else serves, the lower one', () => {
+    beforeEach(() => {
+      page.servers.splice(2)
+      beforeClaim = claimB
+    })
+
+    test('waits for the other one to withdraw', async () => {
+      stage.at(700, withdrawB)
+      await turn()
+      expect(asked).toEqual(['drain a'])
+    })
+
+    test('waits for a moment only', async () => {
+      stage.at(1_500, withdrawB)
+      await turn()
+      expect(asked).toEqual(['drain a', 'start a', 'drain a'])
+    })
+
+    test('waits longer where looks take long', async () => {
+      const { before } = page
+      page.before = (request, number) => {
+        if (request.includes('scope=')) stage.clock.pass(200)
+        return before(request, number)
+      }
+      stage.at(1_050, withdrawB)
+      await turn()
+      expect(asked).toEqual(['drain a'])
+    })
+
+    test('waits for a moment only, even if somebody serves in another backend', async () => {
+      const api = ['a', 'b', 'c'].map((name) => server(name, { backend: 'api' }))
+      page.servers.push(...api)
+      const drainAll = (drain: boolean): void => {
+        page.servers.filter(({ name }) => name === 'b').forEach((each) => each.set({ drain }, 0))
+      }
+      beforeClaim = () => {
+        drainAll(true)
+      }
+      stage.at(1_500, () => {
+        drainAll(false)
+      })
+      await turn({ targets: ['web/a', 'api/a'] })
+      expect(asked.slice(0, 4)).toEqual(['drain a', 'drain a', 'start a', 'start a'])
+    })
   })
 
   test('both keep it where enough others serve', async () => {
@@ -301,5 +418,32 @@ describe('a claim', () => {
     stage.at(2_000, () => page.server('a').set({ drain: false }, 0))
     const { found } = await turn()
     expect(targetsOf(found.backends).map(({ before }) => before.status)).toEqual(['UP'])
+  })
+
+  test('of another run for one server of several is waited for as well', async () => {
+    page.server('a').set({ drain: true }, 0)
+    stage.at(2_000, () => page.server('a').set({ drain: false }, 0))
+    const { found } = await turn({ minUp: 1, targets: ['web/a', 'web/b'] })
+    expect(targetsOf(found.backends).map(({ before }) => before.status)).toEqual(['UP', 'UP'])
+  })
+})
+
+describe('a refusal of the guard', () => {
+  const waits = async (minUp: MinUp, targets: readonly string[] = ['web/a']): Promise<boolean> =>
+    mayWait((await search(targets)).backends, minUp)
+
+  test('may be waited out where enough others may serve later', async () => {
+    page.server('b').set({ maint: true }, 0)
+    expect(await waits('all')).toBe(true)
+  })
+
+  test('is none where enough others serve', async () => {
+    expect(await waits('all')).toBe(false)
+  })
+
+  test('is final where one of the backends never has enough', async () => {
+    page.server('b').set({ maint: true }, 0)
+    page.servers.push(server('a', { backend: 'api' }), server('b', { backend: 'api' }))
+    expect(await waits(2, ['web/a', 'api/a'])).toBe(false)
   })
 })
