@@ -862,3 +862,10 @@ test('a process that the page does not show leaves nothing to begin again', asyn
   expect(first.requests).not.toContain('GET process')
   expect(firstOf(backends).now.status).toBe('UP')
 })
+
+test('a drain that this step ends by another URL of the same HAProxy is not taken for ended by somebody else', async () => {
+  const backends = [...(await one()), ...(await one())]
+  expect(await bring(backends)).toEqual(UP)
+  expect(statuses(backends)).toEqual(['UP', 'UP'])
+  expect(warnings()).toEqual([])
+})
