@@ -250,9 +250,8 @@ describe('a server on which too much fails', () => {
     const result = await running.done
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toMatch(/^Too many requests failed on web\/app1 within /)
-    // Traffic goes on, so a session may be there.
-    expect(result.lastLine).toMatch(
-      /web\/app1 is DRAIN(?: with \d+ sessions?)?\. HAProxy was not reloaded, so somebody else changed it\./
+    expect(result.lastLine).toContain(
+      'web/app1 is DRAIN. HAProxy was not reloaded, so somebody else changed it.'
     )
     expect(await farm.status('app1')).toBe('DRAIN')
   })

@@ -29,6 +29,11 @@ test.each<[Traffic, Traffic, string]>([
     '24 requests, 12 failed (50 %: 12 answered with 5xx), neighbours 1 %'
   ],
   [
+    traffic(1_200, { serverErrors: 2, redispatches: 1 }),
+    traffic(1_000, { serverErrors: 126 }),
+    '1,200 requests, 3 failed (0.3 %: 2 answered with 5xx, 1 sent on to another server), neighbours 13 %'
+  ],
+  [
     traffic(2_000, { brokenAnswers: 1, redispatches: 1_000 }),
     traffic(1_000, { serverErrors: 14 }),
     '2,000 requests, 1,001 failed (50 %: 1 broken off or timed out, 1,000 sent on to another server), neighbours 1.4 %'

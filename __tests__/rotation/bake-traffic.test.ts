@@ -4,7 +4,6 @@ import { countedSince, haveFallen, readCounters } from '../../src/haproxy/counte
 import { parseStatsCsv } from '../../src/haproxy/csv.ts'
 import type { Server } from '../../src/haproxy/server.ts'
 import { Counting, type Traffic } from '../../src/rotation/bake-traffic.ts'
-import { trafficInWords } from '../../src/rotation/bake-traffic-words.ts'
 import { pageText, type Row } from '../support/page-text.ts'
 
 function seen(row: Row): Server {
@@ -149,22 +148,6 @@ test('requests that a server holds while others get none are as many as may be i
 test('no more requests fail than there are', () => {
   expect(counted({}, { stot: '10', hrsp_5xx: '10', wredis: '5' }).failed).toBe(10)
   expect(counted({}, { stot: '0', hrsp_5xx: '3' })).toMatchObject({ requests: 0, failed: 0 })
-})
-
-test('traffic is told with all reasons, and with rates that are no more exact than they are sure', () => {
-  const traffic = counted({}, { stot: '1200', hrsp_5xx: '2', wredis: '1' })
-  const neighbours = counted({}, { stot: '1000', hrsp_5xx: '126' })
-  const told = { traffic, neighbours, verdict: 'well', missing: [] } as const
-  expect(trafficInWords(told)).toBe(
-    '1,200 requests, 3 failed (0.3 %: 2 answered with 5xx, 1 sent on to another server), neighbours 13 %'
-  )
-})
-
-test('several servers are added up', () => {
-  const counting = new Counting()
-  counting.add(seen({ stot: '5' }), seen({ stot: '10', hrsp_5xx: '2' }))
-  counting.add(seen({ stot: '100' }), seen({ stot: '110', hrsp_5xx: '3' }))
-  expect(counting.traffic()).toMatchObject({ requests: 15, failed: 5 })
 })
 
 describe('counters', () => {

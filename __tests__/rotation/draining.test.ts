@@ -369,27 +369,28 @@ describe('a reload', () => {
     expect(await doubts(await one(), { ...MAINT, ...SETTLE })).toEqual(['drained', 'too few serve'])
   })
 
-  test('whose new process seems to have started later than it did may have left sessions', async () => {
+  /** Reloads after three seconds, with a process that seems to have started later than its counters began. */
+  function reloadWithoutCounters(): void {
     first.server('a').total = 5
     stage.at(3_000, () => {
       first.reload({ keep: true })
       Object.assign(first.server('a'), { sessions: 0, total: 0 })
       first.process = { pid: 101, startedAt: stage.clock.now() + 3_000 }
     })
-    const wait = { timeoutMs: 30_000, pollMs: 1_000, settleMs: 5_000 }
-    expect((await failure(await one(), { ...MAINT, wait })).problem).toBe('old-process')
+  }
+  const LONG_SETTLE = { timeoutMs: 30_000, pollMs: 1_000, settleMs: 5_000 }
+
+  test('whose new process seems to have started later than it did may have left sessions', async () => {
+    reloadWithoutCounters()
+    expect((await failure(await one(), { ...MAINT, wait: LONG_SETTLE })).problem).toBe(
+      'old-process'
+    )
   })
 
   test('of which only one of two servers shows new counters may have left sessions', async () => {
-    first.server('a').total = 5
-    stage.at(3_000, () => {
-      first.reload({ keep: true })
-      Object.assign(first.server('a'), { sessions: 0, total: 0 })
-      first.process = { pid: 101, startedAt: stage.clock.now() + 3_000 }
-    })
-    const wait = { timeoutMs: 30_000, pollMs: 1_000, settleMs: 5_000 }
+    reloadWithoutCounters()
     const backends = await one({ targets: ['web/a', 'web/b'] })
-    expect((await failure(backends, { ...MAINT, wait })).problem).toBe('old-process')
+    expect((await failure(backends, { ...MAINT, wait: LONG_SETTLE })).problem).toBe('old-process')
   })
 
   test('has left none while another HAProxy still has sessions', async () => {

@@ -92,7 +92,7 @@ describe('the chart of a watch', () => {
   })
 })
 
-test('the way out of a server that is not well is told where its state moves', async () => {
+test('the way out of a server that is not well is logged where its state moves', async () => {
   const stage = setStage()
   const page = await stage.page(server('a', { sessions: 2 }), server('b'))
   const backends = await find(stage, page)

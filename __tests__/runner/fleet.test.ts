@@ -224,6 +224,7 @@ describe('a large fleet', () => {
     )
     const result = await look([lb], UP)
     expect(result.log.filter((line) => line.startsWith('web/nnn'))).toHaveLength(12)
+    expect(result.log.some((line) => line.includes('more server'))).toBe(false)
     expect(result.log).toHaveLength(1 + 12 + 1)
     expect(result.lastLine).toMatch(/^12 of 12 servers not up: 12 in web \(12 not up\)\./)
     const seen = await look([lb])
