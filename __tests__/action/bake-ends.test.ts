@@ -240,13 +240,16 @@ describe('a server on which too much fails', () => {
 
   test('is left alone where somebody else takes it out at the same moment', async () => {
     await stage()
-    traffic()
+    const users = traffic()
     farm.app('app1').fault = { kind: 'error', every: 2 }
     const wire = await wireTap()
     const running = await bring({ 'stats-url': wire.through(farm.statsUrl) })
     await running.until(BEGUN)
     // Only what is to be taken out needs a look at the whole page.
-    justBefore(wire, /;csv$/, () => farm.set('app1', 'drain'))
+    justBefore(wire, /;csv$/, async () => {
+      await users.stop()
+      await farm.set('app1', 'drain')
+    })
     const result = await running.done
     expect(result.exitCode).toBe(1)
     expect(result.lastLine).toMatch(/^Too many requests failed on web\/app1 within /)
