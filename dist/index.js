@@ -4533,6 +4533,8 @@ async function takeOut(backends, options, context) {
 async function takeBadOut(bad, options, context) {
     const troubles = [];
     let taken = [];
+    let outcome;
+    let failure;
     try {
         const seen = await lookAtAll(bad, context);
         for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
@@ -4540,29 +4542,31 @@ async function takeBadOut(bad, options, context) {
             taken = trouble === undefined ? [...taken, ...group] : taken;
             troubles.push(...(trouble === undefined ? [] : [trouble]));
         }
-        if (taken.length === 0) {
-            return { taken, outcome: undefined, troubles };
+        if (taken.length > 0) {
+            outcome = await takeThemOut(taken, leaving(taken, seen), options, context);
         }
-        const outcome = await takeThemOut(taken, leaving(taken, seen), options, context);
-        return { taken, outcome, troubles };
     }
     catch (error) {
         if (!(error instanceof HaproxyError)) {
             throw error;
         }
-        const advice = error.advice === '' ? '' : ` ${error.advice}`;
-        const out = taken.filter(({ now }) => isTakenOut(now));
-        const kept = taken.filter((target) => target.isKnown && !out.includes(target) && takesTraffic(target.now));
-        return {
-            taken: out,
-            outcome: undefined,
-            troubles: [
-                ...troubles,
-                ...(kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : []),
-                error.message + advice
-            ]
-        };
+        failure = error;
     }
+    await lookAgain(backendsOf(bad), { ...context, cancelled: context.over }).catch(() => undefined);
+    return failure === undefined
+        ? { taken, outcome, troubles }
+        : whatFailureLeft(failure, taken, troubles);
+}
+function whatFailureLeft(failure, taken, troubles) {
+    const out = taken.filter(({ now }) => isTakenOut(now));
+    const kept = taken.filter((target) => target.isKnown && !out.includes(target) && takesTraffic(target.now));
+    const left = kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : [];
+    const advice = failure.advice === '' ? '' : ` ${failure.advice}`;
+    return {
+        taken: out,
+        outcome: undefined,
+        troubles: [...troubles, ...left, failure.message + advice]
+    };
 }
 async function takeThemOut(taken, { backends, shared }, options, context) {
     const { onTimeout } = options;
@@ -4581,17 +4585,16 @@ async function takeThemOut(taken, { backends, shared }, options, context) {
         return await takeOut(backends, takeOutOptions, { ...context, observer });
     }
     finally {
-        await recordTakenOut(taken, targetsOf(backends), context);
+        recordTakenOut(taken, targetsOf(backends));
     }
 }
-async function recordTakenOut(targets, asked, context) {
+function recordTakenOut(targets, asked) {
     for (const target of targets) {
         const change = asked.find(({ backend, name }) => backend.instance === target.backend.instance && name === target.name)?.change;
         if (change?.state !== undefined && !change.isRolledBack) {
             target.recordRequest(change.state, change.at, change.isUncertain);
         }
     }
-    await lookAgain(backendsOf(targets), { ...context, cancelled: context.over }).catch(() => undefined);
 }
 async function lookAtAll(targets, context) {
     const limits = { signal: context.cancelled };

@@ -46,6 +46,8 @@ export async function takeBadOut(
 ): Promise<BadOut> {
   const troubles: string[] = []
   let taken: readonly Target[] = []
+  let outcome: Outcome | undefined
+  let failure: HaproxyError | undefined
   try {
     const seen = await lookAtAll(bad, context)
     for (const [, group] of Map.groupBy(bad, ({ name }) => name)) {
@@ -53,29 +55,38 @@ export async function takeBadOut(
       taken = trouble === undefined ? [...taken, ...group] : taken
       troubles.push(...(trouble === undefined ? [] : [trouble]))
     }
-    if (taken.length === 0) {
-      return { taken, outcome: undefined, troubles }
+    if (taken.length > 0) {
+      outcome = await takeThemOut(taken, leaving(taken, seen), options, context)
     }
-    const outcome = await takeThemOut(taken, leaving(taken, seen), options, context)
-    return { taken, outcome, troubles }
   } catch (error) {
     if (!(error instanceof HaproxyError)) {
       throw error
     }
-    const advice = error.advice === '' ? '' : ` ${error.advice}`
-    const out = taken.filter(({ now }) => isTakenOut(now))
-    const kept = taken.filter(
-      (target) => target.isKnown && !out.includes(target) && takesTraffic(target.now)
-    )
-    return {
-      taken: out,
-      outcome: undefined,
-      troubles: [
-        ...troubles,
-        ...(kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : []),
-        error.message + advice
-      ]
-    }
+    failure = error
+  }
+  // What was asked, here or by others, shows on other targets so far. One that cannot be seen now stays unknown, and
+  // the report says so.
+  await lookAgain(backendsOf(bad), { ...context, cancelled: context.over }).catch(() => undefined)
+  return failure === undefined
+    ? { taken, outcome, troubles }
+    : whatFailureLeft(failure, taken, troubles)
+}
+
+function whatFailureLeft(
+  failure: HaproxyError,
+  taken: readonly Target[],
+  troubles: readonly string[]
+): BadOut {
+  const out = taken.filter(({ now }) => isTakenOut(now))
+  const kept = taken.filter(
+    (target) => target.isKnown && !out.includes(target) && takesTraffic(target.now)
+  )
+  const left = kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : []
+  const advice = failure.advice === '' ? '' : ` ${failure.advice}`
+  return {
+    taken: out,
+    outcome: undefined,
+    troubles: [...troubles, ...left, failure.message + advice]
   }
 }
 
@@ -101,16 +112,12 @@ async function takeThemOut(
     const observer = { ...context.observer, onLook }
     return await takeOut(backends, takeOutOptions, { ...context, observer })
   } finally {
-    await recordTakenOut(taken, targetsOf(backends), context)
+    recordTakenOut(taken, targetsOf(backends))
   }
 }
 
 /** Records on the targets of the step what the take-out, which has targets of its own, asked of the same servers. */
-async function recordTakenOut(
-  targets: readonly Target[],
-  asked: readonly Target[],
-  context: Context
-): Promise<void> {
+function recordTakenOut(targets: readonly Target[], asked: readonly Target[]): void {
   for (const target of targets) {
     const change = asked.find(
       ({ backend, name }) => backend.instance === target.backend.instance && name === target.name
@@ -119,10 +126,6 @@ async function recordTakenOut(
       target.recordRequest(change.state, change.at, change.isUncertain)
     }
   }
-  // A target that cannot be seen now stays unknown, and the report says so.
-  await lookAgain(backendsOf(targets), { ...context, cancelled: context.over }).catch(
-    () => undefined
-  )
 }
 
 /** The whole page of every HAProxy, for who follows and who else is at the address; and its process of now. */
