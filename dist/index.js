@@ -2893,11 +2893,11 @@ function wasTouched({ change }) {
     return change.state !== undefined || change.isCommanded;
 }
 function isMoved({ change, before, now, isKnown }) {
-    const [was, is] = [shownAdminState(before), shownAdminState(now)];
     if (change.state === undefined || change.isRolledBack) {
         return false;
     }
-    return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state;
+    const is = isKnown ? shownAdminState(now) : undefined;
+    return shownAdminState(before) !== (is ?? change.state);
 }
 function isChanged(target) {
     return target.change.isCommanded || isMoved(target);
@@ -3088,7 +3088,7 @@ class Counting {
         this.#since = addCounters(this.#since, countedSince(before.counters, now.counters));
         this.#moreInProgress += now.sessions - before.sessions;
     }
-    looked(at, inProgress) {
+    looked(at, inProgress = 0) {
         this.#mostInProgress = Math.max(this.#mostInProgress, inProgress);
         const old = this.#begun.findLastIndex((look) => look.at <= at - UNANSWERED_AFTER_MS);
         this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }];
@@ -3203,8 +3203,7 @@ class BakeWindow {
         const at = Math.max(this.beganAt, ...seen.map(({ seenAt }) => seenAt));
         for (const [name, { target, neighbours }] of this.#counts) {
             const backends = this.#backends.filter(({ targets }) => targets.some((each) => each.name === name));
-            const mine = targetsOf(backends).filter((each) => each.name === name);
-            target.looked(at, sessionsOf(mine.map(({ now }) => now)));
+            target.looked(at);
             neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)));
         }
     }
@@ -4766,7 +4765,7 @@ function notBaked({ notUp, baked }, { bakeMs, timeoutMs }, result) {
         return new HaproxyError('not-up', `Watched for ${formatDuration(baked.elapsedMs)}, and not up: ${seen.join('; ')}.`, { advice: TRY_AGAIN });
     }
     const why = whyNotMet(['reloads or cleared counters kept interrupting it'], result);
-    return new HaproxyError('not-baked', `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`, { advice: failure?.advice ?? '', cause: failure });
+    return new HaproxyError('not-baked', `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`, { advice: failure?.advice, cause: failure });
 }
 function whyDown(down) {
     return down.map((target) => `${namesOf([target])} was up, and while its traffic was watched it became ${seenAs(target)}${whyNotUp(target.now)}.`);
@@ -5482,7 +5481,7 @@ async function untilEnough(backends, { minUp, timeoutMs, pollMs }, deadline, con
         if (failure !== undefined || condition.isMet) {
             const why = failure?.message ?? 'enough others serve now, but the time is up.';
             throw new HaproxyError('no-turn', `${noTurn}${why}`, {
-                advice: failure?.advice ?? '',
+                advice: failure?.advice,
                 cause: failure
             });
         }
@@ -5494,7 +5493,7 @@ class EnoughServe {
     #backends;
     #minUp;
     #said = '';
-    #saidAt = -Infinity;
+    #saidAt = 0;
     constructor(backends, minUp) {
         this.#backends = backends;
         this.#minUp = minUp;
@@ -7525,6 +7524,8 @@ async function dryRun(backends, plan, context) {
     return { kind: 'dry run', plan };
 }
 
+;// CONCATENATED MODULE: external "node:net"
+const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: ./node_modules/leven/index.js
 const array = [];
 const characterCodeCache = [];
@@ -7844,6 +7845,7 @@ function isBackend(snapshot, name) {
 
 
 
+
 async function find(wanted, context) {
     const found = await settleAll(wanted.pages, (page) => findOnPage(page, wanted, context));
     const missing = found.flatMap((page) => page.missing);
@@ -7865,10 +7867,7 @@ async function findOnPage(page, wanted, context) {
     const found = wanted.withOthers || wanted.backends === 'every'
         ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
         : findInNamed(instance, wanted.backends, wanted.servers, look);
-    const { processLooks } = wanted;
-    const identified = processLooks > 0
-        ? retry(() => instance.identify(limits, processLooks), context)
-        : Promise.resolve();
+    const identified = retry(() => instance.identify(limits, wanted.processLooks), context);
     await settleAll([found, identified], (work) => work);
     return found;
 }
@@ -7878,14 +7877,11 @@ async function openInstance(page, { oneInstance }, context) {
         return new Instance(page, clock);
     }
     const addresses = await retry(() => page.resolve({ signal: cancelled }), context);
-    const families = Object.values(Object.groupBy(addresses, familyOf));
-    const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses;
+    const families = [...Map.groupBy(addresses, external_node_net_namespaceObject.isIPv6).values()];
+    const [first, ...others] = families.every(({ length }) => length < 2) ? [] : addresses;
     return first === undefined
         ? new Instance(page, clock)
         : new Instance(page.at(first), clock, others);
-}
-function familyOf(address) {
-    return address.includes(':') ? 'IPv6' : 'IPv4';
 }
 async function findInSnapshot(instance, { backends: names, servers, withOthers }, snapshot) {
     const found = names === 'every'
@@ -8659,7 +8655,7 @@ function firstWords(text) {
     const words = beginning
         .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
         .replace(/<[^>]*(?:>|$)/g, ' ')
-        .split(/\s+/)
+        .split(/\s/)
         .filter((word) => word !== '');
     if (text.length > MAX_SEARCHED) {
         words.pop();
@@ -8749,8 +8745,6 @@ function destination(location) {
 
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const external_node_dns_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
-;// CONCATENATED MODULE: external "node:net"
-const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: ./src/haproxy/network-errors.ts
 
 const OVER_HTTP = {

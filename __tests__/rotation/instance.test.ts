@@ -81,6 +81,13 @@ describe('the process', () => {
     expect(instance.showsProcess).toBe(false)
   })
 
+  test('is no longer shown where the page is not found any more', async () => {
+    await instance.identify(limits())
+    page.before = () => ({ status: 404 })
+    expect(await recheck()).toBe('unknown')
+    expect(instance.showsProcess).toBe(false)
+  })
+
   test('is not taken for unknown when the run is cancelled', async () => {
     const reason = new HaproxyError('cancelled', 'Cancelled (SIGINT).')
     page.before = () => {
@@ -305,6 +312,7 @@ describe('processes at the other addresses of the host', () => {
     await elsewhere(OTHER, PROCESS, undefined)
     await instance.identify(limits())
     expect(await refusal()).toEqual(['several-haproxies', message('10.0.0.2, 10.0.0.4')])
+    expect(instance.showsProcess).toBe(true)
   })
 
   test('are not asked for where the process is not known, or there are no others', async () => {

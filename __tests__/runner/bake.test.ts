@@ -28,7 +28,8 @@ function serve(
     for (const each of lb.servers) {
       const count = counts.get(each) ?? {}
       counts.set(each, count)
-      for (const [column, number] of Object.entries(growth[each.name] ?? {})) {
+      const fullName = `${each.backend}/${each.name}`
+      for (const [column, number] of Object.entries(growth[fullName] ?? growth[each.name] ?? {})) {
         count[column] = (count[column] ?? 0) + (each.status().startsWith('UP') ? number : 0)
       }
       const cells = Object.fromEntries(
@@ -408,6 +409,71 @@ describe('a watch', () => {
     expect(lb.changes).toEqual(FRESH)
   })
 
+  test('names every server that is not up in the end', async () => {
+    const lb = await start(server('a', MAINT), server('b', MAINT), server('c'))
+    const halfUp = (): void => {
+      for (const each of lb.servers.slice(0, 2)) each.cells = { ...each.cells, status: 'UP 2/3' }
+    }
+    serve(lb, { a: GOOD, b: GOOD, c: GOOD }, { 20: halfUp })
+    const { lastLine } = await runMain({
+      ...inputsFor([lb], given({ 'wait-timeout': '20s' })),
+      server: 'a b'
+    })
+    expect(lastLine).toMatch(/, and not up: web\/a is UP 2\/3[^;]*; web\/b is UP 2\/3/)
+  })
+
+  test.each([
+    ['a page that cannot be read any more', 45, 'the last look failed. Could not read'],
+    ['a reload just before', 0, 'reloads or cleared counters kept interrupting it.']
+  ])('does not blame a server that is not up for %s', async (_, lastLook, why) => {
+    const lb = await start(server('a', MAINT), server('b'))
+    const happenings = Object.fromEntries(
+      Array.from({ length: lastLook === 0 ? 20 : 1 }, (_, index) => [
+        10 + 10 * index,
+        () => {
+          clearCounters(lb)
+          if (lastLook === 0) lb.reload()
+          lb.server('a').cells = { status: 'UP 2/3' }
+        }
+      ])
+    )
+    serve(lb, { a: GOOD, b: GOOD }, happenings)
+    const counting = lb.before
+    let looks = 0
+    lb.before = (request, number) => {
+      looks += lb.server('a').status().startsWith('UP') ? 1 : 0
+      return lastLook > 0 && looks > lastLook ? 'reset' : counting(request, number)
+    }
+    const { lastLine } = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
+    expect(lastLine).toContain(`The traffic could not be watched for 30s within 50s: ${why}`)
+    expect(lb.changes).toEqual(FRESH)
+  })
+
+  test('begins anew where the counters of one of two backends are cleared', async () => {
+    const inApi = { backend: 'api' }
+    const lb = await start(
+      server('a', MAINT),
+      server('b'),
+      server('a', { ...MAINT, ...inApi }),
+      server('b', inApi)
+    )
+    serve(lb, { a: GOOD, b: GOOD })
+    const counting = lb.before
+    let looks = 0
+    lb.before = (request, number) => {
+      const trouble = counting(request, number)
+      looks += request === LOOK && lb.server('a').status() === 'UP' ? 1 : 0
+      if (looks === 12) {
+        for (const each of lb.servers.slice(0, 2)) each.cells = {}
+      }
+      return trouble
+    }
+    const { annotations } = await runMain({ ...inputsFor([lb], given()), backend: 'web api' })
+    expect(annotations.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^The counters of LB1 were cleared: the watch of the traffic/)
+    ])
+  })
+
   test('ends with a cancel, and leaves the server', async () => {
     const lb = await start(server('a', MAINT), server('b'))
     serve(
@@ -536,6 +602,26 @@ describe('a server that is bad', () => {
       'Too many requests failed on web/a within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Too many requests failed on web/b within 3s: 40 requests, 20 failed (50 %: 20 answered with 5xx), neighbours without requests. Out of rotation again, and safe to stop: web/a. Left in rotation: web/b. Without a, b the backend web would have 0 serving servers, and needs 1; it has no other servers. Now web/a is MAINT; web/b is UP. Look at what the application answers, and at its log. What is still in rotation goes on serving users: ask for maint once enough others serve.'
     )
     expect(lb.changes.at(-1)).toBe('maint web/a')
+  })
+
+  test('takes no server of the same name in another backend with it', async () => {
+    const backends = ['web', 'api'].flatMap((backend) => [
+      server('a', { ...MAINT, backend }),
+      server('b', { ...MAINT, backend }),
+      server('c', { backend })
+    ])
+    const lb = await start(...backends)
+    serve(lb, { 'web/a': HALF, 'api/b': HALF, a: GOOD, b: GOOD, c: GOOD })
+    const { lastLine } = await runMain({
+      ...inputsFor([lb], given({ 'fresh-check': 'false' })),
+      backend: 'web api',
+      server: 'a b'
+    })
+    expect(lastLine).toContain('Now web/a, api/b are MAINT; web/b, api/a are UP.')
+    expect(lb.changes.filter((change) => change.startsWith('maint')).toSorted()).toEqual([
+      'maint api/b',
+      'maint web/a'
+    ])
   })
 
   test('is judged by the sum over the HAProxies, and leaves all of them', async () => {
@@ -669,6 +755,13 @@ describe('a server that is bad', () => {
     )
     const { lastLine } = await runMain(inputsFor([one, two], given()))
     expect(lastLine).toContain('web/a on LB2 is DOWN, asked for ready')
+  })
+
+  test('is one whose check says that it stops', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: GOOD, b: GOOD }, { 6: () => (lb.server('a').cells = { status: 'NOLB' }) })
+    const { lastLine } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(/^web\/a was up, and while its traffic was watched it became NOLB/)
   })
 
   test('is one whose check fails', async () => {

@@ -94,7 +94,7 @@ const TRANSIENT: ReadonlySet<Problem> = new Set([
 /** More about an error than its problem. */
 interface ErrorDetails {
   /** What to do about it, where the problem's own advice does not fit. */
-  readonly advice?: string
+  readonly advice?: string | undefined
   readonly cause?: unknown
   /** Whether the same request may succeed a moment later, where that differs from the problem's rule. */
   readonly transient?: boolean

@@ -42,9 +42,9 @@ export class Counting {
    * Ends a look at all servers.
    *
    * @param at when that was, on the run's clock, in milliseconds
-   * @param inProgress how many requests it showed in progress on them
+   * @param inProgress how many requests it showed in progress on them, for `inProgressPerRequest`
    */
-  looked(at: number, inProgress: number): void {
+  looked(at: number, inProgress = 0): void {
     this.#mostInProgress = Math.max(this.#mostInProgress, inProgress)
     const old = this.#begun.findLastIndex((look) => look.at <= at - UNANSWERED_AFTER_MS)
     this.#begun = [...this.#begun.slice(Math.max(0, old)), { at, requests: this.#requests }]

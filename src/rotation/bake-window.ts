@@ -49,8 +49,7 @@ export class BakeWindow {
       const backends = this.#backends.filter(({ targets }) =>
         targets.some((each) => each.name === name)
       )
-      const mine = targetsOf(backends).filter((each) => each.name === name)
-      target.looked(at, sessionsOf(mine.map(({ now }) => now)))
+      target.looked(at)
       neighbours.looked(at, sessionsOf(backends.flatMap(({ others }) => others)))
     }
   }

@@ -85,7 +85,7 @@ function notBaked(
   return new HaproxyError(
     'not-baked',
     `The traffic could not be watched for ${formatDuration(bakeMs)} within ${formatDuration(timeoutMs)}: ${why}`,
-    { advice: failure?.advice ?? '', cause: failure }
+    { advice: failure?.advice, cause: failure }
   )
 }
 

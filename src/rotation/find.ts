@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
 import type { StatsPage } from '../haproxy/stats-page.ts'
@@ -70,11 +71,7 @@ async function findOnPage(
     wanted.withOthers || wanted.backends === 'every'
       ? look().then((snapshot) => findInSnapshot(instance, wanted, snapshot))
       : findInNamed(instance, wanted.backends, wanted.servers, look)
-  const { processLooks } = wanted
-  const identified =
-    processLooks > 0
-      ? retry(() => instance.identify(limits, processLooks), context)
-      : Promise.resolve()
+  const identified = retry(() => instance.identify(limits, wanted.processLooks), context)
   await settleAll([found, identified], (work: Promise<unknown>) => work)
   return found
 }
@@ -90,15 +87,11 @@ async function openInstance(
     return new Instance(page, clock)
   }
   const addresses = await retry(() => page.resolve({ signal: cancelled }), context)
-  const families = Object.values(Object.groupBy(addresses, familyOf))
-  const [first, ...others] = families.every((family = []) => family.length < 2) ? [] : addresses
+  const families = [...Map.groupBy(addresses, isIPv6).values()]
+  const [first, ...others] = families.every(({ length }) => length < 2) ? [] : addresses
   return first === undefined
     ? new Instance(page, clock)
     : new Instance(page.at(first), clock, others)
-}
-
-function familyOf(address: string): string {
-  return address.includes(':') ? 'IPv6' : 'IPv4'
 }
 
 async function findInSnapshot(

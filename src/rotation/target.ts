@@ -127,11 +127,11 @@ export function wasTouched({ change }: Target): boolean {
  * not known, what was asked for counts.
  */
 export function isMoved({ change, before, now, isKnown }: Target): boolean {
-  const [was, is] = [shownAdminState(before), shownAdminState(now)]
   if (change.state === undefined || change.isRolledBack) {
     return false
   }
-  return isKnown && was !== undefined && is !== undefined ? was !== is : was !== change.state
+  const is = isKnown ? shownAdminState(now) : undefined
+  return shownAdminState(before) !== (is ?? change.state)
 }
 
 /** Whether the run has changed a target for good: moved it, or carried out a command. */

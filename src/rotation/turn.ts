@@ -106,7 +106,7 @@ async function untilEnough(
     if (failure !== undefined || condition.isMet) {
       const why = failure?.message ?? 'enough others serve now, but the time is up.'
       throw new HaproxyError('no-turn', `${noTurn}${why}`, {
-        advice: failure?.advice ?? '',
+        advice: failure?.advice,
         cause: failure
       })
     }
@@ -120,7 +120,7 @@ class EnoughServe implements Condition {
   readonly #backends: readonly Backend[]
   readonly #minUp: MinUp
   #said = ''
-  #saidAt = -Infinity
+  #saidAt = 0
 
   constructor(backends: readonly Backend[], minUp: MinUp) {
     this.#backends = backends
