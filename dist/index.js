@@ -3588,7 +3588,7 @@ function findFollowers(leaders, all) {
     const leaving = new Set(leaders);
     for (;;) {
         const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`));
-        const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server));
+        const more = all.filter((server) => server.tracked !== undefined && names.has(server.tracked) && !leaving.has(server));
         if (more.length === 0) {
             return [...leaving].filter((server) => !leaders.includes(server));
         }
@@ -3966,8 +3966,8 @@ async function isLost(targets, context) {
 }
 function isFirst(claimed, { targets, followers }) {
     const ours = [...targets, ...followers].map(({ before }) => before.name);
-    const [first = ''] = [...ours, ...claimed.map(({ name }) => name)].sort();
-    return ours.includes(first);
+    const [first] = [...ours, ...claimed.map(({ name }) => name)].sort();
+    return ours.some((name) => name === first);
 }
 
 ;// CONCATENATED MODULE: ./src/rotation/old-processes.ts
@@ -3980,7 +3980,7 @@ class OldProcesses {
     instance;
     #hardStopAfterMs;
     #observations = [];
-    #goneAt = -Infinity;
+    #goneAt;
     #resetAt = -Infinity;
     #firstSeenAt;
     constructor(instance, hardStopAfterMs) {
@@ -4169,11 +4169,12 @@ class Draining {
         const { clock, log } = this.#context;
         const goneAt = Math.max(...[...this.#old.values()].map((old) => old.goneAt));
         const remainingMs = goneAt - clock.now();
-        if (remainingMs > 0 && goneAt > this.#saidUntil) {
+        const areGone = remainingMs <= 0;
+        if (!areGone && goneAt > this.#saidUntil) {
             this.#saidUntil = goneAt;
             log.info(waitingForOldProcess(remainingMs));
         }
-        return remainingMs <= 0;
+        return areGone;
     }
     #announceNewSessions() {
         if (this.#judged === 1 || this.#options.maxSessions > 0) {
@@ -4560,11 +4561,10 @@ function whatFailureLeft(failure, taken, troubles) {
     const out = taken.filter(({ now }) => isTakenOut(now));
     const kept = taken.filter((target) => target.isKnown && !out.includes(target) && takesTraffic(target.now));
     const left = kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : [];
-    const advice = failure.advice === '' ? '' : ` ${failure.advice}`;
     return {
         taken: out,
         outcome: undefined,
-        troubles: [...troubles, ...left, failure.message + advice]
+        troubles: [...troubles, ...left, `${failure.message} ${failure.advice}`.trimEnd()]
     };
 }
 async function takeThemOut(taken, { backends, shared }, options, context) {
@@ -7788,10 +7788,7 @@ function findInBackend(instance, name, servers, snapshot) {
         const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`;
         return noSuchServer(what, server, snapshot.servers.filter(({ backend }) => backend === name));
     });
-    return {
-        backends: missing.length > 0 ? [] : [new Backend(instance, name, { targets: servers }, snapshot)],
-        missing
-    };
+    return { backends: [new Backend(instance, name, { targets: servers }, snapshot)], missing };
 }
 function findInEvery(instance, servers, snapshot) {
     if (servers === 'every') {
@@ -8062,13 +8059,11 @@ function escapeForLog(text) {
         .replace(/^::/, ': :');
 }
 function escapeForHtml(text) {
-    const entities = {
-        '&': 'amp',
-        '<': 'lt',
-        '>': 'gt',
-        '"': 'quot'
-    };
-    return escapeForLog(text).replace(/[&<>"]/g, (character) => `&${entities[character] ?? ''};`);
+    return escapeForLog(text)
+        .replaceAll('&', '&amp;')
+        .replaceAll('<', '&lt;')
+        .replaceAll('>', '&gt;')
+        .replaceAll('"', '&quot;');
 }
 
 ;// CONCATENATED MODULE: ./src/runner/log.ts
@@ -8341,7 +8336,7 @@ const COMMANDS = [
 ;// CONCATENATED MODULE: ./src/runner/share.ts
 function readShare(reader, name) {
     const text = reader.text(name);
-    const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text) ?? [];
+    const digits = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text)?.[1];
     if (digits === undefined || Number(digits) > 100) {
         reader.refuse(name, `"${text}" is not a percentage from 0% to 100%, such as 5% or 0.5%.`);
     }
@@ -8765,7 +8760,7 @@ const MEANINGS = [
         (host) => `the certificate is not valid for ${host}`
     ],
     [
-        /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
+        /DEPTH_ZERO/,
         'tls-unknown-issuer',
         (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
     ],
@@ -8812,7 +8807,7 @@ function explainFailure(error, failure) {
     if (timedOutMs !== undefined) {
         return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`);
     }
-    const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
+    const refusal = /tunneling socket could not be established, (.*)/s.exec(message)?.[1];
     if (refusal !== undefined) {
         return seen('proxy-refused', `the proxy did not connect (${refusal})`);
     }
@@ -8867,7 +8862,7 @@ function rejection(signal) {
             fail();
         }
         else {
-            signal.addEventListener('abort', fail, { once: true });
+            signal.addEventListener('abort', fail);
         }
     });
 }
@@ -9461,7 +9456,7 @@ function reportFailure(error, ...more) {
 function failWith(error, sentence, title) {
     if (error instanceof InputError) {
         error.problems.forEach((problem) => {
-            log_error(problem, `Input ${problem.split(':')[0] ?? ''}`);
+            log_error(problem, `Input ${inputIn(problem)}`);
         });
     }
     if (!(error instanceof HaproxyError) &&
@@ -9474,9 +9469,12 @@ function failWith(error, sentence, title) {
 function failureSentence(error, ...more) {
     return [problemOf(error), ...more].filter((part) => part !== '').join(' ');
 }
+function inputIn(problem) {
+    return problem.slice(0, problem.indexOf(':'));
+}
 function problemOf(error) {
     if (error instanceof InputError) {
-        const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''));
+        const names = new Set(error.problems.map(inputIn));
         const inputs = names.size === 1 ? 'the input' : 'these inputs:';
         return `Nothing was changed. Correct ${inputs} ${[...names].join(', ')}.`;
     }
@@ -9635,10 +9633,11 @@ function setOutputs(targets, result) {
     };
     for (const [name, value] of Object.entries(outputs)) {
         const size = String(value).length;
-        if (size > outputs_MAX_LENGTH) {
+        const isTooLong = size > outputs_MAX_LENGTH;
+        if (isTooLong) {
             log.notice(`The output ${name} is left empty: ${size} characters are more than GitHub takes (${outputs_MAX_LENGTH}). Look at one backend at a time.`, `Output ${name}`);
         }
-        setOutput(name, size > outputs_MAX_LENGTH ? '' : value);
+        setOutput(name, isTooLong ? '' : value);
     }
 }
 function resultOf(target) {

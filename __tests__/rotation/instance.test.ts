@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { HaproxyError } from '../../src/haproxy/errors.ts'
-import { Instance } from '../../src/rotation/instance.ts'
+import { areOne, Instance } from '../../src/rotation/instance.ts'
 import { failureIn } from '../haproxy/failure.ts'
 import type { ImitatedPage, Trouble } from '../support/imitated-page.ts'
 import { type Stage, stageSetter } from './stage.ts'
@@ -79,6 +79,10 @@ describe('the process', () => {
     await instance.identify(limits())
     expect([instance.process, instance.firstProcess]).toEqual([undefined, undefined])
     expect(instance.showsProcess).toBe(false)
+  })
+
+  test('does not make two instances one where it is known of neither', () => {
+    expect(areOne(instance, new Instance(page.page, stage.clock))).toBe(false)
   })
 
   test('is no longer shown where the page is not found any more', async () => {

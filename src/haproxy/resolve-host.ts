@@ -45,7 +45,7 @@ function rejection(signal: AbortSignal): Promise<never> {
     if (signal.aborted) {
       fail()
     } else {
-      signal.addEventListener('abort', fail, { once: true })
+      signal.addEventListener('abort', fail)
     }
   })
 }

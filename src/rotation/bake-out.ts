@@ -82,11 +82,10 @@ function whatFailureLeft(
     (target) => target.isKnown && !out.includes(target) && takesTraffic(target.now)
   )
   const left = kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : []
-  const advice = failure.advice === '' ? '' : ` ${failure.advice}`
   return {
     taken: out,
     outcome: undefined,
-    troubles: [...troubles, ...left, failure.message + advice]
+    troubles: [...troubles, ...left, `${failure.message} ${failure.advice}`.trimEnd()]
   }
 }
 

@@ -135,6 +135,6 @@ async function isLost(targets: readonly Target[], context: Context): Promise<boo
 /** Whether the lowest name of all that are claimed is one of ours. */
 function isFirst(claimed: readonly Server[], { targets, followers }: Backend): boolean {
   const ours = [...targets, ...followers].map(({ before }) => before.name)
-  const [first = ''] = [...ours, ...claimed.map(({ name }) => name)].sort()
-  return ours.includes(first)
+  const [first] = [...ours, ...claimed.map(({ name }) => name)].sort()
+  return ours.some((name) => name === first)
 }

@@ -179,11 +179,12 @@ export class Draining implements Condition {
     const { clock, log } = this.#context
     const goneAt = Math.max(...[...this.#old.values()].map((old) => old.goneAt))
     const remainingMs = goneAt - clock.now()
-    if (remainingMs > 0 && goneAt > this.#saidUntil) {
+    const areGone = remainingMs <= 0
+    if (!areGone && goneAt > this.#saidUntil) {
       this.#saidUntil = goneAt
       log.info(waitingForOldProcess(remainingMs))
     }
-    return remainingMs <= 0
+    return areGone
   }
 
   #announceNewSessions(): void {

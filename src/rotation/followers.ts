@@ -37,7 +37,9 @@ function findFollowers(leaders: readonly Server[], all: readonly Server[]): Serv
   const leaving = new Set(leaders)
   for (;;) {
     const names = new Set([...leaving].map(({ backend, name }) => `${backend}/${name}`))
-    const more = all.filter((server) => names.has(server.tracked ?? '') && !leaving.has(server))
+    const more = all.filter(
+      (server) => server.tracked !== undefined && names.has(server.tracked) && !leaving.has(server)
+    )
     if (more.length === 0) {
       return [...leaving].filter((server) => !leaders.includes(server))
     }

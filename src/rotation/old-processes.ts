@@ -26,7 +26,7 @@ export class OldProcesses {
   readonly instance: Instance
   readonly #hardStopAfterMs: number | undefined
   readonly #observations: Observation[] = []
-  #goneAt = -Infinity
+  #goneAt: number
   #resetAt = -Infinity
   /** When the process that answers was first seen, and the one before it. */
   #firstSeenAt: readonly [now: number, before: number]

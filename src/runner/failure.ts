@@ -20,7 +20,7 @@ export function reportFailure(error: unknown, ...more: readonly string[]): void 
 export function failWith(error: unknown, sentence: string, title: string): void {
   if (error instanceof InputError) {
     error.problems.forEach((problem) => {
-      logError(problem, `Input ${problem.split(':')[0] ?? ''}`)
+      logError(problem, `Input ${inputIn(problem)}`)
     })
   }
   if (
@@ -38,9 +38,14 @@ export function failureSentence(error: unknown, ...more: readonly string[]): str
   return [problemOf(error), ...more].filter((part) => part !== '').join(' ')
 }
 
+/** The input that a problem begins with. */
+function inputIn(problem: string): string {
+  return problem.slice(0, problem.indexOf(':'))
+}
+
 function problemOf(error: unknown): string {
   if (error instanceof InputError) {
-    const names = new Set(error.problems.map((problem) => problem.split(':')[0] ?? ''))
+    const names = new Set(error.problems.map(inputIn))
     const inputs = names.size === 1 ? 'the input' : 'these inputs:'
     return `Nothing was changed. Correct ${inputs} ${[...names].join(', ')}.`
   }

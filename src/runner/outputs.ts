@@ -43,13 +43,14 @@ export function setOutputs(targets: readonly Target[], result: RunResult): void 
   }
   for (const [name, value] of Object.entries(outputs)) {
     const size = String(value).length
-    if (size > MAX_LENGTH) {
+    const isTooLong = size > MAX_LENGTH
+    if (isTooLong) {
       log.notice(
         `The output ${name} is left empty: ${size} characters are more than GitHub takes (${MAX_LENGTH}). Look at one backend at a time.`,
         `Output ${name}`
       )
     }
-    setOutput(name, size > MAX_LENGTH ? '' : value)
+    setOutput(name, isTooLong ? '' : value)
   }
 }
 
