@@ -446,7 +446,7 @@ describe('a watch', () => {
     }
     const { lastLine } = await runMain(inputsFor([lb], given({ 'wait-timeout': '20s' })))
     expect(lastLine).toContain(`The traffic could not be watched for 30s within 50s: ${why}`)
-    expect(lastLine.includes('If the port does not speak TLS')).toBe(lastLook > 0)
+    expect(lastLine.endsWith('try https:// in the URL.')).toBe(lastLook > 0)
     expect(lb.changes).toEqual(FRESH)
   })
 
