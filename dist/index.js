@@ -4555,9 +4555,9 @@ async function takeBadOut(bad, options, context) {
     await lookAgain(backendsOf(bad), { ...context, cancelled: context.over }).catch(() => undefined);
     return failure === undefined
         ? { taken, outcome, troubles }
-        : whatFailureLeft(failure, taken, troubles);
+        : leftByFailure(failure, taken, troubles);
 }
-function whatFailureLeft(failure, taken, troubles) {
+function leftByFailure(failure, taken, troubles) {
     const out = taken.filter(({ now }) => isTakenOut(now));
     const kept = taken.filter((target) => target.isKnown && !out.includes(target) && takesTraffic(target.now));
     const left = kept.length > 0 ? [`Left in rotation: ${namesOf(kept)}.`] : [];
@@ -7788,7 +7788,10 @@ function findInBackend(instance, name, servers, snapshot) {
         const what = `The backend ${name} on ${instance.name} has no server ${server}${kind}`;
         return noSuchServer(what, server, snapshot.servers.filter(({ backend }) => backend === name));
     });
-    return { backends: [new Backend(instance, name, { targets: servers }, snapshot)], missing };
+    return {
+        backends: missing.length > 0 ? [] : [new Backend(instance, name, { targets: servers }, snapshot)],
+        missing
+    };
 }
 function findInEvery(instance, servers, snapshot) {
     if (servers === 'every') {
@@ -8650,7 +8653,7 @@ function firstWords(text) {
     const words = beginning
         .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
         .replace(/<[^>]*(?:>|$)/g, ' ')
-        .split(/\s/)
+        .split(/\s+/)
         .filter((word) => word !== '');
     if (text.length > MAX_SEARCHED) {
         words.pop();
@@ -8760,7 +8763,7 @@ const MEANINGS = [
         (host) => `the certificate is not valid for ${host}`
     ],
     [
-        /DEPTH_ZERO/,
+        /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
         'tls-unknown-issuer',
         (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
     ],
@@ -8807,7 +8810,7 @@ function explainFailure(error, failure) {
     if (timedOutMs !== undefined) {
         return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`);
     }
-    const refusal = /tunneling socket could not be established, (.*)/s.exec(message)?.[1];
+    const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1];
     if (refusal !== undefined) {
         return seen('proxy-refused', `the proxy did not connect (${refusal})`);
     }

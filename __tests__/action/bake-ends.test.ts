@@ -256,6 +256,7 @@ describe('a server on which too much fails', () => {
     expect(result.lastLine).toContain(
       'web/app1 is DRAIN. HAProxy was not reloaded, so somebody else changed it.'
     )
+    expect(result.lastLine).toContain('Now web/app1 is DRAIN')
     expect(result.lastLine).not.toContain('Now web/app1 is UP')
     expect(result.lastLine).not.toContain('What is still in rotation')
     expect(await farm.status('app1')).toBe('DRAIN')

@@ -316,6 +316,12 @@ describe('processes at the other addresses of the host', () => {
     await elsewhere(OTHER, PROCESS, undefined)
     await instance.identify(limits())
     expect(await refusal()).toEqual(['several-haproxies', message('10.0.0.2, 10.0.0.4')])
+  })
+
+  test('that show none leave it known that the page itself does', async () => {
+    await elsewhere(undefined)
+    await instance.identify(limits())
+    await refusal()
     expect(instance.showsProcess).toBe(true)
   })
 

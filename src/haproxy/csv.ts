@@ -122,7 +122,7 @@ function firstWords(text: string): string {
   const words = beginning
     .replace(/<(script|style)\b.*?(?:<\/\1>|$)/gis, ' ')
     .replace(/<[^>]*(?:>|$)/g, ' ')
-    .split(/\s/)
+    .split(/\s+/)
     .filter((word) => word !== '')
   if (text.length > MAX_SEARCHED) {
     // It may have been cut.

@@ -18,7 +18,7 @@ export interface Failure {
   readonly timedOutMs: number | undefined
 }
 
-/** What helps over HTTP, where an answer in TLS cannot be told from none. */
+/** The advice over HTTP, where an answer in TLS looks like none. */
 const OVER_HTTP: Partial<Record<Problem, string>> = {
   reset: 'The port may speak TLS: try https:// in the URL.',
   'not-http': 'Check the address and the port; the port may speak TLS: try https:// in the URL.'
@@ -41,7 +41,7 @@ const MEANINGS: readonly Meaning[] = [
     (host) => `the certificate is not valid for ${host}`
   ],
   [
-    /DEPTH_ZERO/,
+    /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
     'tls-unknown-issuer',
     (host) => `the certificate of ${host} is self-signed, so no authority vouches for it`
   ],
@@ -92,7 +92,7 @@ export function explainFailure(error: unknown, failure: Failure): HaproxyError {
   if (timedOutMs !== undefined) {
     return seen('timed-out', `no complete answer within ${timedOutMs / 1_000} s (${phase})`)
   }
-  const refusal = /tunneling socket could not be established, (.*)/s.exec(message)?.[1]
+  const refusal = /^tunneling socket could not be established, (.*)/s.exec(message)?.[1]
   if (refusal !== undefined) {
     return seen('proxy-refused', `the proxy did not connect (${refusal})`)
   }

@@ -64,15 +64,16 @@ export async function takeBadOut(
     }
     failure = error
   }
-  // What was asked, here or by others, shows on other targets so far. One that cannot be seen now stays unknown, and
-  // the report says so.
+  // So far other targets of the same servers were looked at, not those of the step. One that cannot be seen now counts
+  // as unknown, and the report says so.
   await lookAgain(backendsOf(bad), { ...context, cancelled: context.over }).catch(() => undefined)
   return failure === undefined
     ? { taken, outcome, troubles }
-    : whatFailureLeft(failure, taken, troubles)
+    : leftByFailure(failure, taken, troubles)
 }
 
-function whatFailureLeft(
+/** What became of servers where taking them out failed. */
+function leftByFailure(
   failure: HaproxyError,
   taken: readonly Target[],
   troubles: readonly string[]

@@ -42,7 +42,7 @@ export class Counting {
    * Ends a look at all servers.
    *
    * @param at when that was, on the run's clock, in milliseconds
-   * @param inProgress how many requests it showed in progress on them, for `inProgressPerRequest`
+   * @param inProgress how many requests it showed in progress on them; needed only where `inProgressPerRequest` is read
    */
   looked(at: number, inProgress = 0): void {
     this.#mostInProgress = Math.max(this.#mostInProgress, inProgress)

@@ -37,7 +37,7 @@ export class BakeFailure extends HaproxyError {
  * Watches the traffic of servers that are back. Those on which too much fails go back to maint where enough others
  * serve; those that are well stay.
  *
- * @throws BakeFailure; HaproxyError `changed-meanwhile` for what others have taken out, `not-up` for what is not up in
+ * @throws BakeFailure; HaproxyError `changed-meanwhile` for what others have taken out, `not-up` for what is not up at
  *   the end, `not-baked` where it cannot be watched for that long
  */
 export async function bake(

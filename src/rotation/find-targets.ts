@@ -61,7 +61,11 @@ function findInBackend(
         snapshot.servers.filter(({ backend }) => backend === name)
       )
     })
-  return { backends: [new Backend(instance, name, { targets: servers }, snapshot)], missing }
+  return {
+    backends:
+      missing.length > 0 ? [] : [new Backend(instance, name, { targets: servers }, snapshot)],
+    missing
+  }
 }
 
 /** Finds servers in every backend that has one of them. */

@@ -1,5 +1,5 @@
 /**
- * Makes text from outside harmless for the log: one line, without control characters, and nothing in it
+ * Escapes text from outside for the log: one line, without control characters, and nothing in it
  * that the runner would take for a command. `##[` is one anywhere in a line, `::` at its beginning only
  * (actions/runner, ActionCommand.cs), and an IPv6 address must stay readable.
  */
@@ -11,7 +11,7 @@ export function escapeForLog(text: string): string {
     .replace(/^::/, ': :')
 }
 
-/** Makes text from outside harmless inside an element of the job summary's HTML. */
+/** Escapes text from outside for an element of the job summary's HTML. */
 export function escapeForHtml(text: string): string {
   return escapeForLog(text)
     .replaceAll('&', '&amp;')
