@@ -7743,7 +7743,7 @@ function closestTo(wanted, names) {
     return isSimilar && asNear.length === 0 && !isOtherNumber ? nearest : undefined;
 }
 function addressHint(wanted, servers) {
-    if (!/^\d+\.\d+\.\d+\.\d+(:\d+)?$|:\d+$/.test(wanted)) {
+    if (!/^\d+\.\d+\.\d+\.\d+$|:\d+$/.test(wanted)) {
         return undefined;
     }
     const [only, ...others] = servers.filter(({ address }) => address !== undefined && [address.host, `${address.host}:${address.port}`].includes(wanted));
@@ -8223,7 +8223,7 @@ function headAddress(url) {
 
 
 
-const COLON = 'has a colon, which HTTP Basic authentication cannot carry.';
+const COLON = 'has a colon, which HTTP Basic authentication cannot carry';
 function readCredentials(reader) {
     const username = reader.text('username');
     const given = getInput('password', { trimWhitespace: false });
@@ -8236,7 +8236,7 @@ function readCredentials(reader) {
         log.notice('The password ends in a line break, which is left out. Store the secret without it.', 'Input password');
     }
     if (username.includes(':')) {
-        reader.refuse('username', `it ${COLON}`);
+        reader.refuse('username', `it ${COLON}.`);
     }
     if (password === '') {
         reader.refuse('password', `it is empty although there is a user name. ${UNAVAILABLE}`);
@@ -8268,7 +8268,7 @@ function credentialsFor({ userinfo }, fallback) {
     }
     const { username, password = fallback?.password } = userinfo;
     if (username.includes(':')) {
-        throw new Error(`its user name ${COLON.replace(/\.$/, '')}`);
+        throw new Error(`its user name ${COLON}`);
     }
     if (password === undefined || password === '') {
         throw new Error('it carries a user name, and there is no password for it');
@@ -9284,13 +9284,13 @@ function agesOf(instances) {
 
 
 const VERDICTS = {
-    'too few': 'too few requests to judge',
+    'too few': 'not judged yet, too few requests to judge',
     well: 'well',
-    unclear: 'more failed than max-error-rate allows, perhaps by chance',
+    unclear: 'not judged yet, more failed than max-error-rate allows, perhaps by chance',
     bad: 'bad'
 };
 function standing(server) {
-    return `${server.name} is ${VERDICTS[server.verdict].replace(/^(?=too|more)/, 'not judged yet, ')}: ${trafficInWords(server)}`;
+    return `${server.name} is ${VERDICTS[server.verdict]}: ${trafficInWords(server)}`;
 }
 function bakedInWords(outcome) {
     const baked = bakedOf(outcome);
@@ -9556,8 +9556,10 @@ function afterFailure(error, inputs, targets) {
     if (isOfFleet(error)) {
         return [adviceForFleet(targets)];
     }
-    const isSaid = targets.length === 0 || hasStates(error, targets);
-    return [isSaid ? '' : `Now ${statesInLine(inputs, targets)}.`, adviceFor(error, inputs)];
+    return [
+        hasStates(error, targets) ? '' : `Now ${statesInLine(inputs, targets)}.`,
+        adviceFor(error, inputs)
+    ];
 }
 function hasStates(error, targets) {
     const message = error instanceof Error ? error.message : '';
@@ -9591,7 +9593,7 @@ function allUpInWords(targets) {
 }
 function adviceForFleet(targets) {
     const seen = new Set(troubleFirst(targets).map(({ now }) => adviceForServer(now)));
-    return [...seen].filter((advice) => advice !== '').join(' ');
+    return [...seen].join(' ').trim();
 }
 function adviceForServer(server) {
     if (isUnresolved(server)) {

@@ -109,6 +109,19 @@ describe('a request without an answer', () => {
     expect(reasons(after(24, 5))).toEqual({ unanswered: 20 })
   })
 
+  test('is one of which nothing else tells that it failed', () => {
+    expect(reasons(after(20, 0, { econ: '30', wredis: '10' }))).toEqual({
+      refusedConnections: 30,
+      redispatches: 10,
+      unanswered: 60
+    })
+    expect(reasons(after(20, 0, { eresp: '40' }))).toEqual({ brokenAnswers: 20, unanswered: 80 })
+  })
+
+  test('is none where nothing was requested, however long answers take elsewhere', () => {
+    expect(new Counting().traffic(Infinity)).toMatchObject({ requests: 0, failed: 0 })
+  })
+
   test('has not failed where as many are in progress on the neighbours, whose answers take as long', () => {
     // Thirty seconds at ten requests a second are 300 in progress.
     expect(after(25, 0, {}, 300 / 250).failed).toBe(0)
@@ -133,6 +146,8 @@ test('the most that was in progress counts for each request that began', () => {
   // Without any traffic nothing says how long answers may take.
   expect(counting.inProgressPerRequest).toBe(Infinity)
   counting.add(seen({}), seen({ stot: '10' }))
+  counting.looked(500, 10)
+  expect(counting.inProgressPerRequest).toBe(1)
   counting.looked(1_000, 30)
   counting.looked(2_000, 5)
   expect(counting.inProgressPerRequest).toBe(3)

@@ -502,6 +502,14 @@ describe('without a wait until up', () => {
     expect(second.changes).toEqual(FRESH)
   })
 
+  test('each server that cannot be released in time is named', async () => {
+    for (const page of [first, second]) page.server('a').cells = { status: 'MAINT (resolution)' }
+    const { message } = await failure(await both(), NOW)
+    expect(stage.short(message)).toBe(
+      'Not released within 20s: web/a on P1 is MAINT (resolution); web/a on P2 is MAINT (resolution).'
+    )
+  })
+
   test('a name that DNS does not bring back makes the run fail in time', async () => {
     first.server('a').cells = { status: 'MAINT (resolution)' }
     const { message } = await failure(await one(), NOW)
@@ -590,6 +598,22 @@ describe('servers that are not up in time', () => {
     )
     expect(first.changes.at(-1)).toBe('maint web/a')
     expect(statuses(backends)).toEqual(['MAINT', 'UP'])
+  })
+
+  test('stay up in each backend where too few others serve, for a reason of its own', async () => {
+    for (const page of [first, second]) {
+      page.servers.splice(0, Infinity, server('a', MAINT), server('b', MAINT), server('c'))
+      stage.at(19_000, () => (page.server('c').cells = { status: 'DOWN' }))
+    }
+    first.server('a').well = false
+    const backends = [
+      ...(await one({ targets: ['web/a', 'web/b'] })),
+      ...(await find(stage, second, { targets: ['web/b'] }))
+    ]
+    const { message } = await failure(backends, { onTimeout: 'restore' })
+    expect(stage.short(message)).toMatch(
+      / Left in rotation: web\/b on P1 and web\/b on P2\. Without a, b the backend web on P1 .*\. Without b the backend web on P2 would have /
+    )
   })
 
   test.each(['fail', 'continue', 'shutdown'] as const)(

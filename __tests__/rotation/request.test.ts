@@ -208,6 +208,17 @@ describe('a state that was asked for', () => {
         refuseIfNotHeld(followers)
       }).advice
     ).toBe('It follows api/lead (track): name that server instead.')
+    const mixed = await asked(
+      'ready',
+      { status: 'DRAIN' },
+      { status: 'DRAIN', tracked: 'api/lead' }
+    )
+    mixed[1]?.recordRequest('ready', 0)
+    expect(
+      failureOf(() => {
+        refuseIfNotHeld(mixed)
+      }).advice
+    ).toBe('It follows api/lead (track): name that server instead.')
   })
 })
 

@@ -494,6 +494,17 @@ describe('a reload', () => {
     expect(warnings()).toEqual([reloaded('web/a')])
   })
 
+  test('of one HAProxy at the end begins again there, though no other was reloaded', async () => {
+    const backends = await both()
+    when('GET process', () => {
+      first.reload()
+      a.check()
+    })
+    expect(await bring(backends)).toEqual(UP)
+    expect([first.changes, second.changes]).toEqual([[...FRESH, ...FRESH], FRESH])
+    expect(warnings()).toEqual([reloaded('web/a')])
+  })
+
   test('begins again with a server that was down before, for it is unchecked now', async () => {
     show(server('a', { down: true }), server('b'))
     reloadAt(1_000, () => (a.well = true))

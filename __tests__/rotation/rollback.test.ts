@@ -238,6 +238,19 @@ describe('a change of which nobody knows whether it was made', () => {
     expect([page.changes, seen(targets)]).toEqual([['start web/a'], [['DOWN', true, true]]])
   })
 
+  test('is not called rolled back where the status hides what it was before', async () => {
+    const targets = await asked('maint', 'reset', { down: true })
+    await rollBack(targets, stage)
+    expect([page.changes, seen(targets)]).toEqual([[], [['DOWN', true, false]]])
+  })
+
+  test('is not called rolled back where somebody else has changed the server since', async () => {
+    const targets = await asked('maint', 'reset')
+    page.server('a').set({ drain: true }, stage.clock.now())
+    await rollBack(targets, stage)
+    expect([page.changes, seen(targets)]).toEqual([[], [['DRAIN', true, false]]])
+  })
+
   test('is not known to be rolled back where nothing can be seen', async () => {
     const targets = await asked('maint', 'reset')
     page.before = (request) => (request.startsWith('GET') ? { status: 403 } : undefined)

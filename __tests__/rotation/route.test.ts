@@ -92,6 +92,18 @@ describe('the way back', () => {
     expect(routeOf(a, [a, b], ALL)).toBe('ready')
     expect(checkedElsewhere(a, [a, b, other])).toEqual([other])
   })
+
+  test('of a server that follows another leads past no check elsewhere, for it has no say', async () => {
+    const page = await stage.page(
+      server('l', MAINT),
+      server('a', { ...MAINT, ...UNCHECKED, tracks: 'web/l' })
+    )
+    const elsewhere = await stage.page(server('a', MAINT))
+    const [follower] = targetsOf(await find(stage, page, { targets: ['web/a'] }))
+    const [other] = targetsOf(await find(stage, elsewhere))
+    if (follower === undefined || other === undefined) throw new Error('Not found')
+    expect(routeOf(follower, [follower, other], ALL)).toBe('ready')
+  })
 })
 
 test('the leader of a server is the target that it follows, on its own HAProxy', async () => {

@@ -105,6 +105,7 @@ describe('a backend that the page does not show', () => {
       'Swap the two.'
     ])
     expect((await missing('node1', everything, ['node3']))[1]).toContain('Check the spelling')
+    expect((await missing('node9', everything, ['web']))[1]).toContain('Check the spelling')
     expect((await missing('node2', everything, 'every'))[1]).toContain('Check the spelling')
   })
 

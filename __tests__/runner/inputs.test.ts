@@ -617,6 +617,13 @@ describe.each([
     ])
   })
 
+  test('refuses a bare number that fits in milliseconds alone with a hint', () => {
+    const name = 'request-timeout'
+    expect(problems({ [name]: '500' })).toEqual([
+      `${name}: "500" is not a duration such as 500ms, 30s, 5m or 1m30s. Did you mean 500ms?`
+    ])
+  })
+
   test('says of a bare number that fits with no unit what would fit', () => {
     expect(problems({ ...wide, [name]: '999999999999' })).toEqual([
       `${name}: "999999999999" is not between ${least} and ${most}.`

@@ -72,7 +72,7 @@ function closestTo(wanted: string, names: readonly string[]): string | undefined
 
 /** What to say of a server that was named by its address, or may have been; undefined for any other name. */
 export function addressHint(wanted: string, servers: readonly Server[]): string | undefined {
-  if (!/^\d+\.\d+\.\d+\.\d+(:\d+)?$|:\d+$/.test(wanted)) {
+  if (!/^\d+\.\d+\.\d+\.\d+$|:\d+$/.test(wanted)) {
     return undefined
   }
   const [only, ...others] = servers.filter(

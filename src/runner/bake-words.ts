@@ -7,15 +7,15 @@ import type { Outcome } from '../rotation/outcome.ts'
 import { explainDoubt } from './doubts.ts'
 
 const VERDICTS = {
-  'too few': 'too few requests to judge',
+  'too few': 'not judged yet, too few requests to judge',
   well: 'well',
-  unclear: 'more failed than max-error-rate allows, perhaps by chance',
+  unclear: 'not judged yet, more failed than max-error-rate allows, perhaps by chance',
   bad: 'bad'
 } as const satisfies Record<BakeVerdict, string>
 
 /** How a watch stands for one server. */
 export function standing(server: BakedServer): string {
-  return `${server.name} is ${VERDICTS[server.verdict].replace(/^(?=too|more)/, 'not judged yet, ')}: ${trafficInWords(server)}`
+  return `${server.name} is ${VERDICTS[server.verdict]}: ${trafficInWords(server)}`
 }
 
 /** What a watch has seen, for the last line of a green step; nothing where none was made. */

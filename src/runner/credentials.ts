@@ -15,7 +15,7 @@ export interface InstanceInput {
   readonly credentials: Credentials | undefined
 }
 
-const COLON = 'has a colon, which HTTP Basic authentication cannot carry.'
+const COLON = 'has a colon, which HTTP Basic authentication cannot carry'
 
 /** Reads the credentials for every URL that carries none, and masks the password. */
 export function readCredentials(reader: InputReader): Credentials | undefined {
@@ -35,7 +35,7 @@ export function readCredentials(reader: InputReader): Credentials | undefined {
   }
   if (username.includes(':')) {
     // Not shown: what follows the colon may be the password.
-    reader.refuse('username', `it ${COLON}`)
+    reader.refuse('username', `it ${COLON}.`)
   }
   if (password === '') {
     reader.refuse('password', `it is empty although there is a user name. ${UNAVAILABLE}`)
@@ -77,7 +77,7 @@ function credentialsFor(
   }
   const { username, password = fallback?.password } = userinfo
   if (username.includes(':')) {
-    throw new Error(`its user name ${COLON.replace(/\.$/, '')}`)
+    throw new Error(`its user name ${COLON}`)
   }
   if (password === undefined || password === '') {
     throw new Error('it carries a user name, and there is no password for it')

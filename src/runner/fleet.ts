@@ -48,8 +48,10 @@ export function afterFailure(
   if (isOfFleet(error)) {
     return [adviceForFleet(targets)]
   }
-  const isSaid = targets.length === 0 || hasStates(error, targets)
-  return [isSaid ? '' : `Now ${statesInLine(inputs, targets)}.`, adviceFor(error, inputs)]
+  return [
+    hasStates(error, targets) ? '' : `Now ${statesInLine(inputs, targets)}.`,
+    adviceFor(error, inputs)
+  ]
 }
 
 /** Whether an error says the state of every target already, in the same words. */
@@ -93,7 +95,7 @@ export function allUpInWords(targets: readonly Target[]): string {
 
 function adviceForFleet(targets: readonly Target[]): string {
   const seen = new Set(troubleFirst(targets).map(({ now }) => adviceForServer(now)))
-  return [...seen].filter((advice) => advice !== '').join(' ')
+  return [...seen].join(' ').trim()
 }
 
 function adviceForServer(server: Server): string {
