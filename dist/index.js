@@ -4554,8 +4554,19 @@ async function takeBadOut(bad, options, context) {
     }
     await lookAgain(backendsOf(bad), { ...context, cancelled: context.over }).catch(() => undefined);
     return failure === undefined
-        ? { taken, outcome, troubles }
+        ? leftByProof(outcome, taken, troubles)
         : leftByFailure(failure, taken, troubles);
+}
+function leftByProof(outcome, taken, troubles) {
+    const back = taken.filter(({ isKnown, now }) => isKnown && !isTakenOut(now));
+    const said = back.length > 0
+        ? [`Brought back since, by somebody else or by a reload: ${namesOf(back)}.`]
+        : [];
+    return {
+        taken: taken.filter((target) => !back.includes(target)),
+        outcome,
+        troubles: [...troubles, ...said]
+    };
 }
 function leftByFailure(failure, taken, troubles) {
     const out = taken.filter(({ now }) => isTakenOut(now));

@@ -509,6 +509,25 @@ describe('a server that is bad', () => {
     expect(outputs).toMatchObject({ status: 'MAINT', changed: 'false' })
   })
 
+  test('is not called out of rotation where it is back at the last look', async () => {
+    const lb = await start(server('a', MAINT), server('b'))
+    serve(lb, { a: HALF, b: GOOD })
+    const counting = lb.before
+    lb.before = (request, number) => {
+      // The process is what is asked for last before the proof.
+      if (request === 'GET process' && lb.changes.includes('maint web/a')) {
+        lb.server('a').set({ maint: false }, Date.now())
+      }
+      return counting(request, number)
+    }
+    const { lastLine, exitCode } = await runMain(inputsFor([lb], given()))
+    expect(lastLine).toMatch(
+      /neighbours 0 %\. Brought back since, by somebody else or by a reload: web\/a\. Now web\/a is UP\S*( \d\/\d)?\. Look at what the application answers, and at its log\. What is still in rotation/
+    )
+    expect(exitCode).toBe(1)
+    expect(lb.changes.at(-1)).toBe('maint web/a')
+  })
+
   test('goes to maint that was up before, and that is a change', async () => {
     const lb = await start(server('a'), server('b'))
     serve(lb, { a: HALF, b: GOOD })

@@ -68,8 +68,26 @@ export async function takeBadOut(
   // as unknown, and the report says so.
   await lookAgain(backendsOf(bad), { ...context, cancelled: context.over }).catch(() => undefined)
   return failure === undefined
-    ? { taken, outcome, troubles }
+    ? leftByProof(outcome, taken, troubles)
     : leftByFailure(failure, taken, troubles)
+}
+
+/** What became of servers that were taken out: one that was brought back since is no longer safe to stop. */
+function leftByProof(
+  outcome: Outcome | undefined,
+  taken: readonly Target[],
+  troubles: readonly string[]
+): BadOut {
+  const back = taken.filter(({ isKnown, now }) => isKnown && !isTakenOut(now))
+  const said =
+    back.length > 0
+      ? [`Brought back since, by somebody else or by a reload: ${namesOf(back)}.`]
+      : []
+  return {
+    taken: taken.filter((target) => !back.includes(target)),
+    outcome,
+    troubles: [...troubles, ...said]
+  }
 }
 
 /** What became of servers where taking them out failed. */
