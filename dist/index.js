@@ -4558,12 +4558,12 @@ async function takeBadOut(bad, options, context) {
         : leftByFailure(failure, taken, troubles);
 }
 function leftByProof(outcome, taken, troubles) {
-    const back = taken.filter(({ isKnown, now }) => isKnown && !isTakenOut(now));
-    const said = back.length > 0
-        ? [`Brought back since, by somebody else or by a reload: ${namesOf(back)}.`]
+    const changed = taken.filter(({ isKnown, now }) => isKnown && !isOut(now, 'maint'));
+    const said = changed.length > 0
+        ? [`Changed since, by somebody else or by a reload: ${namesOf(changed)}.`]
         : [];
     return {
-        taken: taken.filter((target) => !back.includes(target)),
+        taken: taken.filter((target) => !changed.includes(target)),
         outcome,
         troubles: [...troubles, ...said]
     };
@@ -4600,7 +4600,7 @@ async function takeThemOut(taken, { backends, shared }, options, context) {
 }
 function recordTakenOut(targets, asked) {
     for (const target of targets) {
-        const change = asked.find(({ backend, name }) => backend.instance === target.backend.instance && name === target.name)?.change;
+        const change = asked.find(({ fullName }) => fullName === target.fullName)?.change;
         if (change?.state !== undefined && !change.isRolledBack) {
             target.recordRequest(change.state, change.at, change.isUncertain);
         }
@@ -4629,8 +4629,7 @@ function leaving(targets, seen) {
     };
 }
 function whyKept({ backends }, group, { minUp }) {
-    const mine = targetsOf(backends).filter(({ name }) => group.some((target) => target.name === name));
-    const lost = mine.filter(({ now }) => isTakenOut(now));
+    const lost = targetsOf(backends).filter(({ now }) => isTakenOut(now));
     try {
         if (lost.length > 0) {
             throw changedByOthers(lost, 'same');

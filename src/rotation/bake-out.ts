@@ -1,6 +1,6 @@
 import type { Snapshot } from '../haproxy/csv.ts'
 import { HaproxyError } from '../haproxy/errors.ts'
-import { takesTraffic } from '../haproxy/server.ts'
+import { isOut, takesTraffic } from '../haproxy/server.ts'
 import { Backend, backendsOf, instancesOf, targetsOf } from './backend.ts'
 import { isTakenOut } from './baking.ts'
 import type { Context } from './context.ts'
@@ -72,19 +72,19 @@ export async function takeBadOut(
     : leftByFailure(failure, taken, troubles)
 }
 
-/** What became of servers that were taken out: one that was brought back since is no longer safe to stop. */
+/** What became of servers that were taken out: what somebody has changed since is no longer safe to stop. */
 function leftByProof(
   outcome: Outcome | undefined,
   taken: readonly Target[],
   troubles: readonly string[]
 ): BadOut {
-  const back = taken.filter(({ isKnown, now }) => isKnown && !isTakenOut(now))
+  const changed = taken.filter(({ isKnown, now }) => isKnown && !isOut(now, 'maint'))
   const said =
-    back.length > 0
-      ? [`Brought back since, by somebody else or by a reload: ${namesOf(back)}.`]
+    changed.length > 0
+      ? [`Changed since, by somebody else or by a reload: ${namesOf(changed)}.`]
       : []
   return {
-    taken: taken.filter((target) => !back.includes(target)),
+    taken: taken.filter((target) => !changed.includes(target)),
     outcome,
     troubles: [...troubles, ...said]
   }
@@ -137,9 +137,7 @@ async function takeThemOut(
 /** Records on the targets of the step what the take-out, which has targets of its own, asked of the same servers. */
 function recordTakenOut(targets: readonly Target[], asked: readonly Target[]): void {
   for (const target of targets) {
-    const change = asked.find(
-      ({ backend, name }) => backend.instance === target.backend.instance && name === target.name
-    )?.change
+    const change = asked.find(({ fullName }) => fullName === target.fullName)?.change
     if (change?.state !== undefined && !change.isRolledBack) {
       target.recordRequest(change.state, change.at, change.isUncertain)
     }
@@ -186,10 +184,7 @@ function whyKept(
   group: readonly Target[],
   { minUp }: BakeOptions
 ): string | undefined {
-  const mine = targetsOf(backends).filter(({ name }) =>
-    group.some((target) => target.name === name)
-  )
-  const lost = mine.filter(({ now }) => isTakenOut(now))
+  const lost = targetsOf(backends).filter(({ now }) => isTakenOut(now))
   try {
     if (lost.length > 0) {
       // Which process answers was asked a moment ago.
